@@ -1,0 +1,124 @@
+//! One line of a ledger, format 1: the header, then one event a line. The format may only grow.
+//!
+//! A leaf: data and its JSON, no files.
+
+use serde::{Deserialize, Serialize};
+
+/// The version of the format in this file.
+pub const FORMAT: u32 = 1;
+
+/// The first line: what is needed to make the same faults again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Header {
+    /// Version of the format.
+    pub ledger: u32,
+    /// Version of errorfs.
+    pub errorfs: String,
+    /// The seed, drawn or given.
+    pub seed: u64,
+    /// Version of the numbering of draws.
+    pub draw: u32,
+    /// Hash of the canonical scenario, hexadecimal.
+    pub plan: String,
+    /// The id of this mount: part of the streams' keys if it was given.
+    pub mount: String,
+    /// Kernel release.
+    pub kernel: String,
+    /// When the plan was armed, RFC 3339.
+    pub armed: String,
+    /// What the mount was told.
+    pub options: serde_json::Value,
+    /// The scenario in its canonical form, so that a ledger can be replayed by itself.
+    pub scenario: serde_json::Value,
+}
+
+/// What became of a fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It reached the target.
+    Delivered,
+    /// Sticky damage ended because its bytes were overwritten.
+    Repaired,
+    /// Sticky damage ended because its bytes were cut off or its file removed.
+    Gone,
+    /// Sticky damage that nobody read until the end of the mount.
+    NeverRead,
+}
+
+/// One event.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// From 1, without gaps.
+    pub seq: u64,
+    /// Nanoseconds since the plan was armed.
+    pub mono_ns: u64,
+    /// Wall-clock time, RFC 3339.
+    pub time: String,
+    /// What became of the fault.
+    pub outcome: Outcome,
+    /// Name of the rule.
+    pub rule: String,
+    /// Kind of fault, as in scenarios: `bit_flip`.
+    pub fault: String,
+    /// Operation, as in scenarios: `read`.
+    pub op: String,
+    /// Relative to the mount's root, at the time of the operation. Bytes that are not UTF-8 are
+    /// written `\xHH`, and a backslash `\\`.
+    pub path: String,
+    /// The path that keys the damage of this file (differs from `path` after a rename); sticky only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// Inode number.
+    pub ino: u64,
+    /// First byte of the operation.
+    pub offset: u64,
+    /// Bytes of the operation.
+    pub len: u64,
+    /// Which of the rule's matching operations this was, from 1; for rules that count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub occurrence: Option<u64>,
+    /// The flipped bits, at most 64 an event; more of one operation follow in further events.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bits: Vec<Bit>,
+    /// Damage id of a bad sector.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// First byte and length of a bad sector.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sector: Option<(u64, u64)>,
+    /// The error that the target got, by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub errno: Option<String>,
+    /// How late the answer was, nanoseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delay_ns: Option<u64>,
+    /// Who asked: process id.
+    pub pid: u32,
+    /// Who asked: user id.
+    pub uid: u32,
+    /// Who asked: the command name, empty if it is gone.
+    pub comm: String,
+}
+
+/// One flipped bit of an event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bit {
+    /// Offset of its byte in the file.
+    pub byte: u64,
+    /// 0 is the least significant.
+    pub bit: u8,
+    /// The byte as it is stored.
+    pub before: u8,
+    /// The byte as the target got it.
+    pub after: u8,
+    /// How often the byte had been overwritten.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub generation: u32,
+    /// Damage id: the same bit of the same data has the same id in every ledger of this plan.
+    pub id: String,
+}
+
+fn is_zero(generation: &u32) -> bool {
+    *generation == 0
+}

@@ -1,0 +1,10 @@
+//! errorfs: a FUSE filesystem that makes storage misbehave exactly as a scenario says.
+
+pub mod diagnostic;
+pub mod errno;
+pub mod injector;
+pub mod ledger;
+pub mod media;
+pub mod op;
+pub mod plan;
+pub mod scenario;

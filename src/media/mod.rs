@@ -1,0 +1,8 @@
+//! What the simulated medium remembers of each file: who it was at arming, and which of its bytes
+//! have been overwritten since.
+//!
+//! Memory only, no files: `fs` says what happened, `injector` asks what is stored.
+
+mod medium;
+
+pub use medium::*;

@@ -1,0 +1,226 @@
+//! One operation as rules see it: plain data, named as FUSE names them.
+//!
+//! Knows nothing of the kernel's protocol (`fuse`) nor of what an operation does (`fs`).
+
+/// Kinds of operation, in the order in which documents list them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+#[allow(missing_docs)] // Each variant is the FUSE operation of that name.
+pub enum OpKind {
+    Lookup,
+    Getattr,
+    Setattr,
+    Readlink,
+    Mknod,
+    Mkdir,
+    Unlink,
+    Rmdir,
+    Symlink,
+    Rename,
+    Link,
+    Open,
+    Create,
+    Read,
+    Write,
+    Flush,
+    Release,
+    Fsync,
+    Opendir,
+    Readdir,
+    Releasedir,
+    Fsyncdir,
+    Statfs,
+    Setxattr,
+    Getxattr,
+    Listxattr,
+    Removexattr,
+    Access,
+    Fallocate,
+    Lseek,
+    CopyFileRange,
+    Ioctl,
+}
+
+impl OpKind {
+    /// Every kind, in declaration order.
+    pub const ALL: [OpKind; 32] = [
+        OpKind::Lookup,
+        OpKind::Getattr,
+        OpKind::Setattr,
+        OpKind::Readlink,
+        OpKind::Mknod,
+        OpKind::Mkdir,
+        OpKind::Unlink,
+        OpKind::Rmdir,
+        OpKind::Symlink,
+        OpKind::Rename,
+        OpKind::Link,
+        OpKind::Open,
+        OpKind::Create,
+        OpKind::Read,
+        OpKind::Write,
+        OpKind::Flush,
+        OpKind::Release,
+        OpKind::Fsync,
+        OpKind::Opendir,
+        OpKind::Readdir,
+        OpKind::Releasedir,
+        OpKind::Fsyncdir,
+        OpKind::Statfs,
+        OpKind::Setxattr,
+        OpKind::Getxattr,
+        OpKind::Listxattr,
+        OpKind::Removexattr,
+        OpKind::Access,
+        OpKind::Fallocate,
+        OpKind::Lseek,
+        OpKind::CopyFileRange,
+        OpKind::Ioctl,
+    ];
+
+    /// The word that scenarios, ledgers and messages use.
+    pub const fn name(self) -> &'static str {
+        match self {
+            OpKind::Lookup => "lookup",
+            OpKind::Getattr => "getattr",
+            OpKind::Setattr => "setattr",
+            OpKind::Readlink => "readlink",
+            OpKind::Mknod => "mknod",
+            OpKind::Mkdir => "mkdir",
+            OpKind::Unlink => "unlink",
+            OpKind::Rmdir => "rmdir",
+            OpKind::Symlink => "symlink",
+            OpKind::Rename => "rename",
+            OpKind::Link => "link",
+            OpKind::Open => "open",
+            OpKind::Create => "create",
+            OpKind::Read => "read",
+            OpKind::Write => "write",
+            OpKind::Flush => "flush",
+            OpKind::Release => "release",
+            OpKind::Fsync => "fsync",
+            OpKind::Opendir => "opendir",
+            OpKind::Readdir => "readdir",
+            OpKind::Releasedir => "releasedir",
+            OpKind::Fsyncdir => "fsyncdir",
+            OpKind::Statfs => "statfs",
+            OpKind::Setxattr => "setxattr",
+            OpKind::Getxattr => "getxattr",
+            OpKind::Listxattr => "listxattr",
+            OpKind::Removexattr => "removexattr",
+            OpKind::Access => "access",
+            OpKind::Fallocate => "fallocate",
+            OpKind::Lseek => "lseek",
+            OpKind::CopyFileRange => "copy_file_range",
+            OpKind::Ioctl => "ioctl",
+        }
+    }
+
+    /// The kind of that name.
+    pub fn from_name(name: &str) -> Option<OpKind> {
+        OpKind::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+/// A set of operation kinds.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub struct OpSet(u32);
+
+impl OpSet {
+    /// No operation.
+    pub const EMPTY: OpSet = OpSet(0);
+    /// Every operation.
+    pub const ALL: OpSet = OpSet(u32::MAX);
+    /// The group `data`: operations that move or persist the bytes of files.
+    pub const DATA: OpSet = OpSet::EMPTY
+        .with(OpKind::Read)
+        .with(OpKind::Write)
+        .with(OpKind::Fsync)
+        .with(OpKind::Fallocate)
+        .with(OpKind::CopyFileRange);
+    /// The group `metadata`: every other operation.
+    pub const METADATA: OpSet = OpSet(!OpSet::DATA.0);
+
+    /// This set and one kind more.
+    pub const fn with(self, kind: OpKind) -> OpSet {
+        OpSet(self.0 | (1 << kind as u8))
+    }
+
+    /// Both sets together.
+    pub const fn union(self, other: OpSet) -> OpSet {
+        OpSet(self.0 | other.0)
+    }
+
+    /// What is in both.
+    pub const fn intersection(self, other: OpSet) -> OpSet {
+        OpSet(self.0 & other.0)
+    }
+
+    /// Whether the kind is in the set.
+    pub const fn contains(self, kind: OpKind) -> bool {
+        self.0 & (1 << kind as u8) != 0
+    }
+
+    /// Whether all of `other` is in this set.
+    pub const fn is_superset(self, other: OpSet) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Whether nothing is in the set.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The kinds in the set, in the order of [`OpKind::ALL`].
+    pub fn iter(self) -> impl Iterator<Item = OpKind> {
+        OpKind::ALL
+            .into_iter()
+            .filter(move |kind| self.contains(*kind))
+    }
+}
+
+impl std::fmt::Debug for OpSet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set()
+            .entries(self.iter().map(OpKind::name))
+            .finish()
+    }
+}
+
+/// Who asked, as the kernel tells it. For read-ahead and write-back it is whoever caused them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Caller {
+    /// Process (thread) id in errorfs' pid namespace; 0 where it is not visible there.
+    pub pid: u32,
+    /// Filesystem user id.
+    pub uid: u32,
+    /// Filesystem group id.
+    pub gid: u32,
+}
+
+/// One operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Op {
+    /// What is asked.
+    pub kind: OpKind,
+    /// First byte that it concerns; 0 where it concerns no bytes.
+    pub offset: u64,
+    /// How many bytes it concerns; 0 where it concerns no bytes.
+    pub len: u64,
+    /// Who asks.
+    pub caller: Caller,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_found_by_its_name_and_in_exactly_one_group() {
+        for kind in OpKind::ALL {
+            assert_eq!(OpKind::from_name(kind.name()), Some(kind));
+            assert!(OpSet::DATA.contains(kind) != OpSet::METADATA.contains(kind));
+        }
+        assert_eq!(OpKind::from_name("raed"), None);
+    }
+}

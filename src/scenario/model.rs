@@ -1,0 +1,185 @@
+//! A validated scenario: what a file says once every mistake has been ruled out.
+//!
+//! Plain data without spans. Reading text is the business of `file` and `validate`; turning this
+//! into something that decides is the business of `plan`.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use crate::errno::Errno;
+use crate::op::OpSet;
+
+/// A file of rules.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scenario {
+    /// What the file calls itself.
+    pub name: Option<String>,
+    /// The root of all randomness; absent: drawn, printed and recorded.
+    pub seed: Option<u64>,
+    /// In file order, which is the order in which they are tried.
+    pub rules: Vec<Rule>,
+}
+
+/// What to do (`fault`), to what (`select`), and when.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rule {
+    /// Unique in its plan; part of every stream key, so that rules are independent of each other.
+    pub name: String,
+    /// Which operations or stored bytes.
+    pub select: Select,
+    /// Which of their occurrences.
+    pub when: When,
+    /// What happens.
+    pub fault: Fault,
+}
+
+/// Which operations or stored bytes. The default selects everything.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Select {
+    /// Glob patterns relative to the mount's root; empty: every path. All of them parse.
+    pub paths: Vec<PathPattern>,
+    /// Which operations; `None`: all that the fault can concern.
+    pub ops: Option<OpSet>,
+    /// Half-open byte range of the file; an open end is `u64::MAX`.
+    pub bytes: Option<Range<u64>>,
+}
+
+/// One glob of `select.path`. A path is selected if any including pattern (or no including pattern
+/// at all) and no excluding pattern matches it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PathPattern {
+    /// Without the leading `!`.
+    pub glob: globset::Glob,
+    /// Whether it was written with a leading `!`.
+    pub exclude: bool,
+}
+
+/// When a rule fires. Conditions combine with *and*; the default is: always.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct When {
+    /// Which matching operations, counted from 1 by rule since arming; sorted; empty: any.
+    pub nth: Vec<u64>,
+    /// Every n-th matching operation.
+    pub every: Option<u64>,
+    /// At most so many times.
+    pub times: Option<u64>,
+    /// With this probability, 0.0 never to 1.0 always, drawn for each matching operation.
+    pub probability: Option<f64>,
+    /// Not before this time since arming. Operations outside the window are not counted.
+    pub after: Option<Duration>,
+    /// For this long, from `after` on.
+    pub for_: Option<Duration>,
+}
+
+/// What a rule injects.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fault {
+    /// Single bits read wrong.
+    BitFlip(BitFlip),
+    /// The operation fails with an errno.
+    Error(ErrorFault),
+    /// Sectors that cannot be read until they are overwritten.
+    BadSector(BadSector),
+    /// The operation is answered late.
+    Latency(Latency),
+}
+
+/// How long a fault stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Persistence {
+    /// This access only.
+    Transient,
+    /// A property of the stored bytes: every read until they are overwritten.
+    #[default]
+    Sticky,
+    /// A property of the place: also after overwriting.
+    Permanent,
+}
+
+/// Flipped bits.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BitFlip {
+    /// Which bits.
+    pub amount: BitAmount,
+    /// For how long.
+    pub persistence: Persistence,
+}
+
+/// Which bits flip.
+#[derive(Clone, Debug, PartialEq)]
+pub enum BitAmount {
+    /// Each stored bit independently with this probability.
+    Rate(f64),
+    /// Exactly so many distinct bits, uniformly over the selected bytes of the files that are there
+    /// at arming (sticky, permanent), or over the bytes of each operation (transient).
+    Count(u64),
+    /// These bits of every selected file.
+    At(Vec<BitPosition>),
+}
+
+/// One bit of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct BitPosition {
+    /// Offset of its byte.
+    pub byte: u64,
+    /// 0 is the least significant.
+    pub bit: u8,
+    /// How often the byte has been overwritten when the damage holds (sticky); 0: as first stored.
+    pub generation: u32,
+}
+
+/// An operation that fails.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ErrorFault {
+    /// With this error.
+    pub errno: Errno,
+}
+
+/// Unreadable sectors: a read that touches one gets the good prefix, then EIO; a write that covers
+/// one repairs it; a write of a part of one fails, as the drive would have to read it first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BadSector {
+    /// Which sectors.
+    pub amount: SectorAmount,
+    /// Bytes a sector: 512 or 4096.
+    pub sector: u32,
+}
+
+/// Which sectors are bad.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SectorAmount {
+    /// Each sector independently with this probability.
+    Rate(f64),
+    /// Exactly so many distinct sectors over the selected files that are there at arming.
+    Count(u64),
+    /// The sectors that contain these bytes of every selected file.
+    At(Vec<u64>),
+}
+
+/// A late answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Latency {
+    /// How late.
+    pub distribution: Distribution,
+}
+
+/// A distribution of delays.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Distribution {
+    /// Always this.
+    Constant(Duration),
+    /// Anything from `from` up to and without `to`, equally likely.
+    Uniform {
+        /// The shortest.
+        from: Duration,
+        /// The longest.
+        to: Duration,
+    },
+    /// Half of them below `median`; `sigma` is the deviation of the natural logarithm.
+    Lognormal {
+        /// The median.
+        median: Duration,
+        /// The shape, more than 0.
+        sigma: f64,
+    },
+}
