@@ -1,5 +1,6 @@
 //! errorfs: a FUSE filesystem that makes storage misbehave exactly as a scenario says.
 
+pub mod cli;
 pub mod diagnostic;
 pub mod errno;
 pub mod injector;

@@ -1,3 +1,7 @@
 //! The program: parses, runs, exits.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    errorfs::cli::main()
+}

@@ -1,0 +1,57 @@
+//! The command line: one file a verb. The only place that prints or exits.
+
+mod exit;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use exit::{Exit, Failure};
+
+/// Mount a directory and make its storage lie, exactly as a scenario says.
+#[derive(Debug, Parser)]
+#[command(name = "errorfs", version, about, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {}
+
+/// Parses the command line, runs the verb, says what went wrong.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Done
+            }
+            .into();
+        }
+    };
+    match dispatch(cli.verb) {
+        Ok(exit) => exit.into(),
+        Err(failure) => report(&failure),
+    }
+}
+
+fn dispatch(verb: Verb) -> Result<Exit, Failure> {
+    match verb {}
+}
+
+fn report(failure: &Failure) -> ExitCode {
+    if !failure.message.is_empty() {
+        eprint(&failure.message);
+    }
+    failure.exit.into()
+}
+
+/// A message for the operator, on stderr.
+#[expect(clippy::print_stderr, reason = "this is the place that prints")]
+fn eprint(message: &str) {
+    eprintln!("errorfs: {message}");
+}
