@@ -150,9 +150,7 @@ fn snippet<'a>(
         "" => caret,
         label => caret.label(harmless(label)),
     };
-    Snippet::source(text)
-        .path(harmless(file))
-        .annotation(caret)
+    Snippet::source(text).path(harmless(file)).annotation(caret)
 }
 
 /// The diagnostics of one file as one JSON object.
@@ -259,8 +257,14 @@ mod tests {
     fn no_rendering_lets_a_terminal_escape_through() {
         let file = "a\u{1b}]0;owned\u{7}.toml";
         let text = to_text(file, TEXT, &[sample()], false);
-        assert!(!text.contains('\u{1b}') && !text.contains('\u{7}'), "{text}");
-        assert!(text.contains("error[bad-name]: no \\u{1b}[31m here"), "{text}");
+        assert!(
+            !text.contains('\u{1b}') && !text.contains('\u{7}'),
+            "{text}"
+        );
+        assert!(
+            text.contains("error[bad-name]: no \\u{1b}[31m here"),
+            "{text}"
+        );
         let github = to_github(file, TEXT, &[sample()]);
         assert!(!github.contains('\u{1b}'), "{github}");
         let json = to_json(file, TEXT, &[sample()]).to_string();

@@ -7,9 +7,7 @@ use std::ops::Range;
 
 use super::document::{Field, Findings, Keys, Read, Table, did_you_mean};
 use super::fault::FaultRead;
-use super::model::{
-    BadSector, BitAmount, BitFlip, BitPosition, Fault, Persistence, SectorAmount,
-};
+use super::model::{BadSector, BitAmount, BitFlip, BitPosition, Fault, Persistence, SectorAmount};
 use super::when::fraction;
 use crate::diagnostic::Diagnostic;
 
@@ -47,11 +45,14 @@ pub(super) fn read_bit_flip(table: &Table<'_>, findings: &mut Findings) -> Fault
     let field = findings.keep(table.exactly_one(&AMOUNTS, "`bit_flip`"));
     let mut at = Vec::new();
     let amount = field.and_then(|field| match field.key {
-        "rate" => findings.keep(fraction(&field)).map(BitAmount::Rate),
+        "rate" => fraction(&field, findings).map(BitAmount::Rate),
         "count" => findings.keep(read_count(&field)).map(BitAmount::Count),
         _ => {
             let positions = read_bits(&field, persistence, findings);
-            at = positions.iter().map(|(bit, span)| (bit.byte, span.clone())).collect();
+            at = positions
+                .iter()
+                .map(|(bit, span)| (bit.byte, span.clone()))
+                .collect();
             let mut bits: Vec<BitPosition> = positions.into_iter().map(|(bit, _)| bit).collect();
             bits.sort_unstable();
             Some(BitAmount::At(bits))
@@ -59,10 +60,16 @@ pub(super) fn read_bit_flip(table: &Table<'_>, findings: &mut Findings) -> Fault
     });
     FaultRead {
         fault: amount.zip(persistence).map(|(amount, persistence)| {
-            Fault::BitFlip(BitFlip { amount, persistence })
+            Fault::BitFlip(BitFlip {
+                amount,
+                persistence,
+            })
         }),
         kind: Some("bit_flip"),
-        of_stored_bytes: matches!(persistence, Some(Persistence::Sticky | Persistence::Permanent)),
+        of_stored_bytes: matches!(
+            persistence,
+            Some(Persistence::Sticky | Persistence::Permanent)
+        ),
         at,
     }
 }
@@ -76,7 +83,7 @@ pub(super) fn read_bad_sector(table: &Table<'_>, findings: &mut Findings) -> Fau
     let field = findings.keep(table.exactly_one(&AMOUNTS, "`bad_sector`"));
     let mut at = Vec::new();
     let amount = field.and_then(|field| match field.key {
-        "rate" => findings.keep(fraction(&field)).map(SectorAmount::Rate),
+        "rate" => fraction(&field, findings).map(SectorAmount::Rate),
         "count" => findings.keep(read_count(&field)).map(SectorAmount::Count),
         _ => {
             at = read_sectors(&field, sector.unwrap_or(SECTOR_DEFAULT), findings);
@@ -121,7 +128,10 @@ fn read_sector(field: &Field<'_>) -> Read<u32> {
         512 => Ok(512),
         4096 => Ok(4096),
         other => Err(field
-            .error("out-of-range", format!("sectors have 512 or 4096 bytes, not {other}"))
+            .error(
+                "out-of-range",
+                format!("sectors have 512 or 4096 bytes, not {other}"),
+            )
             .help("write `sector = \"512B\"` or `sector = \"4KiB\"`")),
     }
 }
@@ -135,7 +145,9 @@ fn read_bits(
     let mut seen = BTreeSet::new();
     let mut bits = Vec::new();
     for item in items.unwrap_or_default() {
-        let Some(bit) = read_bit(&item, persistence, findings) else { continue };
+        let Some(bit) = read_bit(&item, persistence, findings) else {
+            continue;
+        };
         if !seen.insert(bit) {
             let message = format!("bit {} of byte {} is listed twice", bit.bit, bit.byte);
             findings.push(duplicate(&item, message));
@@ -184,7 +196,10 @@ fn read_generation(field: &Field<'_>, persistence: Option<Persistence>) -> Read<
             .help("only sticky damage belongs to one generation of a byte: remove `generation`, or write `persistence = \"sticky\"`"));
     }
     u32::try_from(generation).map_err(|_| {
-        let message = format!("`generation` must be from 0 to {}, not {generation}", u32::MAX);
+        let message = format!(
+            "`generation` must be from 0 to {}, not {generation}",
+            u32::MAX
+        );
         field
             .error("out-of-range", message)
             .help("it is how often the byte has been overwritten")
@@ -200,7 +215,9 @@ fn read_sectors(
     let mut seen = BTreeSet::new();
     let mut bytes = Vec::new();
     for item in items.unwrap_or_default() {
-        let Some(byte) = findings.keep(item.size(SECTORS_EXAMPLE)) else { continue };
+        let Some(byte) = findings.keep(item.size(SECTORS_EXAMPLE)) else {
+            continue;
+        };
         if !seen.insert(byte / u64::from(sector)) {
             let message = format!("the sector of byte {byte} is listed twice");
             findings.push(duplicate(&item, message));
@@ -211,5 +228,6 @@ fn read_sectors(
 }
 
 fn duplicate(item: &Field<'_>, message: String) -> Diagnostic {
-    item.error("duplicate-position", message).help("remove one of them")
+    item.error("duplicate-position", message)
+        .help("remove one of them")
 }

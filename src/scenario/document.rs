@@ -26,6 +26,11 @@ impl Findings {
         self.list.push(diagnostic);
     }
 
+    /// How many of them are errors.
+    pub(super) fn errors(&self) -> usize {
+        crate::diagnostic::count(&self.list).0
+    }
+
     /// The value, or nothing and a finding more.
     pub(super) fn keep<T>(&mut self, read: Read<T>) -> Option<T> {
         read.map_err(|diagnostic| self.push(diagnostic)).ok()
@@ -69,19 +74,29 @@ impl Keys {
 
     fn unknown(&self, name: &str, span: Range<usize>) -> Diagnostic {
         let all = self.known.iter().chain(self.later).copied();
-        let code = if self.noun == "fault" { "unknown-fault" } else { "unknown-key" };
+        let code = if self.noun == "fault" {
+            "unknown-fault"
+        } else {
+            "unknown-key"
+        };
         let message = format!("{} has no {} `{name}`", self.of, self.noun);
         Diagnostic::error(code, span, message)
             .label(did_you_mean(name, all))
-            .help(format!("{}s of {}: {}", self.noun, self.of, self.known.join(", ")))
+            .help(format!(
+                "{}s of {}: {}",
+                self.noun,
+                self.of,
+                self.known.join(", ")
+            ))
     }
 }
 
 /// Something of the format that this version of errorfs lacks.
 pub(super) fn not_yet(noun: &str, name: &str, span: Range<usize>) -> Diagnostic {
     let message = format!("this version of errorfs does not have the {noun} `{name}` yet");
-    Diagnostic::error("not-yet", span, message)
-        .help(format!("remove `{name}`, or use a later version of errorfs"))
+    Diagnostic::error("not-yet", span, message).help(format!(
+        "remove `{name}`, or use a later version of errorfs"
+    ))
 }
 
 /// "did you mean `read`?", or nothing.
@@ -101,7 +116,11 @@ impl<'a> Table<'a> {
     /// The value of a key.
     pub(super) fn get(&self, key: &'static str) -> Option<Field<'a>> {
         let (spanned, value) = self.entries.get_key_value(key)?;
-        Some(Field { key, key_span: spanned.span(), value })
+        Some(Field {
+            key,
+            key_span: spanned.span(),
+            value,
+        })
     }
 
     pub(super) fn has(&self, key: &str) -> bool {
@@ -111,8 +130,12 @@ impl<'a> Table<'a> {
     /// The value of a key that must be there.
     pub(super) fn require(&self, key: &'static str, of: &str, example: &str) -> Read<Field<'a>> {
         self.get(key).ok_or_else(|| {
-            Diagnostic::error("missing-key", self.span.clone(), format!("{of} needs `{key}`"))
-                .help(format!("write `{example}`"))
+            Diagnostic::error(
+                "missing-key",
+                self.span.clone(),
+                format!("{of} needs `{key}`"),
+            )
+            .help(format!("write `{example}`"))
         })
     }
 
@@ -161,14 +184,20 @@ impl<'a> Field<'a> {
     /// The value has the wrong type: say the right one, and show it.
     pub(super) fn wrong_type(&self, expected: &str, example: &str) -> Diagnostic {
         let found = type_name(self.value.get_ref());
-        self.error("wrong-type", format!("`{}` must be {expected}, not {found}", self.key))
-            .label(format!("this is {found}"))
-            .help(format!("write it like `{example}`"))
+        self.error(
+            "wrong-type",
+            format!("`{}` must be {expected}, not {found}", self.key),
+        )
+        .label(format!("this is {found}"))
+        .help(format!("write it like `{example}`"))
     }
 
     pub(super) fn table(&self, example: &str) -> Read<Table<'a>> {
         match self.value.get_ref() {
-            DeValue::Table(entries) => Ok(Table { entries, span: self.span() }),
+            DeValue::Table(entries) => Ok(Table {
+                entries,
+                span: self.span(),
+            }),
             _ => Err(self.wrong_type("a table", example)),
         }
     }
@@ -191,7 +220,11 @@ impl<'a> Field<'a> {
             let help = format!("name at least one, or leave `{}` out", self.key);
             return Err(self.error("empty-list", message).help(help));
         }
-        let member = |value| Field { key: self.key, key_span: self.key_span.clone(), value };
+        let member = |value| Field {
+            key: self.key,
+            key_span: self.key_span.clone(),
+            value,
+        };
         Ok(items.iter().map(member).collect())
     }
 
@@ -208,7 +241,11 @@ impl<'a> Field<'a> {
             return Err(self.wrong_type("a whole number", example));
         };
         u64::from_str_radix(integer.as_str(), integer.radix()).map_err(|_| {
-            let message = format!("`{}` must be from 0 to {}, not {integer}", self.key, u64::MAX);
+            let message = format!(
+                "`{}` must be from 0 to {}, not {integer}",
+                self.key,
+                u64::MAX
+            );
             self.error("out-of-range", message)
                 .help(format!("write it like `{example}`"))
         })
@@ -235,7 +272,10 @@ impl<'a> Field<'a> {
             return Ok(number + 0.0); // Minus zero becomes zero: it is the same number, written once.
         }
         Err(self
-            .error("out-of-range", format!("`{}` must be a finite number", self.key))
+            .error(
+                "out-of-range",
+                format!("`{}` must be a finite number", self.key),
+            )
             .help(format!("write it like `{example}`")))
     }
 

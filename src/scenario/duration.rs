@@ -51,7 +51,10 @@ pub fn parse(text: &str) -> Result<Duration, Mistake> {
         let (number, unit, tail) = split(rest);
         let index = read_unit(text, number, unit)?;
         if index < unit_next {
-            return Err(bad(text, "from the largest unit to the smallest, each once"));
+            return Err(bad(
+                text,
+                "from the largest unit to the smallest, each once",
+            ));
         }
         unit_next = index + 1;
         nanos = number
@@ -71,9 +74,13 @@ pub fn parse(text: &str) -> Result<Duration, Mistake> {
 
 /// Digits, then whatever comes before the next digit.
 fn split(text: &str) -> (&str, &str, &str) {
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
     let (number, rest) = text.split_at(digits);
-    let letters = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
+    let letters = rest
+        .find(|c: char| c.is_ascii_digit())
+        .unwrap_or(rest.len());
     let (unit, tail) = rest.split_at(letters);
     (number, unit, tail)
 }
@@ -161,7 +168,15 @@ mod tests {
 
     #[test]
     fn one_spelling_is_read_and_written() {
-        for text in ["250us", "5ms", "1h30m", "10s", "123us456ns", "0s", "876000h"] {
+        for text in [
+            "250us",
+            "5ms",
+            "1h30m",
+            "10s",
+            "123us456ns",
+            "0s",
+            "876000h",
+        ] {
             assert_eq!(parse(text).map(format).as_deref(), Ok(text));
         }
         assert_eq!(parse("123456ns"), Ok(Duration::from_nanos(123_456)));
@@ -171,8 +186,20 @@ mod tests {
     #[test]
     fn every_other_spelling_is_refused() {
         for text in [
-            "", "5", "ms", "1.5s", "1s 5ms", "5ms1s", "1s1s", "5sec", "-5s", "1d", "5S", "+1s",
-            "876001h", "99999999999999999999999999999999999999999h",
+            "",
+            "5",
+            "ms",
+            "1.5s",
+            "1s 5ms",
+            "5ms1s",
+            "1s1s",
+            "5sec",
+            "-5s",
+            "1d",
+            "5S",
+            "+1s",
+            "876001h",
+            "99999999999999999999999999999999999999999h",
         ] {
             assert!(parse(text).is_err(), "{text}");
         }

@@ -128,13 +128,22 @@ fn plain(kind: &'static str, fault: Option<Fault>) -> FaultRead {
 
 /// The one kind that is there; `None` if the only ones are unknown, which has been reported.
 fn the_kind<'a>(table: &Table<'a>) -> Read<Option<Field<'a>>> {
-    let mut present: Vec<Field<'a>> = KINDS.known.iter().filter_map(|kind| table.get(kind)).collect();
+    let mut present: Vec<Field<'a>> = KINDS
+        .known
+        .iter()
+        .filter_map(|kind| table.get(kind))
+        .collect();
     present.sort_by_key(|field| field.key_span.start);
     match present.as_slice() {
         [first, second, ..] => {
-            let message = format!("a rule has one fault, and this one has `{}` and `{}`", first.key, second.key);
-            Err(Diagnostic::error("several-faults", second.key_span.clone(), message)
-                .help("write a rule for each fault"))
+            let message = format!(
+                "a rule has one fault, and this one has `{}` and `{}`",
+                first.key, second.key
+            );
+            Err(
+                Diagnostic::error("several-faults", second.key_span.clone(), message)
+                    .help("write a rule for each fault"),
+            )
         }
         [only] => Ok(Some(only.clone())),
         [] if table.entries.is_empty() => Err(Diagnostic::error(
@@ -165,7 +174,10 @@ fn read_errno(field: &Field<'_>) -> Read<Errno> {
     Errno::from_name(name).ok_or_else(|| {
         let names = ERRNOS.iter().map(|(name, _)| *name);
         field
-            .error("unknown-errno", format!("`{name}` is not an error of Linux"))
+            .error(
+                "unknown-errno",
+                format!("`{name}` is not an error of Linux"),
+            )
             .label(did_you_mean(name, names))
             .help("errors are written by name, as in errno(3): EIO, ENOSPC, EROFS, ETIMEDOUT, ...")
     })
@@ -182,7 +194,10 @@ fn read_latency(table: &Table<'_>, findings: &mut Findings) -> Option<Fault> {
 }
 
 fn read_distribution(table: &Table<'_>, findings: &mut Findings) -> Option<Distribution> {
-    let mut present = DISTRIBUTIONS.known.iter().filter_map(|kind| table.get(kind));
+    let mut present = DISTRIBUTIONS
+        .known
+        .iter()
+        .filter_map(|kind| table.get(kind));
     let (first, second) = (present.next(), present.next());
     if let Some(second) = second {
         let message = "`distribution` is one kind, not several";
@@ -230,7 +245,9 @@ fn read_uniform(field: &Field<'_>, findings: &mut Findings) -> Option<Distributi
     if from >= to {
         let message = "`to` must be longer than `from`";
         let error = Diagnostic::error("inverted-range", span, message);
-        findings.push(error.help("exchange them, or write `constant` for a delay that is always the same"));
+        findings.push(
+            error.help("exchange them, or write `constant` for a delay that is always the same"),
+        );
         return None;
     }
     Some(Distribution::Uniform { from, to })
@@ -241,7 +258,9 @@ fn read_lognormal(field: &Field<'_>, findings: &mut Findings) -> Option<Distribu
     LOGNORMAL_KEYS.check(&table, findings);
     let median = findings.keep(table.require("median", "`lognormal`", LOGNORMAL_EXAMPLE));
     let sigma = findings.keep(table.require("sigma", "`lognormal`", LOGNORMAL_EXAMPLE));
-    let median = findings.read(median, |field| positive_duration(&field, "median = \"20ms\""));
+    let median = findings.read(median, |field| {
+        positive_duration(&field, "median = \"20ms\"")
+    });
     let sigma = findings.read(sigma, |field| read_sigma(&field));
     Some(Distribution::Lognormal {
         median: median?,

@@ -76,10 +76,15 @@ fn read_ops(field: &Field<'_>, findings: &mut Findings) -> Vec<OpWord> {
     };
     let mut words: Vec<OpWord> = Vec::new();
     for item in items {
-        let Some(word) = findings.keep(read_op(&item)) else { continue };
+        let Some(word) = findings.keep(read_op(&item)) else {
+            continue;
+        };
         if words.iter().any(|before| before.word == word.word) {
             let message = format!("`{}` is listed twice", word.word);
-            findings.push(item.error("duplicate-value", message).help("remove one of them"));
+            findings.push(
+                item.error("duplicate-value", message)
+                    .help("remove one of them"),
+            );
         }
         words.push(word);
     }
@@ -95,14 +100,21 @@ fn read_op(item: &Field<'_>) -> Read<OpWord> {
         name => OpKind::from_name(name).map(|kind| OpSet::EMPTY.with(kind)),
     };
     let names = || OpKind::ALL.into_iter().map(OpKind::name);
-    set.map(|set| OpWord { word: word.into(), set, span: item.span() })
-        .ok_or_else(|| {
-            let list: Vec<&str> = names().collect();
-            let groups = ["data", "metadata", "all"];
-            item.error("unknown-op", format!("`{word}` is not an operation"))
-                .label(did_you_mean(word, names().chain(groups)))
-                .help(format!("operations are: {}; groups are: data, metadata, all", list.join(", ")))
-        })
+    set.map(|set| OpWord {
+        word: word.into(),
+        set,
+        span: item.span(),
+    })
+    .ok_or_else(|| {
+        let list: Vec<&str> = names().collect();
+        let groups = ["data", "metadata", "all"];
+        item.error("unknown-op", format!("`{word}` is not an operation"))
+            .label(did_you_mean(word, names().chain(groups)))
+            .help(format!(
+                "operations are: {}; groups are: data, metadata, all",
+                list.join(", ")
+            ))
+    })
 }
 
 fn read_paths(table: &Table<'_>, findings: &mut Findings) -> Vec<PathPattern> {
@@ -113,10 +125,15 @@ fn read_paths(table: &Table<'_>, findings: &mut Findings) -> Vec<PathPattern> {
     let before = findings.list.len();
     let mut patterns: Vec<PathPattern> = Vec::new();
     for item in &items {
-        let Some(pattern) = findings.keep(read_pattern(item)) else { continue };
+        let Some(pattern) = findings.keep(read_pattern(item)) else {
+            continue;
+        };
         if patterns.contains(&pattern) {
             let message = "this pattern is listed twice";
-            findings.push(item.error("duplicate-value", message).help("remove one of them"));
+            findings.push(
+                item.error("duplicate-value", message)
+                    .help("remove one of them"),
+            );
         }
         patterns.push(pattern);
     }
@@ -131,12 +148,18 @@ fn read_pattern(item: &Field<'_>) -> Read<PathPattern> {
     let glob = text.strip_prefix('!').unwrap_or(text);
     if let Some((why, help)) = impossible(glob) {
         return Err(item
-            .error("impossible-path", format!("`{text}` can never match: {why}"))
+            .error(
+                "impossible-path",
+                format!("`{text}` can never match: {why}"),
+            )
             .help(help));
     }
     PathPattern::new(text).map_err(|error| {
-        item.error("bad-glob", format!("`{text}` is not a glob: {}", error.kind()))
-            .help(GLOB_HELP)
+        item.error(
+            "bad-glob",
+            format!("`{text}` is not a glob: {}", error.kind()),
+        )
+        .help(GLOB_HELP)
     })
 }
 
@@ -146,7 +169,10 @@ fn impossible(glob: &str) -> Option<(&'static str, String)> {
     let instead = format!("paths are relative to the mount's root: write `{relative}`");
     let parts = || glob.split('/');
     if glob.is_empty() {
-        Some(("it is empty", "write `**` for every path, or leave `path` out".into()))
+        Some((
+            "it is empty",
+            "write `**` for every path, or leave `path` out".into(),
+        ))
     } else if glob.starts_with('/') {
         Some(("it begins with `/`", instead))
     } else if parts().any(|part| part == "..") {
@@ -154,7 +180,10 @@ fn impossible(glob: &str) -> Option<(&'static str, String)> {
     } else if parts().any(|part| part == ".") {
         Some(("it has a part `.`", instead))
     } else if glob.ends_with('/') {
-        Some(("it ends with `/`", format!("write `{glob}**` for everything in that folder")))
+        Some((
+            "it ends with `/`",
+            format!("write `{glob}**` for everything in that folder"),
+        ))
     } else if parts().any(str::is_empty) {
         Some(("it has an empty part `//`", "write a single `/`".into()))
     } else if glob.contains('\0') {
@@ -170,7 +199,10 @@ fn check_together(field: &Field<'_>, patterns: &[PathPattern]) -> Read<()> {
         let same = |other: &PathPattern| other.glob == *glob || other.glob.glob() == "**";
         patterns.iter().any(|other| other.exclude && same(other))
     };
-    let mut including = patterns.iter().filter(|pattern| !pattern.exclude).peekable();
+    let mut including = patterns
+        .iter()
+        .filter(|pattern| !pattern.exclude)
+        .peekable();
     let nothing = match including.peek() {
         Some(_) => including.all(|pattern| excluded(&pattern.glob)),
         None => patterns.iter().any(|pattern| pattern.glob.glob() == "**"),
@@ -186,7 +218,10 @@ fn check_together(field: &Field<'_>, patterns: &[PathPattern]) -> Read<()> {
     }
     set.build().map(|_| ()).map_err(|error| {
         field
-            .error("bad-glob", format!("these patterns are too large together: {}", error.kind()))
+            .error(
+                "bad-glob",
+                format!("these patterns are too large together: {}", error.kind()),
+            )
             .help("write fewer or simpler patterns, or several rules")
     })
 }

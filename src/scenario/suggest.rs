@@ -16,7 +16,8 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 /// typing error, however much is missing.
 fn distance_to(lower: &str, candidate: &str) -> Option<usize> {
     let candidate = candidate.to_lowercase();
-    let begins = lower.len() >= 3 && (candidate.starts_with(lower) || lower.starts_with(&candidate));
+    let begins =
+        lower.len() >= 3 && (candidate.starts_with(lower) || lower.starts_with(&candidate));
     let edits = edits(lower, &candidate);
     let distance = if begins { edits.min(1) } else { edits };
     let allowed = (candidate.chars().count().max(lower.chars().count()) / 3).max(1);
@@ -56,7 +57,10 @@ mod tests {
         assert_eq!(nearest("READ", ops), Some("read"));
         assert_eq!(nearest("fsnc", ops), Some("fsync"));
         assert_eq!(nearest("banana", ops), None);
-        assert_eq!(nearest("prob", ["probability", "path"]), Some("probability"));
+        assert_eq!(
+            nearest("prob", ["probability", "path"]),
+            Some("probability")
+        );
         assert_eq!(nearest("rules", ["rule", "name"]), Some("rule"));
     }
 }

@@ -38,12 +38,19 @@ pub(super) fn read(field: Option<Field<'_>>, findings: &mut Findings) -> WhenRea
         times: findings.read(table.get("times"), |field| {
             field.positive("the rule never fires", "times = 1")
         }),
-        probability: findings.read(table.get("probability"), |field| fraction(&field)),
-        after: findings.read(table.get("after"), |field| field.duration("after = \"10s\"")),
+        probability: table
+            .get("probability")
+            .and_then(|field| fraction(&field, findings)),
+        after: findings.read(table.get("after"), |field| {
+            field.duration("after = \"10s\"")
+        }),
         for_: findings.read(table.get("for"), |field| window(&field)),
     };
     check_together(&table, &nth, &when, findings);
-    WhenRead { when, by_access: by_access(&table) }
+    WhenRead {
+        when,
+        by_access: by_access(&table),
+    }
 }
 
 fn by_access(table: &Table<'_>) -> Vec<(&'static str, Range<usize>)> {
@@ -58,10 +65,15 @@ fn read_nth(table: &Table<'_>, findings: &mut Findings) -> Vec<(u64, Range<usize
     let mut nth: Vec<(u64, Range<usize>)> = Vec::new();
     for item in items.unwrap_or_default() {
         let read = item.positive("occurrences are counted from 1", "nth = 3");
-        let Some(number) = findings.keep(read) else { continue };
+        let Some(number) = findings.keep(read) else {
+            continue;
+        };
         if nth.iter().any(|(before, _)| *before == number) {
             let message = format!("`nth` lists {number} twice");
-            findings.push(item.error("duplicate-value", message).help("remove one of them"));
+            findings.push(
+                item.error("duplicate-value", message)
+                    .help("remove one of them"),
+            );
             continue;
         }
         nth.push((number, item.span()));
@@ -75,8 +87,18 @@ fn sorted(nth: &[(u64, Range<usize>)]) -> Vec<u64> {
     numbers
 }
 
-/// A number from 0 (never) to 1 (always).
-pub(super) fn fraction(field: &Field<'_>) -> Read<f64> {
+/// A number from 0 (never) to 1 (always). Zero is legal, as control runs use it, and worth a word.
+pub(super) fn fraction(field: &Field<'_>, findings: &mut Findings) -> Option<f64> {
+    let fraction = findings.keep(read_fraction(field))?;
+    if fraction == 0.0 {
+        let message = format!("`{}` is 0: the rule never fires", field.key);
+        let warning = Diagnostic::warning("never-fires", field.span(), message);
+        findings.push(warning.help("0 is never, 1 is always; keep it only in a control run"));
+    }
+    Some(fraction)
+}
+
+fn read_fraction(field: &Field<'_>) -> Read<f64> {
     let example = format!("{} = 0.001", field.key);
     let number = field.number(&example)?;
     if (0.0..=1.0).contains(&number) {
@@ -92,7 +114,13 @@ pub(super) fn fraction(field: &Field<'_>) -> Read<f64> {
         String::new()
     };
     Err(field
-        .error(code, format!("`{}` must be from 0.0 (never) to 1.0 (always), not {number}", field.key))
+        .error(
+            code,
+            format!(
+                "`{}` must be from 0.0 (never) to 1.0 (always), not {number}",
+                field.key
+            ),
+        )
         .help(format!("write it like `{example}`{percent}")))
 }
 
@@ -114,8 +142,13 @@ fn check_together(
     findings: &mut Findings,
 ) {
     if let Some(every) = when.every {
-        for (number, span) in nth.iter().filter(|(number, _)| !number.is_multiple_of(every)) {
-            let message = format!("occurrence {number} is not a multiple of `every = {every}`: both never hold");
+        for (number, span) in nth
+            .iter()
+            .filter(|(number, _)| !number.is_multiple_of(every))
+        {
+            let message = format!(
+                "occurrence {number} is not a multiple of `every = {every}`: both never hold"
+            );
             let error = Diagnostic::error("never-fires", span.clone(), message);
             findings.push(error.help("keep `nth` or `every`, not both"));
         }
@@ -146,8 +179,13 @@ fn check_times(
     }
     for number in sorted(nth).into_iter().skip(times as usize) {
         let span = nth.iter().find(|(listed, _)| *listed == number);
-        let message = format!("occurrence {number} never fires: `times = {times}` is used up before");
-        let error = Diagnostic::error("never-fires", span.map_or(field.span(), |(_, span)| span.clone()), message);
+        let message =
+            format!("occurrence {number} never fires: `times = {times}` is used up before");
+        let error = Diagnostic::error(
+            "never-fires",
+            span.map_or(field.span(), |(_, span)| span.clone()),
+            message,
+        );
         findings.push(error.help(format!("write `times = {listed}`, or leave `times` out")));
     }
 }
