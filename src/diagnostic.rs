@@ -227,7 +227,7 @@ fn clamp(text: &str, span: &Range<usize>) -> Range<usize> {
 }
 
 /// The text with everything that could steer a terminal, or hide what it says, made visible.
-fn harmless(text: &str) -> String {
+pub fn harmless(text: &str) -> String {
     text.chars()
         .map(|c| {
             let steers = c.is_control() && c != '\n';

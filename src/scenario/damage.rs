@@ -42,34 +42,32 @@ const SECTOR_DEFAULT: u32 = 4096;
 pub(super) fn read_bit_flip(table: &Table<'_>, findings: &mut Findings) -> FaultRead {
     BIT_FLIP_KEYS.check(table, findings);
     let persistence = read_persistence(table, findings);
-    let field = findings.keep(table.exactly_one(&AMOUNTS, "`bit_flip`"));
     let mut at = Vec::new();
-    let amount = field.and_then(|field| match field.key {
-        "rate" => fraction(&field, findings).map(BitAmount::Rate),
-        "count" => findings.keep(read_count(&field)).map(BitAmount::Count),
-        _ => {
-            let positions = read_bits(&field, persistence, findings);
-            at = positions
-                .iter()
-                .map(|(bit, span)| (bit.byte, span.clone()))
-                .collect();
-            let mut bits: Vec<BitPosition> = positions.into_iter().map(|(bit, _)| bit).collect();
-            bits.sort_unstable();
-            Some(BitAmount::At(bits))
-        }
-    });
-    FaultRead {
-        fault: amount.zip(persistence).map(|(amount, persistence)| {
-            Fault::BitFlip(BitFlip {
-                amount,
-                persistence,
-            })
-        }),
-        kind: Some("bit_flip"),
-        of_stored_bytes: matches!(
+    let mut amount = None;
+    for field in amounts(table, "`bit_flip`", findings) {
+        amount = match field.key {
+            "rate" => fraction(&field, findings).map(BitAmount::Rate),
+            "count" => findings.keep(read_count(&field)).map(BitAmount::Count),
+            _ => {
+                let positions = read_bits(&field, persistence, findings);
+                let byte = |(bit, span): &(BitPosition, Range<usize>)| (bit.byte, span.clone());
+                at = positions.iter().map(byte).collect();
+                let mut bits: Vec<_> = positions.into_iter().map(|(bit, _)| bit).collect();
+                bits.sort_unstable();
+                Some(BitAmount::At(bits))
+            }
+        };
+    }
+    let flip = |(amount, persistence)| {
+        Fault::BitFlip(BitFlip {
+            amount,
             persistence,
-            Some(Persistence::Sticky | Persistence::Permanent)
-        ),
+        })
+    };
+    FaultRead {
+        fault: amount.zip(persistence).map(flip),
+        kind: Some("bit_flip"),
+        of_stored_bytes: persistence.is_some_and(|one| one != Persistence::Transient),
         at,
     }
 }
@@ -80,26 +78,46 @@ pub(super) fn read_bad_sector(table: &Table<'_>, findings: &mut Findings) -> Fau
         Some(field) => findings.keep(read_sector(&field)),
         None => Some(SECTOR_DEFAULT),
     };
-    let field = findings.keep(table.exactly_one(&AMOUNTS, "`bad_sector`"));
     let mut at = Vec::new();
-    let amount = field.and_then(|field| match field.key {
-        "rate" => fraction(&field, findings).map(SectorAmount::Rate),
-        "count" => findings.keep(read_count(&field)).map(SectorAmount::Count),
-        _ => {
-            at = read_sectors(&field, sector.unwrap_or(SECTOR_DEFAULT), findings);
-            let mut bytes: Vec<u64> = at.iter().map(|(byte, _)| *byte).collect();
-            bytes.sort_unstable();
-            Some(SectorAmount::At(bytes))
-        }
-    });
+    let mut amount = None;
+    for field in amounts(table, "`bad_sector`", findings) {
+        amount = match field.key {
+            "rate" => fraction(&field, findings).map(SectorAmount::Rate),
+            "count" => findings.keep(read_count(&field)).map(SectorAmount::Count),
+            _ => {
+                at = read_sectors(&field, sector.unwrap_or(SECTOR_DEFAULT), findings);
+                let mut bytes: Vec<u64> = at.iter().map(|(byte, _)| *byte).collect();
+                bytes.sort_unstable();
+                Some(SectorAmount::At(bytes))
+            }
+        };
+    }
+    let bad = |(amount, sector)| Fault::BadSector(BadSector { amount, sector });
     FaultRead {
-        fault: amount
-            .zip(sector)
-            .map(|(amount, sector)| Fault::BadSector(BadSector { amount, sector })),
+        fault: amount.zip(sector).map(bad),
         kind: Some("bad_sector"),
         of_stored_bytes: true,
         at,
     }
+}
+
+/// The amounts that are there; all but exactly one are reported.
+fn amounts<'a>(table: &Table<'a>, of: &str, findings: &mut Findings) -> Vec<Field<'a>> {
+    let present = table.present(&AMOUNTS);
+    match present.as_slice() {
+        [_] => {}
+        [] => {
+            let message = format!("{of} does not say what is damaged");
+            let error = Diagnostic::error("missing-key", table.span.clone(), message);
+            findings.push(error.help("write exactly one of `rate`, `count`, `at`"));
+        }
+        [first, second, ..] => {
+            let message = format!("{of} has both `{}` and `{}`", first.key, second.key);
+            let error = Diagnostic::error("conflicting-keys", second.key_span.clone(), message);
+            findings.push(error.help("keep exactly one of `rate`, `count`, `at`"));
+        }
+    }
+    present
 }
 
 fn read_count(field: &Field<'_>) -> Read<u64> {

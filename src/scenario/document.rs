@@ -74,20 +74,26 @@ impl Keys {
 
     fn unknown(&self, name: &str, span: Range<usize>) -> Diagnostic {
         let all = self.known.iter().chain(self.later).copied();
-        let code = if self.noun == "fault" {
-            "unknown-fault"
-        } else {
-            "unknown-key"
+        let known = self.known.join(", ");
+        let (code, message, help) = match self.noun {
+            "key" => (
+                "unknown-key",
+                format!("{} has no key `{name}`", self.of),
+                format!("keys of {}: {known}", self.of),
+            ),
+            noun => (
+                if noun == "fault" {
+                    "unknown-fault"
+                } else {
+                    "unknown-distribution"
+                },
+                format!("there is no {noun} `{name}`"),
+                format!("{noun}s are: {known}"),
+            ),
         };
-        let message = format!("{} has no {} `{name}`", self.of, self.noun);
         Diagnostic::error(code, span, message)
             .label(did_you_mean(name, all))
-            .help(format!(
-                "{}s of {}: {}",
-                self.noun,
-                self.of,
-                self.known.join(", ")
-            ))
+            .help(help)
     }
 }
 
@@ -119,12 +125,9 @@ impl<'a> Table<'a> {
         Some(Field {
             key,
             key_span: spanned.span(),
+            member: false,
             value,
         })
-    }
-
-    pub(super) fn has(&self, key: &str) -> bool {
-        self.entries.contains_key(key)
     }
 
     /// The value of a key that must be there.
@@ -139,27 +142,11 @@ impl<'a> Table<'a> {
         })
     }
 
-    /// The one key of these that must be there alone.
-    pub(super) fn exactly_one(&self, keys: &[&'static str], of: &str) -> Read<Field<'a>> {
+    /// Those of the keys that are there, in the order of the text.
+    pub(super) fn present(&self, keys: &[&'static str]) -> Vec<Field<'a>> {
         let mut present: Vec<_> = keys.iter().filter_map(|key| self.get(key)).collect();
         present.sort_by_key(|field| field.key_span.start);
-        let words: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
-        let choice = words.join(", ");
-        match present.as_slice() {
-            [only] => Ok(only.clone()),
-            [] => Err(Diagnostic::error(
-                "missing-key",
-                self.span.clone(),
-                format!("{of} does not say which bytes are damaged"),
-            )
-            .help(format!("write exactly one of {choice}"))),
-            [first, second, ..] => Err(Diagnostic::error(
-                "conflicting-keys",
-                second.key_span.clone(),
-                format!("{of} has both `{}` and `{}`", first.key, second.key),
-            )
-            .help(format!("keep exactly one of {choice}"))),
-        }
+        present
     }
 }
 
@@ -168,6 +155,8 @@ impl<'a> Table<'a> {
 pub(super) struct Field<'a> {
     pub(super) key: &'static str,
     pub(super) key_span: Range<usize>,
+    /// Whether the value is a member of the list that stands there.
+    pub(super) member: bool,
     pub(super) value: &'a Spanned<DeValue<'a>>,
 }
 
@@ -184,12 +173,11 @@ impl<'a> Field<'a> {
     /// The value has the wrong type: say the right one, and show it.
     pub(super) fn wrong_type(&self, expected: &str, example: &str) -> Diagnostic {
         let found = type_name(self.value.get_ref());
-        self.error(
-            "wrong-type",
-            format!("`{}` must be {expected}, not {found}", self.key),
-        )
-        .label(format!("this is {found}"))
-        .help(format!("write it like `{example}`"))
+        let each = if self.member { "each of " } else { "" };
+        let message = format!("{each}`{}` must be {expected}, not {found}", self.key);
+        self.error("wrong-type", message)
+            .label(format!("this is {found}"))
+            .help(format!("write it like `{example}`"))
     }
 
     pub(super) fn table(&self, example: &str) -> Read<Table<'a>> {
@@ -223,6 +211,7 @@ impl<'a> Field<'a> {
         let member = |value| Field {
             key: self.key,
             key_span: self.key_span.clone(),
+            member: true,
             value,
         };
         Ok(items.iter().map(member).collect())
@@ -320,7 +309,7 @@ fn type_name(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "a string",
         DeValue::Integer(_) => "a whole number",
-        DeValue::Float(_) => "a number",
+        DeValue::Float(_) => "a floating-point number",
         DeValue::Boolean(_) => "a boolean",
         DeValue::Datetime(_) => "a date",
         DeValue::Array(_) => "a list",

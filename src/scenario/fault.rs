@@ -50,7 +50,7 @@ const LATENCY_KEYS: Keys = Keys {
 
 const DISTRIBUTIONS: Keys = Keys {
     of: "`distribution`",
-    noun: "kind",
+    noun: "distribution",
     known: &["constant", "uniform", "lognormal"],
     later: &["normal", "pareto", "empirical", "quantised"],
 };
@@ -103,9 +103,25 @@ pub(super) fn read(rule: &Table<'_>, findings: &mut Findings) -> FaultRead {
         return FaultRead::default();
     };
     KINDS.check(&table, findings);
-    let Some(field) = findings.keep(the_kind(&table)).flatten() else {
-        return FaultRead::default();
-    };
+    let kinds = table.present(KINDS.known);
+    if table.entries.is_empty() {
+        let message = "`fault` does not say what happens";
+        let error = Diagnostic::error("missing-key", table.span.clone(), message);
+        findings.push(error.help(format!("faults are: {}", KINDS.known.join(", "))));
+    }
+    if let [first, second, ..] = kinds.as_slice() {
+        let (one, other) = (first.key, second.key);
+        let message = format!("a rule has one fault, and this one has `{one}` and `{other}`");
+        let error = Diagnostic::error("several-faults", second.key_span.clone(), message);
+        findings.push(error.help("write a rule for each fault"));
+    }
+    let mut faults = kinds.iter().map(|field| read_kind(field, findings));
+    let first = faults.next().unwrap_or_default();
+    faults.for_each(drop); // The others are read for the mistakes in them.
+    first
+}
+
+fn read_kind(field: &Field<'_>, findings: &mut Findings) -> FaultRead {
     let example = format!("[rule.fault.{}]", field.key);
     let Some(inner) = findings.keep(field.table(&example)) else {
         return FaultRead::default();
@@ -123,36 +139,6 @@ fn plain(kind: &'static str, fault: Option<Fault>) -> FaultRead {
         fault,
         kind: Some(kind),
         ..FaultRead::default()
-    }
-}
-
-/// The one kind that is there; `None` if the only ones are unknown, which has been reported.
-fn the_kind<'a>(table: &Table<'a>) -> Read<Option<Field<'a>>> {
-    let mut present: Vec<Field<'a>> = KINDS
-        .known
-        .iter()
-        .filter_map(|kind| table.get(kind))
-        .collect();
-    present.sort_by_key(|field| field.key_span.start);
-    match present.as_slice() {
-        [first, second, ..] => {
-            let message = format!(
-                "a rule has one fault, and this one has `{}` and `{}`",
-                first.key, second.key
-            );
-            Err(
-                Diagnostic::error("several-faults", second.key_span.clone(), message)
-                    .help("write a rule for each fault"),
-            )
-        }
-        [only] => Ok(Some(only.clone())),
-        [] if table.entries.is_empty() => Err(Diagnostic::error(
-            "missing-key",
-            table.span.clone(),
-            "`fault` does not say what happens",
-        )
-        .help(format!("faults are: {}", KINDS.known.join(", ")))),
-        [] => Ok(None),
     }
 }
 
@@ -194,32 +180,29 @@ fn read_latency(table: &Table<'_>, findings: &mut Findings) -> Option<Fault> {
 }
 
 fn read_distribution(table: &Table<'_>, findings: &mut Findings) -> Option<Distribution> {
-    let mut present = DISTRIBUTIONS
-        .known
-        .iter()
-        .filter_map(|kind| table.get(kind));
-    let (first, second) = (present.next(), present.next());
-    if let Some(second) = second {
-        let message = "`distribution` is one kind, not several";
-        let error = Diagnostic::error("conflicting-keys", second.key_span, message);
-        findings.push(error.help(format!("keep one, as in `{LATENCY_EXAMPLE}`")));
-        return None;
+    let kinds = table.present(DISTRIBUTIONS.known);
+    if table.entries.is_empty() {
+        let message = "`distribution` does not say how late the answer is";
+        let error = Diagnostic::error("missing-key", table.span.clone(), message);
+        findings.push(error.help(format!("write it like `{LATENCY_EXAMPLE}`")));
     }
-    match first {
-        Some(field) if field.key == "constant" => {
-            let read = positive_duration(&field, "constant = \"5ms\"");
-            findings.keep(read).map(Distribution::Constant)
+    if let [_, second, ..] = kinds.as_slice() {
+        let message = "`distribution` is one kind, not several";
+        let error = Diagnostic::error("conflicting-keys", second.key_span.clone(), message);
+        findings.push(error.help(format!("keep one, as in `{LATENCY_EXAMPLE}`")));
+    }
+    let read = |field| read_distribution_kind(field, findings);
+    kinds.iter().map(read).fold(None, Option::or)
+}
+
+fn read_distribution_kind(field: &Field<'_>, findings: &mut Findings) -> Option<Distribution> {
+    match field.key {
+        "constant" => {
+            let delay = positive_duration(field, "constant = \"5ms\"");
+            findings.keep(delay).map(Distribution::Constant)
         }
-        Some(field) if field.key == "uniform" => read_uniform(&field, findings),
-        Some(field) => read_lognormal(&field, findings),
-        None => {
-            if table.entries.is_empty() {
-                let message = "`distribution` does not say how late the answer is";
-                let error = Diagnostic::error("missing-key", table.span.clone(), message);
-                findings.push(error.help(format!("write it like `{LATENCY_EXAMPLE}`")));
-            }
-            None
-        }
+        "uniform" => read_uniform(field, findings),
+        _ => read_lognormal(field, findings),
     }
 }
 

@@ -101,7 +101,9 @@ fn read_version(table: &Table<'_>) -> Read<()> {
 
 fn read_rules(table: &Table<'_>, findings: &mut Findings) -> Vec<RuleRead> {
     let Some(field) = table.get("rule") else {
-        findings.push(no_rules(table.span.clone()));
+        if findings.errors() == 0 {
+            findings.push(no_rules(table.span.clone())); // Otherwise it may only be misspelt.
+        }
         return Vec::new();
     };
     let DeValue::Array(items) = field.value.get_ref() else {
@@ -115,6 +117,7 @@ fn read_rules(table: &Table<'_>, findings: &mut Findings) -> Vec<RuleRead> {
     let member = |value| Field {
         key: "rule",
         key_span: field.key_span.clone(),
+        member: true,
         value,
     };
     items

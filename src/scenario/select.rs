@@ -165,7 +165,7 @@ fn read_pattern(item: &Field<'_>) -> Read<PathPattern> {
 
 /// Why no path relative to the root can match, and what to write instead.
 fn impossible(glob: &str) -> Option<(&'static str, String)> {
-    let relative = glob.trim_start_matches(['.', '/']);
+    let relative = without_dots(glob);
     let instead = format!("paths are relative to the mount's root: write `{relative}`");
     let parts = || glob.split('/');
     if glob.is_empty() {
@@ -190,6 +190,23 @@ fn impossible(glob: &str) -> Option<(&'static str, String)> {
         Some(("no path contains a NUL byte", "remove it".into()))
     } else {
         None
+    }
+}
+
+/// The path that was probably meant.
+fn without_dots(glob: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in glob.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    if parts.is_empty() {
+        "**".into()
+    } else {
+        parts.join("/")
     }
 }
 

@@ -117,7 +117,7 @@ fn read_fraction(field: &Field<'_>) -> Read<f64> {
         .error(
             code,
             format!(
-                "`{}` must be from 0.0 (never) to 1.0 (always), not {number}",
+                "`{}` must be from 0.0 (never) to 1.0 (always), not {number:?}",
                 field.key
             ),
         )
