@@ -221,9 +221,18 @@ fn position(text: &str, byte: usize) -> (usize, usize) {
 
 /// The span, made to lie on characters of the text: a wrong span must not panic in a renderer.
 fn clamp(text: &str, span: &Range<usize>) -> Range<usize> {
-    let start = text.floor_char_boundary(span.start);
-    let end = text.floor_char_boundary(span.end.max(start));
+    let start = boundary(text, span.start);
+    let end = boundary(text, span.end.max(start));
     start..end
+}
+
+/// The last beginning of a character at or before that byte.
+fn boundary(text: &str, byte: usize) -> usize {
+    let byte = byte.min(text.len());
+    (0..=byte)
+        .rev()
+        .find(|byte| text.is_char_boundary(*byte))
+        .unwrap_or(0)
 }
 
 /// The text with everything that could steer a terminal, or hide what it says, made visible.

@@ -264,3 +264,52 @@ impl PathPattern {
         format!("{mark}{}", self.glob.glob())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use globset::Candidate;
+
+    fn matches(pattern: &str, path: &[u8]) -> bool {
+        let pattern = PathPattern::new(pattern).expect("a glob");
+        pattern
+            .glob
+            .compile_matcher()
+            .is_match_candidate(&Candidate::from_bytes(path))
+    }
+
+    #[test]
+    fn a_star_stays_in_its_folder_and_two_do_not() {
+        assert!(matches("*.db", b"a.db"));
+        assert!(!matches("*.db", b"folder/a.db"));
+        assert!(matches("**/*.db", b"a.db"));
+        assert!(matches("**/*.db", b"folder/sub/a.db"));
+        assert!(!matches("wal/*", b"wal/sub/1"));
+        assert!(!matches("a?b", b"a/b"));
+        // Documented in scenarios/README.md: a list of bytes is taken as it is written.
+        assert!(matches("a[!x]b", b"a/b") && !matches("a[!x/]b", b"a/b"));
+        assert!(matches("a{,.bak}", b"a") && matches("a{,.bak}", b"a.bak"));
+    }
+
+    #[test]
+    fn names_are_bytes() {
+        assert!(matches("*.db", b"\xff\n.db"));
+        assert!(!matches("*.DB", b"a.db"));
+        assert!(matches("\\!a", b"!a"));
+    }
+
+    #[test]
+    fn a_condition_that_always_holds_is_none() {
+        let always = When {
+            probability: Some(1.0),
+            after: Some(Duration::ZERO),
+            ..When::default()
+        };
+        assert!(always.is_always());
+        let never = When {
+            probability: Some(0.0),
+            ..When::default()
+        };
+        assert!(!never.is_always());
+    }
+}

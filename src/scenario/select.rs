@@ -154,6 +154,17 @@ fn read_pattern(item: &Field<'_>) -> Read<PathPattern> {
             )
             .help(help));
     }
+    if let Some(part) = glued_stars(glob) {
+        let message =
+            format!("`**` crosses folders only as a whole part of a path, not in `{part}`");
+        let meant = match part.strip_prefix("**") {
+            Some(rest) => format!("**/*{rest}"),
+            None => part.replacen("**", "*/**/*", 1),
+        };
+        return Err(item
+            .error("bad-glob", message)
+            .help(format!("write `*` to stay in the folder, or `{meant}`")));
+    }
     PathPattern::new(text).map_err(|error| {
         item.error(
             "bad-glob",
@@ -161,6 +172,15 @@ fn read_pattern(item: &Field<'_>) -> Read<PathPattern> {
         )
         .help(GLOB_HELP)
     })
+}
+
+/// The part of the glob in which `**` would silently mean `*`, where that is plain to see.
+fn glued_stars(glob: &str) -> Option<&str> {
+    if glob.contains(['\\', '[', '{']) {
+        return None;
+    }
+    glob.split('/')
+        .find(|part| part.contains("**") && *part != "**")
 }
 
 /// Why no path relative to the root can match, and what to write instead.

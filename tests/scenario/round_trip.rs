@@ -243,8 +243,9 @@ proptest! {
         scenario in scenario(), cut in any::<proptest::sample::Index>(), put in "[\\[\\]{}=\",.\n0-9a-z-]{0,3}",
     ) {
         let mut text = scenario.to_toml();
-        let at = text.floor_char_boundary(cut.index(text.len()));
-        let end = text.ceil_char_boundary((at + 2).min(text.len()));
+        let starts: Vec<usize> = text.char_indices().map(|(start, _)| start).collect();
+        let at = cut.index(starts.len());
+        let (at, end) = (starts[at], starts.get(at + 2).copied().unwrap_or(text.len()));
         text.replace_range(at..end, &put);
         let parsed = parse(&text);
         errorfs::diagnostic::to_text("x", &text, &parsed.diagnostics, false);
