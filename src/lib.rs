@@ -3,6 +3,7 @@
 pub mod cli;
 pub mod diagnostic;
 pub mod errno;
+pub mod fs;
 pub mod injector;
 pub mod ledger;
 pub mod media;
