@@ -38,7 +38,13 @@ pub struct SurveyError {
 /// Reads the directory tree. What vanishes meanwhile is left out.
 pub fn survey(root: BorrowedFd<'_>) -> Result<Survey, SurveyError> {
     let mut found = Vec::new();
-    walk(root, Path::new(""), &mut found)?;
+    let failed = |source| SurveyError {
+        path: PathBuf::from("."),
+        source,
+    };
+    // Opened anew: a root that is open as O_PATH names a place and cannot be read.
+    let root = open_directory(root, c".").map_err(failed)?;
+    walk(root.as_fd(), Path::new(""), &mut found)?;
     found.sort_by(|a, b| a.0.path.as_os_str().cmp(b.0.path.as_os_str()));
     Ok(once_each(found))
 }

@@ -43,18 +43,13 @@ pub struct Target<'a> {
     pub medium: Option<&'a Medium>,
 }
 
-impl<'a> Target<'a> {
-    fn identity(&self) -> &'a Path {
-        self.medium
-            .map_or(self.origin, |medium| medium.identity(self.origin))
-    }
-}
-
 /// A plan that is in force.
 #[derive(Debug)]
 pub struct Armed {
     number: u64,
     plan: Plan,
+    ops: OpSet,
+    damages_media: bool,
     placement: Placement,
     counters: Vec<RuleCounters>,
     paths: PathStreams,
@@ -82,6 +77,11 @@ impl Armed {
     pub fn new(plan: Plan, placement: Placement) -> Armed {
         Armed {
             number: next_number(),
+            ops: plan
+                .rules()
+                .iter()
+                .fold(OpSet::EMPTY, |ops, rule| ops.union(rule.scope.ops)),
+            damages_media: plan.rules().iter().any(|rule| rule.fault.is_stored()),
             counters: plan
                 .rules()
                 .iter()
@@ -110,7 +110,18 @@ impl Armed {
 
     /// Which rules select this path (relative to the root, no leading slash, root itself is empty).
     pub fn select(&self, path: &Path) -> Selection {
-        let rules = self.plan.select(path);
+        self.selection(self.plan.select(path))
+    }
+
+    /// The rules of either selection, for an operation on two names.
+    pub fn union(&self, one: &Selection, other: &Selection) -> Selection {
+        let mut rules: Vec<RuleId> = one.rules.iter().chain(&*other.rules).copied().collect();
+        rules.sort_unstable();
+        rules.dedup();
+        self.selection(rules)
+    }
+
+    fn selection(&self, rules: Vec<RuleId>) -> Selection {
         let chosen = || rules.iter().map(|id| self.plan.rule(*id));
         Selection {
             access: chosen()
@@ -121,6 +132,51 @@ impl Armed {
             medium: chosen().any(|rule| rule.fault.is_stored()),
             rules: rules.into(),
         }
+    }
+
+    /// The rules that concern a file: those that select its present path, and of those that damage
+    /// stored bytes also the ones that selected the path that it had at arming (`origin`), or that
+    /// have looked at its bytes under another name since. Damage stays with the bytes.
+    pub fn select_file(&self, path: &Path, origin: &Path, medium: Option<&Medium>) -> Selection {
+        let mut rules = self.plan.select(path);
+        let earlier = if origin == path {
+            Vec::new()
+        } else {
+            self.plan.select(origin)
+        };
+        for (id, rule) in self.plan.numbered() {
+            let bound = || medium.is_some_and(|medium| medium.is_known_to(&rule.name));
+            let damaged = rule.fault.is_stored() && (earlier.contains(&id) || bound());
+            if damaged && !rules.contains(&id) {
+                rules.push(id);
+            }
+        }
+        rules.sort_unstable();
+        self.selection(rules)
+    }
+
+    /// The path by which a rule knows the stored bytes of a file: the one at arming if the rule
+    /// selects it, else the one that the file has when the rule first looks.
+    pub fn identity(&self, id: RuleId, target: &Target<'_>) -> Arc<Path> {
+        let first = || {
+            let selected =
+                target.origin == target.path || self.plan.select(target.origin).contains(&id);
+            Arc::from(if selected { target.origin } else { target.path })
+        };
+        match target.medium {
+            Some(medium) => medium.identity(&self.plan.rule(id).name, first),
+            None => first(),
+        }
+    }
+
+    /// The operations that any rule looks at.
+    pub fn ops(&self) -> OpSet {
+        self.ops
+    }
+
+    /// Whether any rule damages stored bytes.
+    pub fn damages_media(&self) -> bool {
+        self.damages_media
     }
 
     /// What happens to this operation, `now` after arming. Counts it.
@@ -312,8 +368,7 @@ impl Armed {
 
     /// The key of a rule's stored damage in the target.
     fn stored_key(&self, id: RuleId, purpose: Purpose, target: &Target<'_>) -> StreamKey {
-        let identity = target.identity();
-        let derive = || self.plan.stream(id, identity, purpose);
+        let derive = || self.plan.stream(id, &self.identity(id, target), purpose);
         match target.medium {
             Some(medium) => medium.key(self.number, id, derive),
             None => derive(),
@@ -323,7 +378,9 @@ impl Armed {
     /// Where the faults of a `count` went in the target: nowhere, if it was not there at arming.
     fn placed(&self, id: RuleId, target: &Target<'_>) -> Option<&Placed> {
         let born = target.medium.is_some_and(Medium::is_born);
-        self.placement.of(id, target.identity()).filter(|_| !born)
+        self.placement
+            .of(id, &self.identity(id, target))
+            .filter(|_| !born)
     }
 
     fn stored_flips(

@@ -4,7 +4,7 @@
 use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use arc_swap::ArcSwapOption;
 
@@ -15,7 +15,8 @@ use crate::plan::seed::StreamKey;
 /// The medium below one file.
 #[derive(Debug)]
 pub struct Medium {
-    identity: OnceLock<Arc<Path>>,
+    /// By rule name: under which path each rule first looked at the bytes.
+    identities: RwLock<Vec<(String, Arc<Path>)>>,
     keys: ArcSwapOption<Keys>,
     /// Set before the first generation is recorded; spares every look at a pristine file the lock.
     overwritten: AtomicBool,
@@ -35,7 +36,7 @@ struct Keys {
 impl Default for Medium {
     fn default() -> Medium {
         Medium {
-            identity: OnceLock::new(),
+            identities: RwLock::default(),
             keys: ArcSwapOption::empty(),
             overwritten: AtomicBool::new(false),
             generations: RwLock::default(),
@@ -46,10 +47,39 @@ impl Default for Medium {
 }
 
 impl Medium {
-    /// The path that keys the file's stored damage: `origin` at the first look, and that one for as
-    /// long as the medium lives.
-    pub fn identity(&self, origin: &Path) -> &Arc<Path> {
-        self.identity.get_or_init(|| Arc::from(origin))
+    /// The path by which a rule knows the file; `first` if it has not looked at its bytes before.
+    pub fn identity(&self, rule: &str, first: impl FnOnce() -> Arc<Path>) -> Arc<Path> {
+        if let Some(known) = self.known(rule) {
+            return known;
+        }
+        let first = first();
+        let mut identities = self
+            .identities
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        match identities.iter().find(|(known, _)| known == rule) {
+            Some((_, known)) => known.clone(),
+            None => {
+                identities.push((rule.to_owned(), first.clone()));
+                first
+            }
+        }
+    }
+
+    /// Whether a rule has looked at the bytes of the file.
+    pub fn is_known_to(&self, rule: &str) -> bool {
+        self.known(rule).is_some()
+    }
+
+    fn known(&self, rule: &str) -> Option<Arc<Path>> {
+        let identities = self
+            .identities
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        identities
+            .iter()
+            .find(|(known, _)| known == rule)
+            .map(|(_, path)| path.clone())
     }
 
     /// The key of a rule's stream for this file, derived once for each armed plan (by its number).
@@ -150,8 +180,14 @@ mod tests {
     #[test]
     fn the_first_look_binds_the_identity() {
         let medium = Medium::default();
-        assert_eq!(**medium.identity(Path::new("x.tmp")), *Path::new("x.tmp"));
-        assert_eq!(**medium.identity(Path::new("x")), *Path::new("x.tmp"));
+        let look = |rule, path: &str| medium.identity(rule, || Path::new(path).into());
+        assert_eq!(*look("a", "x.tmp"), *Path::new("x.tmp"));
+        assert_eq!(*look("a", "x"), *Path::new("x.tmp"));
+        assert_eq!(
+            *look("b", "x"),
+            *Path::new("x"),
+            "rules do not depend on each other"
+        );
     }
 
     #[test]
