@@ -7,6 +7,7 @@ mod guard;
 mod keeper;
 mod mount;
 mod place;
+mod process;
 mod ready;
 mod run;
 mod scenarios;

@@ -48,6 +48,8 @@ enum Ending {
 /// Mounts, waits for the end, unmounts.
 pub(super) fn run(args: &Mount) -> Result<Exit, Failure> {
     let ready = args.ready_fd.map(super::ready::take).transpose()?;
+    super::process::start_log();
+    super::process::prepare();
     let place = Place::check(&args.place)?;
     let (sender, endings) = channel();
     watch(args, &sender)?;

@@ -92,12 +92,16 @@ impl Filesystem {
         self.deliver(judged.decision.delay, events, result, answer);
     }
 
+    /// The armed plan, if any of its rules looks at such operations. A ledger that cannot be written
+    /// any more ends injection: a fault that is not recorded is worse than none.
+    fn armed_for(&self, kind: OpKind) -> Option<Arc<Armed>> {
+        let armed = self.injector.current()?;
+        (armed.ops().contains(kind) && !self.ledger.failed()).then_some(armed)
+    }
+
     /// What the armed plan does to an operation; `None`: nothing.
     fn judge(&self, op: Op, subject: Subject<'_>) -> Option<Judged> {
-        let armed = self.injector.current()?;
-        if !armed.ops().contains(op.kind) {
-            return None;
-        }
+        let armed = self.armed_for(op.kind)?;
         let view = self.view_of(subject, &armed).ok()?;
         self.decide(armed, view, op)
     }
@@ -105,10 +109,7 @@ impl Filesystem {
     /// The same for reads and writes. Rules that count accesses draw over the bytes that are there
     /// to be read, not over those asked for; and where a file ends, its last sector does.
     fn judge_data(&self, op: Op, open: &OpenFile) -> Option<Judged> {
-        let armed = self.injector.current()?;
-        if !armed.ops().contains(op.kind) {
-            return None;
-        }
+        let armed = self.armed_for(op.kind)?;
         let view = self.view(&open.node, &armed);
         let mut op = op;
         if view.selection.access == DataAccess::Counted {
