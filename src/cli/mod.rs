@@ -1,6 +1,8 @@
 //! The command line: one file a verb. The only place that prints or exits.
 
+mod check;
 mod exit;
+mod scenarios;
 
 use std::process::ExitCode;
 
@@ -17,7 +19,9 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-enum Verb {}
+enum Verb {
+    Check(check::Check),
+}
 
 /// Parses the command line, runs the verb, says what went wrong.
 pub fn main() -> ExitCode {
@@ -40,7 +44,9 @@ pub fn main() -> ExitCode {
 }
 
 fn dispatch(verb: Verb) -> Result<Exit, Failure> {
-    match verb {}
+    match verb {
+        Verb::Check(check) => check::run(&check),
+    }
 }
 
 fn report(failure: &Failure) -> ExitCode {
