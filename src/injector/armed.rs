@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::counters::{PathStream, PathStreams, RuleCounters, Streams, find};
-use super::{Counts, next_number};
+use super::{Counts, Target, next_generation};
 use crate::media::Medium;
-use crate::op::{Op, OpKind, OpSet};
+use crate::op::{Op, OpKind};
 use crate::plan::fault::{BadSector, BitFlip, Fault, runs};
 use crate::plan::seed::{Purpose, StreamKey};
 use crate::plan::{
@@ -16,44 +16,10 @@ use crate::plan::{
     bytes_of,
 };
 
-/// The rules that select one path: matched once per node and name, not once per operation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Selection {
-    /// In file order.
-    pub rules: Arc<[RuleId]>,
-    /// What they may do to the file's data.
-    pub access: DataAccess,
-    /// The operations that any of them looks at: for all others `decide` need not be called.
-    pub ops: OpSet,
-    /// Whether any of them damages stored bytes, so that the file needs a [`Medium`].
-    pub medium: bool,
-}
-
-/// The file that an operation is on.
-#[derive(Debug)]
-pub struct Target<'a> {
-    /// The rules that select it.
-    pub selection: &'a Selection,
-    /// Its path, relative to the root, for rules that draw per path.
-    pub path: &'a Path,
-    /// The path that keys its stored damage: at arming, for files that were there; the present one
-    /// for files created since (bound at the first look).
-    pub origin: &'a Path,
-    /// Its medium; `None` if `selection.medium` is false.
-    pub medium: Option<&'a Medium>,
-}
-
-impl<'a> Target<'a> {
-    fn identity(&self) -> &'a Path {
-        self.medium
-            .map_or(self.origin, |medium| medium.identity(self.origin))
-    }
-}
-
 /// A plan that is in force.
 #[derive(Debug)]
 pub struct Armed {
-    number: u64,
+    generation: u64,
     plan: Plan,
     placement: Placement,
     counters: Vec<RuleCounters>,
@@ -81,7 +47,7 @@ impl Armed {
     /// A plan with all counts at zero.
     pub fn new(plan: Plan, placement: Placement) -> Armed {
         Armed {
-            number: next_number(),
+            generation: next_generation(),
             counters: plan
                 .rules()
                 .iter()
@@ -93,9 +59,9 @@ impl Armed {
         }
     }
 
-    /// Different for every armed plan of this process; never 0.
-    pub fn number(&self) -> u64 {
-        self.number
+    /// Different for every armed plan of this process, and rising; never 0.
+    pub fn generation(&self) -> u64 {
+        self.generation
     }
 
     /// What is in force.
@@ -106,21 +72,6 @@ impl Armed {
     /// How often a rule was asked and answered, so far.
     pub fn counts(&self, rule: RuleId) -> Counts {
         self.counters[usize::from(rule.0)].counts()
-    }
-
-    /// Which rules select this path (relative to the root, no leading slash, root itself is empty).
-    pub fn select(&self, path: &Path) -> Selection {
-        let rules = self.plan.select(path);
-        let chosen = || rules.iter().map(|id| self.plan.rule(*id));
-        Selection {
-            access: chosen()
-                .map(|rule| rule.access)
-                .max()
-                .unwrap_or(DataAccess::Untouched),
-            ops: chosen().fold(OpSet::EMPTY, |ops, rule| ops.union(rule.scope.ops)),
-            medium: chosen().any(|rule| rule.fault.is_stored()),
-            rules: rules.into(),
-        }
     }
 
     /// What happens to this operation, `now` after arming. Counts it.
@@ -310,20 +261,19 @@ impl Armed {
         stream.expect("it has just been added")
     }
 
-    /// The key of a rule's stored damage in the target.
+    /// The key of a rule's stored damage in the target, which binds it to its path.
     fn stored_key(&self, id: RuleId, purpose: Purpose, target: &Target<'_>) -> StreamKey {
-        let identity = target.identity();
-        let derive = || self.plan.stream(id, identity, purpose);
+        let derive = |path: &Path| self.plan.stream(id, path, purpose);
         match target.medium {
-            Some(medium) => medium.key(self.number, id, derive),
-            None => derive(),
+            Some(medium) => medium.bind(self.generation, id, target.origin, derive),
+            None => derive(target.origin),
         }
     }
 
     /// Where the faults of a `count` went in the target: nowhere, if it was not there at arming.
     fn placed(&self, id: RuleId, target: &Target<'_>) -> Option<&Placed> {
         let born = target.medium.is_some_and(Medium::is_born);
-        self.placement.of(id, target.identity()).filter(|_| !born)
+        self.placement.of(id, target.origin).filter(|_| !born)
     }
 
     fn stored_flips(

@@ -132,6 +132,6 @@ fn damage_of_a_whole_plan_is_what_it_was() {
     assert_eq!(starts, [5120, 16_384, 20_480]);
     assert_eq!(
         subject::first_id(&armed, "a.sst", &flips[0]),
-        DamageId(0xbd58_5460_7d8f_717e)
+        DamageId(0xa412_6f76_5d0d_b29a)
     );
 }
