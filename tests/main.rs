@@ -1,4 +1,5 @@
 //! All integration tests, in one binary.
 
-mod ledger;
+mod property;
 mod scenario;
+mod statistical;

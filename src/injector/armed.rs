@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::counters::{PathStream, PathStreams, RuleCounters, Streams, find};
-use super::{Counts, next_number};
+use super::{Counts, Target, next_generation};
 use crate::media::Medium;
-use crate::op::{Op, OpKind, OpSet};
+use crate::op::{Op, OpKind};
 use crate::plan::fault::{BadSector, BitFlip, Fault, runs};
 use crate::plan::seed::{Purpose, StreamKey};
 use crate::plan::{
@@ -16,37 +16,10 @@ use crate::plan::{
     bytes_of,
 };
 
-/// The rules that select one path: matched once per node and name, not once per operation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Selection {
-    /// In file order.
-    pub rules: Arc<[RuleId]>,
-    /// What they may do to the file's data.
-    pub access: DataAccess,
-    /// The operations that any of them looks at: for all others `decide` need not be called.
-    pub ops: OpSet,
-    /// Whether any of them damages stored bytes, so that the file needs a [`Medium`].
-    pub medium: bool,
-}
-
-/// The file that an operation is on.
-#[derive(Debug)]
-pub struct Target<'a> {
-    /// The rules that select it.
-    pub selection: &'a Selection,
-    /// Its path, relative to the root, for rules that draw per path.
-    pub path: &'a Path,
-    /// The path that keys its stored damage: at arming, for files that were there; the present one
-    /// for files created since (bound at the first look).
-    pub origin: &'a Path,
-    /// Its medium; `None` if `selection.medium` is false.
-    pub medium: Option<&'a Medium>,
-}
-
 /// A plan that is in force.
 #[derive(Debug)]
 pub struct Armed {
-    number: u64,
+    generation: u64,
     plan: Plan,
     ops: OpSet,
     damages_media: bool,
@@ -76,12 +49,7 @@ impl Armed {
     /// A plan with all counts at zero.
     pub fn new(plan: Plan, placement: Placement) -> Armed {
         Armed {
-            number: next_number(),
-            ops: plan
-                .rules()
-                .iter()
-                .fold(OpSet::EMPTY, |ops, rule| ops.union(rule.scope.ops)),
-            damages_media: plan.rules().iter().any(|rule| rule.fault.is_stored()),
+            generation: next_generation(),
             counters: plan
                 .rules()
                 .iter()
@@ -93,9 +61,9 @@ impl Armed {
         }
     }
 
-    /// Different for every armed plan of this process; never 0.
-    pub fn number(&self) -> u64 {
-        self.number
+    /// Different for every armed plan of this process, and rising; never 0.
+    pub fn generation(&self) -> u64 {
+        self.generation
     }
 
     /// What is in force.
@@ -106,77 +74,6 @@ impl Armed {
     /// How often a rule was asked and answered, so far.
     pub fn counts(&self, rule: RuleId) -> Counts {
         self.counters[usize::from(rule.0)].counts()
-    }
-
-    /// Which rules select this path (relative to the root, no leading slash, root itself is empty).
-    pub fn select(&self, path: &Path) -> Selection {
-        self.selection(self.plan.select(path))
-    }
-
-    /// The rules of either selection, for an operation on two names.
-    pub fn union(&self, one: &Selection, other: &Selection) -> Selection {
-        let mut rules: Vec<RuleId> = one.rules.iter().chain(&*other.rules).copied().collect();
-        rules.sort_unstable();
-        rules.dedup();
-        self.selection(rules)
-    }
-
-    fn selection(&self, rules: Vec<RuleId>) -> Selection {
-        let chosen = || rules.iter().map(|id| self.plan.rule(*id));
-        Selection {
-            access: chosen()
-                .map(|rule| rule.access)
-                .max()
-                .unwrap_or(DataAccess::Untouched),
-            ops: chosen().fold(OpSet::EMPTY, |ops, rule| ops.union(rule.scope.ops)),
-            medium: chosen().any(|rule| rule.fault.is_stored()),
-            rules: rules.into(),
-        }
-    }
-
-    /// The rules that concern a file: those that select its present path, and of those that damage
-    /// stored bytes also the ones that selected the path that it had at arming (`origin`), or that
-    /// have looked at its bytes under another name since. Damage stays with the bytes.
-    pub fn select_file(&self, path: &Path, origin: &Path, medium: Option<&Medium>) -> Selection {
-        let mut rules = self.plan.select(path);
-        let earlier = if origin == path {
-            Vec::new()
-        } else {
-            self.plan.select(origin)
-        };
-        for (id, rule) in self.plan.numbered() {
-            let bound = || medium.is_some_and(|medium| medium.is_known_to(&rule.name));
-            let damaged = rule.fault.is_stored() && (earlier.contains(&id) || bound());
-            if damaged && !rules.contains(&id) {
-                rules.push(id);
-            }
-        }
-        rules.sort_unstable();
-        self.selection(rules)
-    }
-
-    /// The path by which a rule knows the stored bytes of a file: the one at arming if the rule
-    /// selects it, else the one that the file has when the rule first looks.
-    pub fn identity(&self, id: RuleId, target: &Target<'_>) -> Arc<Path> {
-        let first = || {
-            let selected =
-                target.origin == target.path || self.plan.select(target.origin).contains(&id);
-            Arc::from(if selected { target.origin } else { target.path })
-        };
-        match target.medium {
-            Some(medium) => medium.identity(&self.plan.rule(id).name, first),
-            None => first(),
-        }
-    }
-
-    /// The operations that any rule looks at.
-    pub fn ops(&self) -> OpSet {
-        self.ops
-    }
-
-    /// Whether any rule damages stored bytes.
-    pub fn damages_media(&self) -> bool {
-        self.damages_media
     }
 
     /// What happens to this operation, `now` after arming. Counts it.
@@ -366,21 +263,19 @@ impl Armed {
         stream.expect("it has just been added")
     }
 
-    /// The key of a rule's stored damage in the target.
+    /// The key of a rule's stored damage in the target, which binds it to its path.
     fn stored_key(&self, id: RuleId, purpose: Purpose, target: &Target<'_>) -> StreamKey {
-        let derive = || self.plan.stream(id, &self.identity(id, target), purpose);
+        let derive = |path: &Path| self.plan.stream(id, path, purpose);
         match target.medium {
-            Some(medium) => medium.key(self.number, id, derive),
-            None => derive(),
+            Some(medium) => medium.bind(self.generation, id, target.origin, derive),
+            None => derive(target.origin),
         }
     }
 
     /// Where the faults of a `count` went in the target: nowhere, if it was not there at arming.
     fn placed(&self, id: RuleId, target: &Target<'_>) -> Option<&Placed> {
         let born = target.medium.is_some_and(Medium::is_born);
-        self.placement
-            .of(id, &self.identity(id, target))
-            .filter(|_| !born)
+        self.placement.of(id, target.origin).filter(|_| !born)
     }
 
     fn stored_flips(

@@ -13,14 +13,16 @@
 
 mod armed;
 mod counters;
+mod selection;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwapOption;
 
-pub use armed::{Armed, Selection, Target};
+pub use armed::Armed;
 pub use counters::Counts;
+pub use selection::{Selection, Target};
 
 pub use crate::plan::DataAccess;
 use crate::plan::{Placement, Plan};
@@ -32,7 +34,7 @@ pub struct Injector {
 }
 
 /// Numbers every armed plan of this process, so that nothing cached under one is used for another.
-static NUMBER: AtomicU64 = AtomicU64::new(1);
+static GENERATION: AtomicU64 = AtomicU64::new(1);
 
 impl Injector {
     /// Puts a plan in force, with all counts at zero, instead of the one before.
@@ -52,15 +54,18 @@ impl Injector {
         self.armed.load_full()
     }
 
-    /// The number of the plan in force; 0 if there is none. A node whose selection was made under
-    /// another number has to be matched again.
-    pub fn number(&self) -> u64 {
-        self.armed.load().as_ref().map_or(0, |armed| armed.number())
+    /// The generation of the plan in force; 0 if there is none. A node whose selection was made under
+    /// another has to be matched again.
+    pub fn generation(&self) -> u64 {
+        self.armed
+            .load()
+            .as_ref()
+            .map_or(0, |armed| armed.generation())
     }
 }
 
-fn next_number() -> u64 {
-    NUMBER.fetch_add(1, Ordering::Relaxed)
+fn next_generation() -> u64 {
+    GENERATION.fetch_add(1, Ordering::Relaxed)
 }
 
 #[cfg(test)]

@@ -566,11 +566,62 @@ fn ten_rules_that_do_not_fire_cost_little() {
 #[test]
 fn arming_replaces_and_disarming_returns_to_passthrough() {
     let injector = Injector::default();
-    assert!(injector.current().is_none() && injector.number() == 0);
+    assert!(injector.current().is_none() && injector.generation() == 0);
     let first = injector.arm(plan(Vec::new()), Placement::default());
     let second = injector.arm(plan(Vec::new()), Placement::default());
-    assert_ne!(first.number(), second.number());
-    assert_eq!(injector.number(), second.number());
+    assert_ne!(first.generation(), second.generation());
+    assert_eq!(injector.generation(), second.generation());
     assert!(Arc::ptr_eq(&injector.disarm().unwrap(), &second));
     assert!(injector.current().is_none());
+}
+
+#[test]
+fn stored_damage_follows_the_file_and_other_rules_follow_the_name() {
+    let only_sst = |mut rule: Rule| {
+        let glob = globset::Glob::new("*.sst").unwrap();
+        rule.select.paths = vec![scenario::PathPattern {
+            glob,
+            exclude: false,
+        }];
+        rule
+    };
+    let rot = flips(BitAmount::Rate(1e-3), Persistence::Sticky);
+    let armed = arm(vec![
+        only_sst(rule("fail", error(Errno::EIO), nth(9))),
+        only_sst(rule("rot", rot, When::default())),
+    ]);
+    let medium = Medium::default();
+    let chosen = |path: &str, origin: &str| {
+        let [path, origin] = [path, origin].map(Path::new);
+        let selection = armed.select_file(path, origin, Some(&medium));
+        selection
+            .rules
+            .iter()
+            .map(|rule| rule.0)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(chosen("a.bak", "a.sst"), [1], "renamed away");
+    assert_eq!(chosen("a.sst", "a.bak"), [0], "renamed into");
+    assert_eq!(chosen("x", "x"), [0_u16; 0]);
+    let before = bits(&ask_on(
+        &armed,
+        Some(&medium),
+        Path::new("x.sst"),
+        op(OpKind::Read, 0, 9_000),
+    ));
+    assert_eq!(chosen("x", "x"), [1], "born as x.sst, looked at, renamed");
+    let [path, origin] = [Path::new("x"), Path::new("x")];
+    let target = Target {
+        selection: &armed.select_file(path, origin, Some(&medium)),
+        path,
+        origin,
+        medium: Some(&medium),
+    };
+    let after = armed.decide(&op(OpKind::Read, 0, 9_000), &target, Duration::ZERO);
+    assert_eq!(bits(&after), before);
+    assert_eq!(
+        armed.identity(RuleId(1), &target).as_deref(),
+        Some(Path::new("x.sst"))
+    );
+    assert_eq!(armed.identity(RuleId(0), &target), None);
 }

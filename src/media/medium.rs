@@ -1,5 +1,5 @@
-//! The medium below one file: its identity, its write generations, and the stream keys of the rules
-//! that damage it, so that no operation has to hash a path.
+//! The medium below one file: its write generations, and under which name and key each rule damages
+//! it, so that no operation has to hash a path and a rename changes nothing.
 
 use std::ops::Range;
 use std::path::Path;
@@ -15,9 +15,7 @@ use crate::plan::seed::StreamKey;
 /// The medium below one file.
 #[derive(Debug)]
 pub struct Medium {
-    /// By rule name: under which path each rule first looked at the bytes.
-    identities: RwLock<Vec<(String, Arc<Path>)>>,
-    keys: ArcSwapOption<Keys>,
+    bound: ArcSwapOption<Bound>,
     /// Set before the first generation is recorded; spares every look at a pristine file the lock.
     overwritten: AtomicBool,
     generations: RwLock<Generations>,
@@ -26,18 +24,28 @@ pub struct Medium {
     born: AtomicBool,
 }
 
-/// Stream keys under one armed plan.
-#[derive(Clone, Debug)]
-struct Keys {
+/// What one armed plan knows of the file.
+#[derive(Debug, Default)]
+struct Bound {
     armed: u64,
-    keys: Vec<(RuleId, StreamKey)>,
+    rules: Vec<Binding>,
+}
+
+/// The stream of one rule for one file.
+#[derive(Clone, Debug)]
+pub struct Binding {
+    /// The rule.
+    pub rule: RuleId,
+    /// The path that keys the damage.
+    pub identity: Arc<Path>,
+    /// The key made of it.
+    pub key: StreamKey,
 }
 
 impl Default for Medium {
     fn default() -> Medium {
         Medium {
-            identities: RwLock::default(),
-            keys: ArcSwapOption::empty(),
+            bound: ArcSwapOption::empty(),
             overwritten: AtomicBool::new(false),
             generations: RwLock::default(),
             len: AtomicU64::new(u64::MAX),
@@ -47,64 +55,39 @@ impl Default for Medium {
 }
 
 impl Medium {
-    /// The path by which a rule knows the file; `first` if it has not looked at its bytes before.
-    pub fn identity(&self, rule: &str, first: impl FnOnce() -> Arc<Path>) -> Arc<Path> {
-        if let Some(known) = self.known(rule) {
-            return known;
-        }
-        let first = first();
-        let mut identities = self
-            .identities
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        match identities.iter().find(|(known, _)| known == rule) {
-            Some((_, known)) => known.clone(),
-            None => {
-                identities.push((rule.to_owned(), first.clone()));
-                first
-            }
-        }
-    }
-
-    /// Whether a rule has looked at the bytes of the file.
-    pub fn is_known_to(&self, rule: &str) -> bool {
-        self.known(rule).is_some()
-    }
-
-    fn known(&self, rule: &str) -> Option<Arc<Path>> {
-        let identities = self
-            .identities
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
-        identities
-            .iter()
-            .find(|(known, _)| known == rule)
-            .map(|(_, path)| path.clone())
-    }
-
-    /// The key of a rule's stream for this file, derived once for each armed plan (by its number).
-    pub fn key(&self, armed: u64, rule: RuleId, derive: impl FnOnce() -> StreamKey) -> StreamKey {
-        let known = self.keys.load();
-        let current = known.as_deref().filter(|keys| keys.armed == armed);
-        let keys = current.map_or(&[][..], |keys| &keys.keys);
-        match keys.iter().find(|(known, _)| *known == rule) {
-            Some((_, key)) => *key,
-            None => self.learn(armed, keys, rule, derive()),
-        }
-    }
-
-    /// Two threads may each learn a key and one forget the other's: it is derived again, equal.
-    fn learn(
+    /// A rule's stream for this file: bound to `origin` at the first look under an armed plan (by its
+    /// generation), and to that path for as long as the plan is in force and the medium lives.
+    pub fn bind(
         &self,
         armed: u64,
-        known: &[(RuleId, StreamKey)],
         rule: RuleId,
-        key: StreamKey,
+        origin: &Path,
+        derive: impl Fn(&Path) -> StreamKey,
     ) -> StreamKey {
-        let mut keys = known.to_vec();
-        keys.push((rule, key));
-        self.keys.store(Some(Arc::new(Keys { armed, keys })));
-        key
+        if let Some(key) = self.bound(armed, rule, |binding| binding.key) {
+            return key;
+        }
+        let made = Binding {
+            rule,
+            identity: Arc::from(origin),
+            key: derive(origin),
+        };
+        self.bound
+            .rcu(|bound| Some(Arc::new(Bound::with(bound.as_deref(), armed, &made))));
+        // Of two threads the first one has bound it.
+        self.bound(armed, rule, |binding| binding.key)
+            .unwrap_or(made.key)
+    }
+
+    /// The path that a rule has been bound to.
+    pub fn identity(&self, armed: u64, rule: RuleId) -> Option<Arc<Path>> {
+        self.bound(armed, rule, |binding| Arc::clone(&binding.identity))
+    }
+
+    fn bound<T>(&self, armed: u64, rule: RuleId, take: impl FnOnce(&Binding) -> T) -> Option<T> {
+        let bound = self.bound.load();
+        let bound = bound.as_deref().filter(|bound| bound.armed == armed)?;
+        bound.find(rule).map(take)
     }
 
     /// Whether every byte is as first stored.
@@ -173,36 +156,45 @@ impl Medium {
     }
 }
 
+impl Bound {
+    fn find(&self, rule: RuleId) -> Option<&Binding> {
+        self.rules.iter().find(|binding| binding.rule == rule)
+    }
+
+    /// What was known under the same plan, and one binding more.
+    fn with(before: Option<&Bound>, armed: u64, binding: &Binding) -> Bound {
+        let before = before.filter(|bound| bound.armed == armed);
+        let mut rules = before.map_or_else(Vec::new, |bound| bound.rules.clone());
+        if rules.iter().all(|known| known.rule != binding.rule) {
+            rules.push(binding.clone());
+        }
+        Bound { armed, rules }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_first_look_binds_the_identity() {
+    fn the_first_look_binds_a_rule_to_a_path_for_as_long_as_the_plan_is_in_force() {
         let medium = Medium::default();
-        let look = |rule, path: &str| medium.identity(rule, || Path::new(path).into());
-        assert_eq!(*look("a", "x.tmp"), *Path::new("x.tmp"));
-        assert_eq!(*look("a", "x"), *Path::new("x.tmp"));
-        assert_eq!(
-            *look("b", "x"),
-            *Path::new("x"),
-            "rules do not depend on each other"
-        );
-    }
-
-    #[test]
-    fn keys_are_derived_once_for_each_rule_and_armed_plan() {
-        let medium = Medium::default();
-        let key = |armed, rule, number| {
+        let bind = |armed, rule, path: &str| {
+            let length = |path: &Path| StreamKey::from_u64(path.as_os_str().len() as u64);
             medium
-                .key(armed, RuleId(rule), || StreamKey::from_u64(number))
+                .bind(armed, RuleId(rule), Path::new(path), length)
                 .to_u64()
         };
         assert_eq!(
-            [key(1, 0, 10), key(1, 3, 13), key(1, 0, 99), key(1, 3, 99)],
-            [10, 13, 10, 13]
+            [bind(1, 0, "x.tmp"), bind(1, 3, "x"), bind(1, 0, "x")],
+            [5, 1, 5]
         );
-        assert_eq!([key(2, 0, 20), key(2, 0, 99)], [20, 20]);
+        assert_eq!(
+            medium.identity(1, RuleId(0)).as_deref(),
+            Some(Path::new("x.tmp"))
+        );
+        assert_eq!(medium.identity(1, RuleId(1)), None);
+        assert_eq!([bind(2, 0, "x"), bind(2, 0, "y.tmp")], [1, 1]);
     }
 
     #[test]

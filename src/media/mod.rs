@@ -8,5 +8,5 @@ mod medium;
 mod table;
 
 pub use generations::Generations;
-pub use medium::Medium;
+pub use medium::{Binding, Medium};
 pub use table::{FileKey, Media};

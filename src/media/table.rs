@@ -10,6 +10,9 @@ use super::Medium;
 /// Locks of the table: more than any machine has threads in it at once.
 const SHARDS: usize = 64;
 
+/// Entries that a shard may have without being swept.
+const SWEEP_MIN: usize = 64;
+
 /// A file of the backing directory, whatever its names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FileKey {
@@ -22,7 +25,26 @@ pub struct FileKey {
 /// All files with a memory. Survives that the kernel forgets a node.
 #[derive(Debug)]
 pub struct Media {
-    shards: [Mutex<HashMap<FileKey, Entry>>; SHARDS],
+    shards: [Mutex<Shard>; SHARDS],
+}
+
+#[derive(Debug, Default)]
+struct Shard {
+    entries: HashMap<FileKey, Entry>,
+    /// How many entries it has when those that remember nothing are next swept out.
+    sweep_at: usize,
+}
+
+impl Shard {
+    /// An entry, made if need be. Files whose medium was still held when the kernel forgot them are
+    /// swept out now and then, so that the table cannot grow with the number of files ever seen.
+    fn entry(&mut self, key: FileKey) -> &mut Entry {
+        if self.entries.len() >= self.sweep_at {
+            self.entries.retain(|_, entry| entry.remembers());
+            self.sweep_at = SWEEP_MIN.max(2 * self.entries.len());
+        }
+        self.entries.entry(key).or_default()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -52,7 +74,7 @@ impl Media {
     /// or has something to remember.
     pub fn medium(&self, key: FileKey) -> Arc<Medium> {
         let mut shard = self.shard(key);
-        let entry = shard.entry(key).or_default();
+        let entry = shard.entry(key);
         let born = entry.born;
         let medium = entry.medium.get_or_insert_with(|| {
             let medium = Medium::default();
@@ -69,20 +91,24 @@ impl Media {
     /// somebody still holds its medium: drop that first.
     pub fn forget(&self, key: FileKey) {
         let mut shard = self.shard(key);
-        if shard.get(&key).is_some_and(|entry| !entry.remembers()) {
-            shard.remove(&key);
+        if shard
+            .entries
+            .get(&key)
+            .is_some_and(|entry| !entry.remembers())
+        {
+            shard.entries.remove(&key);
         }
     }
 
     /// The last name and the last handle of the file are gone; its inode number may come again.
     pub fn removed(&self, key: FileKey) {
-        self.shard(key).remove(&key);
+        self.shard(key).entries.remove(&key);
     }
 
     /// The file or directory was created through the mount: it was not there at arming.
     pub fn born(&self, key: FileKey) {
         let mut shard = self.shard(key);
-        let entry = shard.entry(key).or_default();
+        let entry = shard.entry(key);
         entry.born = true;
         if let Some(medium) = &entry.medium {
             medium.set_born();
@@ -91,14 +117,17 @@ impl Media {
 
     /// Whether it was created through the mount.
     pub fn is_born(&self, key: FileKey) -> bool {
-        self.shard(key).get(&key).is_some_and(|entry| entry.born)
+        self.shard(key)
+            .entries
+            .get(&key)
+            .is_some_and(|entry| entry.born)
     }
 
     /// Before a rename or link of what was there at arming: keeps the path that it had then.
     /// The first call for a key wins; born files have no origin.
     pub fn keep_origin(&self, key: FileKey, origin: &Path) {
         let mut shard = self.shard(key);
-        let entry = shard.entry(key).or_default();
+        let entry = shard.entry(key);
         if !entry.born {
             entry.origin.get_or_insert_with(|| Arc::from(origin));
         }
@@ -106,12 +135,15 @@ impl Media {
 
     /// The path at arming, where it differs from the present one. Also for directories.
     pub fn origin(&self, key: FileKey) -> Option<Arc<Path>> {
-        self.shard(key).get(&key)?.origin.clone()
+        self.shard(key).entries.get(&key)?.origin.clone()
     }
 
     /// How many files are in the table.
     pub fn len(&self) -> usize {
-        self.shards.iter().map(|shard| open(shard).len()).sum()
+        self.shards
+            .iter()
+            .map(|shard| open(shard).entries.len())
+            .sum()
     }
 
     /// Whether no file is in the table.
@@ -119,14 +151,14 @@ impl Media {
         self.len() == 0
     }
 
-    fn shard(&self, key: FileKey) -> MutexGuard<'_, HashMap<FileKey, Entry>> {
+    fn shard(&self, key: FileKey) -> MutexGuard<'_, Shard> {
         let number = (key.ino ^ key.dev) as usize % SHARDS;
         open(&self.shards[number])
     }
 }
 
 /// A panic elsewhere leaves every entry whole.
-fn open(shard: &Mutex<HashMap<FileKey, Entry>>) -> MutexGuard<'_, HashMap<FileKey, Entry>> {
+fn open(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
     shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -145,6 +177,18 @@ mod tests {
         drop(medium);
         media.forget(KEY);
         assert!(media.is_empty());
+    }
+
+    #[test]
+    fn the_table_does_not_grow_with_the_files_ever_seen() {
+        let media = Media::default();
+        for ino in 0..100_000 {
+            let key = FileKey { dev: 1, ino };
+            let held = media.medium(key);
+            media.forget(key);
+            drop(held);
+        }
+        assert!(media.len() <= SHARDS * (SWEEP_MIN + 1), "{}", media.len());
     }
 
     #[test]

@@ -12,8 +12,8 @@ use crate::scenario::{self, Persistence, Scenario, When};
 /// is the one in force, whoever chose it.
 ///
 /// # Panics
-/// If the scenario has more than 65,536 rules or more patterns than one automaton holds, which
-/// validation refuses.
+/// If the scenario has more than 65,536 rules, or a pattern that cannot be matched with: validation
+/// has refused both.
 pub fn compile(scenario: &Scenario, seed: u64, domain: &str, canonical: &[u8]) -> Plan {
     assert!(
         scenario.rules.len() <= 1 << 16,
@@ -23,8 +23,7 @@ pub fn compile(scenario: &Scenario, seed: u64, domain: &str, canonical: &[u8]) -
         .rules
         .iter()
         .map(|rule| rule.select.paths.as_slice());
-    let paths = Paths::new((0..=u16::MAX).map(RuleId).zip(patterns))
-        .expect("validation admits only patterns that fit one automaton");
+    let paths = Paths::new((0..=u16::MAX).map(RuleId).zip(patterns));
     Plan {
         seed,
         domain: domain.to_owned(),
@@ -62,7 +61,7 @@ fn access(fault: &Fault, when: &When, ops: OpSet) -> DataAccess {
         Fault::BitFlip(fault::BitFlip {
             persistence: Persistence::Sticky | Persistence::Permanent,
             ..
-        }) if *when == When::default() => DataAccess::Sticky,
+        }) if when.is_always() => DataAccess::Sticky,
         _ => DataAccess::Counted,
     }
 }

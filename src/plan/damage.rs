@@ -31,6 +31,15 @@ pub enum Place {
         /// 0 is the least significant.
         bit: u8,
     },
+    /// One bit of one operation: transient damage.
+    Once {
+        /// Offset of its byte.
+        byte: u64,
+        /// 0 is the least significant.
+        bit: u8,
+        /// Which of the rule's matching operations it was.
+        occurrence: u64,
+    },
     /// One sector.
     Sector {
         /// Offset of its first byte.
@@ -44,9 +53,14 @@ impl Plan {
     ///
     /// The plan's own id is not part of it: damage keeps its name when another rule changes.
     pub fn damage_id(&self, rule: RuleId, file: &Path, place: Place, generation: u32) -> DamageId {
-        let (kind, at, bit) = match place {
-            Place::Bit { byte, bit } => (&b"bit"[..], byte, bit),
-            Place::Sector { start } => (&b"sector"[..], start, 0),
+        let (kind, at, bit, occurrence) = match place {
+            Place::Bit { byte, bit } => (&b"bit"[..], byte, bit, 0),
+            Place::Once {
+                byte,
+                bit,
+                occurrence,
+            } => (&b"once"[..], byte, bit, occurrence),
+            Place::Sector { start } => (&b"sector"[..], start, 0, 0),
         };
         DamageId(hash_fields(&[
             DAMAGE_TAG,
@@ -58,6 +72,7 @@ impl Plan {
             &at.to_le_bytes(),
             &[bit],
             &generation.to_le_bytes(),
+            &occurrence.to_le_bytes(),
         ]))
     }
 }

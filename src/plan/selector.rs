@@ -6,7 +6,7 @@
 use std::ops::Range;
 use std::path::Path;
 
-use globset::{GlobSet, GlobSetBuilder};
+use globset::{Candidate, Glob, GlobSet, GlobSetBuilder};
 
 use super::RuleId;
 use crate::op::{Op, OpKind, OpSet};
@@ -15,31 +15,35 @@ use crate::scenario::PathPattern;
 /// The path patterns of every rule.
 #[derive(Clone, Debug)]
 pub struct Paths {
-    globs: GlobSet,
-    /// For each glob of the set: whose it is, and whether it excludes.
+    /// One automaton; more only if all the patterns are too large for one.
+    sets: Vec<GlobSet>,
+    /// For each glob, in the order of the sets: whose it is, and whether it excludes.
     owners: Vec<(RuleId, bool)>,
     /// For each rule: whether it has an including pattern (none: every path is included).
     restricted: Vec<bool>,
 }
 
 impl Paths {
-    /// Compiles the patterns of the rules, given in file order. `None` if they are too many for one
-    /// automaton.
-    pub fn new<'a>(rules: impl Iterator<Item = (RuleId, &'a [PathPattern])>) -> Option<Paths> {
-        let mut builder = GlobSetBuilder::new();
-        let (mut owners, mut restricted) = (Vec::new(), Vec::new());
+    /// Compiles the patterns of the rules, given in file order.
+    ///
+    /// # Panics
+    /// If a pattern cannot be matched with even by itself, which validation refuses.
+    pub fn new<'a>(rules: impl Iterator<Item = (RuleId, &'a [PathPattern])>) -> Paths {
+        let (mut globs, mut owners, mut restricted) = (Vec::new(), Vec::new(), Vec::new());
         for (rule, patterns) in rules {
             restricted.push(patterns.iter().any(|pattern| !pattern.exclude));
             for pattern in patterns {
-                builder.add(pattern.glob.clone());
+                globs.push(pattern.glob.clone());
                 owners.push((rule, pattern.exclude));
             }
         }
-        Some(Paths {
-            globs: builder.build().ok()?,
+        let mut sets = Vec::new();
+        build(&globs, &mut sets);
+        Paths {
+            sets,
             owners,
             restricted,
-        })
+        }
     }
 
     /// The rules that select a path (relative to the mount's root, any bytes), in file order: any of
@@ -47,8 +51,7 @@ impl Paths {
     pub fn select(&self, path: &Path) -> Vec<RuleId> {
         let mut included: Vec<bool> = self.restricted.iter().map(|some| !some).collect();
         let mut excluded = vec![false; included.len()];
-        for glob in self.globs.matches(path) {
-            let (rule, exclude) = self.owners[glob];
+        for (rule, exclude) in self.matches(path) {
             let marks = if exclude {
                 &mut excluded
             } else {
@@ -61,6 +64,35 @@ impl Paths {
             .filter(|(_, (included, excluded))| *included && !excluded)
             .map(|(number, _)| RuleId(number))
             .collect()
+    }
+
+    /// The owners of the globs that match.
+    fn matches(&self, path: &Path) -> impl Iterator<Item = (RuleId, bool)> {
+        let candidate = Candidate::new(path);
+        let mut before = 0;
+        self.sets.iter().flat_map(move |set| {
+            let first = before;
+            before += set.len();
+            let matching = set.matches_candidate(&candidate).into_iter();
+            matching.map(move |glob| self.owners[first + glob])
+        })
+    }
+}
+
+/// One automaton of all the globs; two of the halves if that is too large.
+fn build(globs: &[Glob], sets: &mut Vec<GlobSet>) {
+    let mut builder = GlobSetBuilder::new();
+    for glob in globs {
+        builder.add(glob.clone());
+    }
+    match builder.build() {
+        Ok(set) => sets.push(set),
+        Err(_) if globs.len() > 1 => {
+            let (first, second) = globs.split_at(globs.len() / 2);
+            build(first, sets);
+            build(second, sets);
+        }
+        Err(error) => panic!("validation builds every pattern by itself: {error}"),
     }
 }
 
@@ -125,7 +157,7 @@ mod tests {
             .map(|texts| texts.iter().map(|text| pattern(text)).collect())
             .collect();
         let numbered = (0..).map(RuleId).zip(rules.iter().map(Vec::as_slice));
-        let paths = Paths::new(numbered).unwrap();
+        let paths = Paths::new(numbered);
         let chosen = paths.select(Path::new(OsStr::from_bytes(path)));
         chosen.into_iter().map(|rule| rule.0).collect()
     }
