@@ -5,7 +5,7 @@ use std::path::Path;
 use super::inject::Judged;
 use crate::ledger::{Bit, Event, Outcome, escape};
 use crate::op::{Caller, Op};
-use crate::plan::{Flip, Place, RuleId, Unreadable};
+use crate::plan::{Flip, RuleId, Unreadable};
 
 /// More flipped bits of one operation follow in further events, so that lines stay short.
 const BITS_MAX: usize = 64;
@@ -66,13 +66,6 @@ impl Judged {
 }
 
 impl Judged {
-    fn damage_id(&self, rule: RuleId, file: &Path, generation: u32, place: Place) -> String {
-        self.armed
-            .plan()
-            .damage_id(rule, file, place, generation)
-            .to_string()
-    }
-
     fn event(&self, rule: RuleId, occurrence: u64) -> Event {
         let occurrence = (occurrence > 0).then_some(occurrence);
         Event {
@@ -90,20 +83,11 @@ impl Judged {
             before: *before,
             after: *after,
             generation: flip.generation,
-            id: self.damage_id(
-                flip.rule,
-                &identity,
-                flip.generation,
-                Place::Bit {
-                    byte: flip.byte,
-                    bit: flip.bit,
-                },
-            ),
+            id: self.armed.flip_id(flip, identity.as_deref()),
         };
-        let stored = self.armed.plan().rule(first.rule).fault.is_stored();
         Event {
             bits: bits.iter().map(bit).collect(),
-            file: stored.then(|| written(&identity)),
+            file: identity.as_deref().map(written),
             ..self.event(first.rule, first.occurrence)
         }
     }
@@ -111,13 +95,10 @@ impl Judged {
     /// A bad sector, without saying what came of it.
     pub(super) fn sector_event(&self, bad: &Unreadable) -> Event {
         let identity = self.armed.identity(bad.rule, &self.view.target());
-        let place = Place::Sector {
-            start: bad.sector.start,
-        };
         Event {
             sector: Some((bad.sector.start, bad.sector.end - bad.sector.start)),
-            id: Some(self.damage_id(bad.rule, &identity, bad.generation, place)),
-            file: Some(written(&identity)),
+            id: Some(self.armed.sector_id(bad, identity.as_deref())),
+            file: identity.as_deref().map(written),
             ..self.event(bad.rule, 0)
         }
     }
@@ -144,7 +125,7 @@ fn blank(judged: &Judged, rule: RuleId, outcome: Outcome) -> Event {
         mono_ns: 0,
         time: String::new(),
         outcome,
-        rule: judged.armed.plan().rule(rule).name.clone(),
+        rule: judged.armed.rule_name(rule).to_owned(),
         fault: judged.armed.plan().rule(rule).fault.name().to_owned(),
         op: kind.name().to_owned(),
         path: written(&judged.view.path),

@@ -21,8 +21,6 @@ use crate::plan::{
 pub struct Armed {
     generation: u64,
     plan: Plan,
-    ops: OpSet,
-    damages_media: bool,
     placement: Placement,
     counters: Vec<RuleCounters>,
     paths: PathStreams,
