@@ -9,7 +9,7 @@ use rustix::fs::{FallocateFlags, OFlags, SeekFrom};
 use rustix::io::ReadWriteFlags;
 
 use super::handles::{DataPath, OpenFile};
-use super::{Answer, Entry, FileHandle, Filesystem, Node, NodeId};
+use super::{Answer, Entry, FileHandle, Filesystem, Node, NodeId, locked};
 use crate::errno::Errno;
 use crate::injector::DataAccess;
 use crate::op::{Caller, Op};
@@ -61,7 +61,7 @@ impl Filesystem {
 
     fn opened(&self, node: Arc<Node>, file: OwnedFd, flags: i32) -> Opened {
         let file = Arc::new(file);
-        *node.lifeline.lock().expect("no holder of this lock panics") = Arc::downgrade(&file);
+        *locked(&node.lifeline) = Arc::downgrade(&file);
         let path = self.data_path(&node, flags);
         let handle = self.open_files.add(Arc::new(OpenFile {
             node,

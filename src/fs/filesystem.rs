@@ -12,7 +12,7 @@ use super::locate::proc_path;
 use super::node::NodeTable;
 use super::stat::stat_fd;
 use super::timer::Timer;
-use super::{Answer, Node};
+use super::{Answer, Node, locked};
 use crate::injector::Injector;
 use crate::ledger::Writer;
 use crate::media::{FileKey, Media};
@@ -128,11 +128,7 @@ impl Filesystem {
         if !self.remembers() {
             return;
         }
-        let pin = node
-            .pin
-            .lock()
-            .expect("no holder of this lock panics")
-            .clone();
+        let pin = locked(&node.pin).clone();
         let removed = pin
             .and_then(|pin| stat_fd(&*pin).ok())
             .is_some_and(|attr| attr.nlink == 0);
