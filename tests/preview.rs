@@ -7,16 +7,16 @@ use std::process::{Command, Output};
 use serde_json::Value;
 
 fn preview(scenario: &str, dir: &Path, arguments: &[&str]) -> Output {
-    let scratch = tempfile::tempdir().unwrap();
+    let scratch = tempfile::tempdir().expect("a scratch directory");
     let file = scratch.path().join("s.toml");
-    fs::write(&file, scenario).unwrap();
+    fs::write(&file, scenario).expect("a scenario file");
     let mut command = Command::new(env!("CARGO_BIN_EXE_errorfs"));
     command
         .args(["preview", "--scenario"])
         .arg(&file)
         .args(arguments)
         .arg(dir);
-    command.output().unwrap()
+    command.output().expect("errorfs runs")
 }
 
 fn lines(output: &Output) -> Vec<Value> {
@@ -25,19 +25,19 @@ fn lines(output: &Output) -> Vec<Value> {
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    let text = String::from_utf8(output.stdout.clone()).expect("lines of text");
     text.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
+        .map(|line| serde_json::from_str(line).expect("a line of JSON"))
         .collect()
 }
 
 /// A directory of two files and a symbolic link out of it.
 fn directory() -> tempfile::TempDir {
-    let dir = tempfile::tempdir().unwrap();
-    fs::create_dir(dir.path().join("sub")).unwrap();
-    fs::write(dir.path().join("a.sst"), vec![0x41; 300_000]).unwrap();
-    fs::write(dir.path().join("sub/b.sst"), vec![0x42; 100_000]).unwrap();
-    std::os::unix::fs::symlink("/etc/passwd", dir.path().join("c.sst")).unwrap();
+    let dir = tempfile::tempdir().expect("a scratch directory");
+    fs::create_dir(dir.path().join("sub")).expect("a file is made");
+    fs::write(dir.path().join("a.sst"), vec![0x41; 300_000]).expect("a file is made");
+    fs::write(dir.path().join("sub/b.sst"), vec![0x42; 100_000]).expect("a file is made");
+    std::os::unix::fs::symlink("/etc/passwd", dir.path().join("c.sst")).expect("a file is made");
     dir
 }
 
