@@ -7,6 +7,7 @@ mod guard;
 mod keeper;
 mod mount;
 mod place;
+mod preview;
 mod process;
 mod ready;
 mod run;
@@ -39,6 +40,7 @@ enum Verb {
     #[command(hide = true)]
     Keeper(keeper::Keeper),
     Check(check::Check),
+    Preview(preview::Preview),
 }
 
 /// Parses the command line, runs the verb, says what went wrong.
@@ -70,6 +72,7 @@ fn dispatch(verb: Verb) -> Result<Exit, Failure> {
         Verb::Guard(args) => guard::run(&args),
         Verb::Keeper(args) => keeper::run(args),
         Verb::Check(check) => check::run(&check),
+        Verb::Preview(args) => preview::run(&args),
     }
 }
 

@@ -76,6 +76,15 @@ impl Armed {
 
     /// What happens to this operation, `now` after arming. Counts it.
     ///
+    /// # Order
+    /// Rules are asked in file order. The first latency rule that fires gives the delay, the first
+    /// error rule that fires gives the failure; later rules of that kind then do not see the
+    /// operation, and do not count it. Damage is a matter of places: every rule applies, the first
+    /// one wins a bit, and the first bad sector in the file is the one in the way. Kinds do not hide
+    /// operations from each other: one that fails is still counted by the rules that would have
+    /// damaged it, but uses up none of their `times`.
+    ///
+    /// # What the answer leaves out
     /// An operation that fails is neither flipped nor unreadable. For an access that is
     /// [`DataAccess::Counted`], `op.len` of a read is what there is to read; for one that is
     /// [`DataAccess::Sticky`] it may be more, and flips beyond are not delivered.
