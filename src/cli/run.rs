@@ -56,8 +56,10 @@ pub(super) struct Run {
 
 /// Runs the command and gives its exit status.
 pub(super) fn run(args: &Run) -> Result<Exit, Failure> {
-    let own = |failure: Failure| Failure::new(Exit::Command(OWN_FAILURE), failure.message);
-    enclose(args).map_err(own)
+    enclose(args).map_err(|failure| match failure.exit {
+        Exit::Command(_) => failure,
+        _ => Failure::new(Exit::Command(OWN_FAILURE), failure.message),
+    })
 }
 
 fn enclose(args: &Run) -> Result<Exit, Failure> {

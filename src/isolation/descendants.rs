@@ -7,7 +7,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use rustix::process::{
-    Pid, Signal, WaitOptions, WaitStatus, getpid, kill_process, set_child_subreaper, waitpid,
+    Pid, Signal, WaitOptions, WaitStatus, getpid, kill_process, set_child_subreaper, wait,
 };
 
 /// Descendants whose parents die become children of this process, not of init.
@@ -65,7 +65,7 @@ pub fn kill_descendants(within: Option<Duration>, mut reaped: impl FnMut(Pid, Wa
 /// Reaps every child that has ended, without waiting. Whether there are others.
 pub fn reap(mut reaped: impl FnMut(Pid, WaitStatus)) -> bool {
     loop {
-        match waitpid(None, WaitOptions::NOHANG) {
+        match wait(WaitOptions::NOHANG) {
             Ok(Some((pid, status))) => reaped(pid, status),
             Ok(None) => return true,
             Err(_) => return false,

@@ -1,0 +1,188 @@
+//! `errorfs run`: statuses, signals, and that nothing is left behind whatever kills it.
+
+use std::fs;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+
+use super::{errorfs, eventually, is_mounted, output, text, wait};
+
+/// `errorfs run --on DIR -- sh -c SCRIPT`.
+fn run(dir: &Path, script: &str) -> Command {
+    let mut command = errorfs("run");
+    command.arg("--on").arg(dir);
+    command.args(["--", "sh", "-c", script]);
+    command
+}
+
+fn read_pid(path: &Path) -> Pid {
+    let mut pid = None;
+    eventually(|| {
+        let text = fs::read_to_string(path).unwrap_or_default();
+        pid = text.strip_suffix('\n').and_then(|text| text.parse().ok());
+        pid.is_some()
+    });
+    Pid::from_raw(pid.expect("the script wrote its process id")).unwrap()
+}
+
+fn is_gone(pid: Pid) -> bool {
+    eventually(|| {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
+        test_kill_process(pid).is_err() || stat.is_ok_and(|stat| stat.contains(") Z "))
+    })
+}
+
+/// A command with a grandchild that has left its session and its parents, and writes who it is.
+const FAMILY: &str = "setsid sh -c 'echo $$ >../grandchild.tmp; mv ../grandchild.tmp ../grandchild; \
+     exec sleep 1000' & echo $$ >../child.tmp; mv ../child.tmp ../child; sleep 1000 & wait";
+
+/// A scratch directory with `data` in it, which is where commands start.
+fn scratch() -> (tempfile::TempDir, std::path::PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().canonicalize().unwrap().join("data");
+    fs::create_dir(&data).unwrap();
+    (dir, data)
+}
+
+fn family() -> (tempfile::TempDir, Child, [Pid; 2]) {
+    let (dir, data) = scratch();
+    let mut command = run(&data, FAMILY);
+    let child = command.current_dir(&data).process_group(0).spawn().unwrap();
+    let pids = ["child", "grandchild"].map(|name| read_pid(&dir.path().join(name)));
+    (dir, child, pids)
+}
+
+#[test]
+fn the_exit_status_is_the_commands_own() {
+    let (_dir, data) = scratch();
+    let status = |script: &str| output(&mut run(&data, script)).status.code();
+    assert_eq!(status("exit 0"), Some(0));
+    assert_eq!(status("exit 42"), Some(42));
+    assert_eq!(status("kill -9 $$"), Some(128 + 9));
+    assert_eq!(status("kill -15 $$"), Some(128 + 15));
+}
+
+#[test]
+fn a_command_that_cannot_be_run_or_found_has_the_statuses_of_env() {
+    let (_dir, data) = scratch();
+    let file = data.join("file");
+    fs::write(&file, "").unwrap();
+    let run = |program: &Path| {
+        let mut command = errorfs("run");
+        output(command.arg("--on").arg(&data).arg("--").arg(program))
+    };
+    let denied = run(&file);
+    assert_eq!(denied.status.code(), Some(126), "{denied:?}");
+    let missing = run("no-such-program".as_ref());
+    assert_eq!(missing.status.code(), Some(127), "{missing:?}");
+    assert!(text(&missing.stderr).contains("no-such-program"));
+    let own = output(errorfs("run").args(["--on", "/no/such/dir", "--", "true"]));
+    assert_eq!(own.status.code(), Some(125), "{own:?}");
+}
+
+#[test]
+fn the_command_sees_the_mount_at_its_own_path_and_nobody_else_does() {
+    let (_dir, data) = scratch();
+    let script = "pwd; grep -c \" $(pwd) \" /proc/self/mountinfo; echo new >file";
+    let output = output(run(&data, script).current_dir(&data));
+    let expected = format!("{}\n1\n", data.display());
+    assert_eq!(text(&output.stdout), expected, "{output:?}");
+    assert!(!is_mounted(&data));
+    assert_eq!(fs::read_to_string(data.join("file")).unwrap(), "new\n");
+}
+
+#[test]
+fn standard_streams_are_the_commands() {
+    let (_dir, data) = scratch();
+    let mut command = run(&data, "cat; echo err >&2");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    std::io::Write::write_all(&mut stdin, b"in").unwrap();
+    drop(stdin);
+    wait(&mut child);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(text(&output.stdout), "in");
+    assert!(text(&output.stderr).contains("err"));
+}
+
+#[test]
+fn what_the_command_leaves_running_is_killed_when_it_ends() {
+    let (dir, data) = scratch();
+    let script = "setsid sleep 1000 & echo $! >../pid; exit 7";
+    let output = output(run(&data, script).current_dir(&data));
+    assert_eq!(output.status.code(), Some(7));
+    assert!(is_gone(read_pid(&dir.path().join("pid"))));
+}
+
+#[test]
+fn sigkill_of_errorfs_kills_the_command_and_all_its_descendants() {
+    let (_dir, mut child, pids) = family();
+    kill_process(Pid::from_child(&child), Signal::KILL).unwrap();
+    assert!(pids.into_iter().all(is_gone));
+    wait(&mut child);
+}
+
+#[test]
+fn sigkill_of_the_whole_process_group_leaves_nothing_either() {
+    let (_dir, mut child, pids) = family();
+    let group = Pid::from_child(&child);
+    rustix::process::kill_process_group(group, Signal::KILL).unwrap();
+    assert!(pids.into_iter().all(is_gone));
+    wait(&mut child);
+}
+
+#[test]
+fn sigkill_of_the_keeper_is_told_and_leaves_nothing() {
+    let (_dir, mut child, pids) = family();
+    let children = format!("/proc/{0}/task/{0}/children", child.id());
+    let keeper = fs::read_to_string(children).unwrap();
+    let keeper = Pid::from_raw(keeper.trim().parse().unwrap()).unwrap();
+    kill_process(keeper, Signal::KILL).unwrap();
+    assert!(pids.into_iter().all(is_gone));
+    assert_eq!(wait(&mut child).code(), Some(125));
+}
+
+#[test]
+fn signals_to_errorfs_reach_the_command_which_decides() {
+    for (signal, status) in [(Signal::TERM, 3), (Signal::INT, 4), (Signal::HUP, 5)] {
+        let (dir, data) = scratch();
+        let script = "trap 'exit 3' TERM; trap 'exit 4' INT; trap 'exit 5' HUP; \
+             echo $$ >../pid; while :; do sleep 0.01; done";
+        let mut child = run(&data, script).current_dir(&data).spawn().unwrap();
+        read_pid(&dir.path().join("pid"));
+        kill_process(Pid::from_child(&child), signal).unwrap();
+        assert_eq!(wait(&mut child).code(), Some(status));
+    }
+}
+
+#[test]
+fn a_command_without_a_handler_dies_of_the_signal_and_so_it_is_told() {
+    let (_dir, mut child, pids) = family();
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    assert_eq!(wait(&mut child).code(), Some(128 + 15));
+    assert!(pids.into_iter().all(is_gone));
+}
+
+#[test]
+fn an_ordinary_user_needs_no_privileges() {
+    if !rustix::process::geteuid().is_root() {
+        return eprintln!("skipped: all other tests show it, as this user is none");
+    }
+    let (dir, data) = scratch();
+    for path in [dir.path(), &data] {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+        fs::set_permissions(path, mode).unwrap();
+    }
+    let mut command = run(&data, "id -u; id -g; echo x >file && cat file");
+    command.current_dir(&data).uid(65534).gid(65534);
+    let output = output(&mut command);
+    let said = text(&output.stderr);
+    if said.contains("no private namespace") || said.contains("/dev/fuse") {
+        return eprintln!("skipped: ordinary users may not do it here: {said}");
+    }
+    assert_eq!(text(&output.stdout), "65534\n65534\nx\n", "{output:?}");
+    assert_eq!(output.status.code(), Some(0));
+}
