@@ -187,7 +187,7 @@ impl<W: Write> Listing<'_, W> {
             bit: flip.bit,
             before,
             after: before ^ 1 << flip.bit,
-            id: self.armed.flip_id(flip, Some(&file.path)),
+            id: self.armed.flip_id(flip, Some(&file.path)).to_string(),
         };
         if self.json {
             return self.json_line(&line);
@@ -213,7 +213,7 @@ impl<W: Write> Listing<'_, W> {
             fault: self.armed.fault_name(bad.rule),
             path: escape(file.path.as_os_str().as_encoded_bytes()),
             sector: (bad.sector.start, bad.sector.end - bad.sector.start),
-            id: self.armed.sector_id(bad, Some(&file.path)),
+            id: self.armed.sector_id(bad, Some(&file.path)).to_string(),
         };
         if self.json {
             return self.json_line(&line);

@@ -15,7 +15,7 @@ use super::timer::Timer;
 use super::{Answer, Node, locked};
 use crate::injector::Injector;
 use crate::ledger::Writer;
-use crate::media::{FileKey, Media};
+use crate::media::{Fates, FileKey, Media};
 
 /// How a filesystem behaves, apart from its plan.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +35,7 @@ pub struct Filesystem {
     pub(super) open_directories: Handles<DirHandle>,
     pub(super) injector: Injector,
     pub(super) media: Media,
+    pub(super) fates: Fates,
     pub(super) ledger: Arc<Writer>,
     pub(super) timer: Timer,
     pub(super) armed_at: Instant,
@@ -61,6 +62,7 @@ impl Filesystem {
             open_directories: Handles::default(),
             injector,
             media,
+            fates: Fates::default(),
             ledger: Arc::new(ledger),
             timer: Timer::start()?,
             armed_at: Instant::now(),

@@ -239,6 +239,7 @@ impl Filesystem {
             return;
         };
         self.directories.forget(id);
+        node.forget_view();
         self.forget_memory(&node);
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::counters::{PathStream, PathStreams, RuleCounters, Streams, find};
 use super::{Counts, Target, next_generation};
 use crate::media::Medium;
-use crate::op::{Op, OpKind};
+use crate::op::{Op, OpKind, OpSet};
 use crate::plan::fault::{BadSector, BitFlip, Fault, runs};
 use crate::plan::seed::{Purpose, StreamKey};
 use crate::plan::{
@@ -21,6 +21,8 @@ use crate::plan::{
 pub struct Armed {
     generation: u64,
     plan: Plan,
+    ops: OpSet,
+    damages_media: bool,
     placement: Placement,
     counters: Vec<RuleCounters>,
     paths: PathStreams,
@@ -48,6 +50,11 @@ impl Armed {
     pub fn new(plan: Plan, placement: Placement) -> Armed {
         Armed {
             generation: next_generation(),
+            ops: plan
+                .rules()
+                .iter()
+                .fold(OpSet::EMPTY, |ops, rule| ops.union(rule.scope.ops)),
+            damages_media: plan.rules().iter().any(damages_media),
             counters: plan
                 .rules()
                 .iter()
@@ -67,6 +74,21 @@ impl Armed {
     /// What is in force.
     pub fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    /// The operations that any rule looks at, on any path.
+    pub fn ops(&self) -> OpSet {
+        self.ops
+    }
+
+    /// Whether any rule damages stored bytes, so that files need a memory.
+    pub fn damages_media(&self) -> bool {
+        self.damages_media
+    }
+
+    /// Every place that a `count` chose: the rule, the path that keys the file's damage, the places.
+    pub fn placed_everywhere(&self) -> impl Iterator<Item = (RuleId, &Path, &Placed)> {
+        self.placement.each()
     }
 
     /// How often a rule was asked and answered, so far.
@@ -361,6 +383,10 @@ impl Armed {
             });
         first
     }
+}
+
+fn damages_media(rule: &Rule) -> bool {
+    rule.fault.is_stored() && !rule.scope.ops.is_empty()
 }
 
 /// Whether a rule's answers are drawn from a stream of the operation's path.

@@ -64,6 +64,10 @@ impl BadSector {
         }
     }
 
+    pub(super) fn names_places(&self) -> bool {
+        !matches!(self.amount, Amount::Rate(_))
+    }
+
     pub(super) fn is_never(&self) -> bool {
         match &self.amount {
             Amount::Rate(trials) => trials.probability() <= 0.0,
