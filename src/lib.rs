@@ -3,6 +3,8 @@
 pub mod cli;
 pub mod diagnostic;
 pub mod errno;
+pub mod fs;
+pub mod fuse;
 pub mod injector;
 pub mod isolation;
 pub mod ledger;

@@ -2,3 +2,6 @@
 
 mod cli;
 mod ledger;
+mod property;
+mod scenario;
+mod statistical;

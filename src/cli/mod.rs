@@ -1,10 +1,18 @@
 //! The command line: one file a verb. The only place that prints or exits.
 
+mod check;
 mod doctor;
 mod exit;
 mod guard;
 mod keeper;
+mod mount;
+mod place;
+mod process;
+mod ready;
+mod replay;
 mod run;
+mod scenarios;
+mod serving;
 mod umount;
 
 use std::process::ExitCode;
@@ -23,13 +31,16 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Mount(mount::Mount),
     Run(run::Run),
     Doctor(doctor::Doctor),
     Umount(umount::Umount),
+    Replay(replay::Replay),
     #[command(hide = true)]
     Guard(guard::Guard),
     #[command(hide = true)]
     Keeper(keeper::Keeper),
+    Check(check::Check),
 }
 
 /// Parses the command line, runs the verb, says what went wrong.
@@ -54,11 +65,14 @@ pub fn main() -> ExitCode {
 
 fn dispatch(verb: Verb) -> Result<Exit, Failure> {
     match verb {
+        Verb::Mount(args) => mount::run(&args),
         Verb::Run(args) => run::run(&args),
         Verb::Doctor(args) => doctor::run(&args),
         Verb::Umount(args) => umount::run(&args),
+        Verb::Replay(args) => replay::run(&args),
         Verb::Guard(args) => guard::run(&args),
         Verb::Keeper(args) => keeper::run(args),
+        Verb::Check(check) => check::run(&check),
     }
 }
 

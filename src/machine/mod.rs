@@ -5,6 +5,7 @@
 mod checks;
 mod guard;
 mod mounts;
+mod parent;
 mod probe;
 mod routes;
 mod unmount;
@@ -12,5 +13,6 @@ mod unmount;
 pub use checks::*;
 pub use guard::*;
 pub use mounts::*;
+pub use parent::when_parent_ends;
 pub use probe::*;
 pub use unmount::*;

@@ -1,69 +1,208 @@
-//! The medium below one file, and the table of all of them.
+//! The medium below one file: its write generations, and under which name and key each rule damages
+//! it, so that no operation has to hash a path and a rename changes nothing.
 
 use std::ops::Range;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
-/// A file of the backing directory, whatever its names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct FileKey {
-    /// Device number.
-    pub dev: u64,
-    /// Inode number on that device.
-    pub ino: u64,
-}
+use arc_swap::ArcSwapOption;
 
-/// All files with a memory. Survives that the kernel forgets a node.
-#[derive(Debug, Default)]
-pub struct Media {}
-
-impl Media {
-    /// The medium of a file, made on first use. Every caller gets the same one while it is in use
-    /// or has something to remember.
-    pub fn medium(&self, _key: FileKey) -> Arc<Medium> {
-        unimplemented!()
-    }
-
-    /// The kernel forgot the node: drops the entry unless it has something to remember
-    /// (an identity other than its present path's, overwritten bytes, birth through the mount).
-    pub fn forget(&self, _key: FileKey) {}
-
-    /// The last name and the last handle of the file are gone; its inode number may come again.
-    pub fn removed(&self, _key: FileKey) {}
-
-    /// The file or directory was created through the mount: it was not there at arming.
-    pub fn born(&self, _key: FileKey) {}
-
-    /// Whether it was created through the mount.
-    pub fn is_born(&self, _key: FileKey) -> bool {
-        false
-    }
-
-    /// Before a rename or link of what was there at arming: keeps the path that it had then.
-    /// The first call for a key wins; born files have no origin.
-    pub fn keep_origin(&self, _key: FileKey, _origin: &Path) {}
-
-    /// The path at arming, where it differs from the present one. Also for directories.
-    pub fn origin(&self, _key: FileKey) -> Option<Arc<Path>> {
-        None
-    }
-}
+use super::Generations;
+use crate::plan::RuleId;
+use crate::plan::seed::StreamKey;
 
 /// The medium below one file.
+#[derive(Debug)]
+pub struct Medium {
+    bound: ArcSwapOption<Bound>,
+    /// Set before the first generation is recorded; spares every look at a pristine file the lock.
+    overwritten: AtomicBool,
+    generations: RwLock<Generations>,
+    /// Bytes of the file, as `fs` said last; `u64::MAX`: it has not.
+    len: AtomicU64,
+    born: AtomicBool,
+}
+
+/// What one armed plan knows of the file.
 #[derive(Debug, Default)]
-pub struct Medium {}
+struct Bound {
+    armed: u64,
+    rules: Vec<Binding>,
+}
+
+/// The stream of one rule for one file.
+#[derive(Clone, Debug)]
+pub struct Binding {
+    /// The rule.
+    pub rule: RuleId,
+    /// The path that keys the damage.
+    pub identity: Arc<Path>,
+    /// The key made of it.
+    pub key: StreamKey,
+}
+
+impl Default for Medium {
+    fn default() -> Medium {
+        Medium {
+            bound: ArcSwapOption::empty(),
+            overwritten: AtomicBool::new(false),
+            generations: RwLock::default(),
+            len: AtomicU64::new(u64::MAX),
+            born: AtomicBool::new(false),
+        }
+    }
+}
 
 impl Medium {
+    /// A rule's stream for this file: bound to `origin` at the first look under an armed plan (by its
+    /// generation), and to that path for as long as the plan is in force and the medium lives.
+    pub fn bind(
+        &self,
+        armed: u64,
+        rule: RuleId,
+        origin: &Path,
+        derive: impl Fn(&Path) -> StreamKey,
+    ) -> StreamKey {
+        if let Some(key) = self.bound(armed, rule, |binding| binding.key) {
+            return key;
+        }
+        let made = Binding {
+            rule,
+            identity: Arc::from(origin),
+            key: derive(origin),
+        };
+        self.bound
+            .rcu(|bound| Some(Arc::new(Bound::with(bound.as_deref(), armed, &made))));
+        // Of two threads the first one has bound it.
+        self.bound(armed, rule, |binding| binding.key)
+            .unwrap_or(made.key)
+    }
+
+    /// The path that a rule has been bound to.
+    pub fn identity(&self, armed: u64, rule: RuleId) -> Option<Arc<Path>> {
+        self.bound(armed, rule, |binding| Arc::clone(&binding.identity))
+    }
+
+    fn bound<T>(&self, armed: u64, rule: RuleId, take: impl FnOnce(&Binding) -> T) -> Option<T> {
+        let bound = self.bound.load();
+        let bound = bound.as_deref().filter(|bound| bound.armed == armed)?;
+        bound.find(rule).map(take)
+    }
+
+    /// Whether every byte is as first stored.
+    pub fn is_pristine(&self) -> bool {
+        !self.overwritten.load(Ordering::Acquire)
+    }
+
     /// The generations of a byte range, in order, without gaps: how often each byte has been
     /// overwritten since it was first stored.
-    pub fn generations(&self, _range: Range<u64>) -> Vec<(Range<u64>, u32)> {
-        unimplemented!()
+    pub fn generations(&self, range: Range<u64>) -> Vec<(Range<u64>, u32)> {
+        let generations = self
+            .generations
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        generations.pieces(range)
     }
 
     /// `range` was written while the file had `size_before` bytes: what was stored there before is
     /// overwritten; what lies beyond is stored for the first time.
-    pub fn written(&self, _range: Range<u64>, _size_before: u64) {}
+    pub fn written(&self, range: Range<u64>, size_before: u64) {
+        self.set_len(size_before.max(range.end));
+        self.replace(range, size_before);
+    }
 
     /// `range` was cut off, punched or zeroed while the file had `size_before` bytes.
-    pub fn discarded(&self, _range: Range<u64>, _size_before: u64) {}
+    pub fn discarded(&self, range: Range<u64>, size_before: u64) {
+        self.set_len(size_before);
+        self.replace(range, size_before);
+    }
+
+    fn replace(&self, range: Range<u64>, size_before: u64) {
+        if range.is_empty() || range.start >= size_before {
+            return;
+        }
+        self.overwritten.store(true, Ordering::Release);
+        let mut generations = self
+            .generations
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        generations.replace(range, size_before);
+    }
+
+    /// Says how many bytes the file has. A write up to its end covers its last sector, which is not
+    /// known otherwise until the first write or cut.
+    pub fn set_len(&self, len: u64) {
+        self.len.store(len, Ordering::Relaxed);
+    }
+
+    /// How many bytes the file has; `u64::MAX` if nobody has said.
+    pub fn len(&self) -> u64 {
+        self.len.load(Ordering::Relaxed)
+    }
+
+    /// Whether the file has no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether the file was created through the mount: places chosen at arming are not its own.
+    pub fn is_born(&self) -> bool {
+        self.born.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_born(&self) {
+        self.born.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Bound {
+    fn find(&self, rule: RuleId) -> Option<&Binding> {
+        self.rules.iter().find(|binding| binding.rule == rule)
+    }
+
+    /// What was known under the same plan, and one binding more.
+    fn with(before: Option<&Bound>, armed: u64, binding: &Binding) -> Bound {
+        let before = before.filter(|bound| bound.armed == armed);
+        let mut rules = before.map_or_else(Vec::new, |bound| bound.rules.clone());
+        if rules.iter().all(|known| known.rule != binding.rule) {
+            rules.push(binding.clone());
+        }
+        Bound { armed, rules }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_look_binds_a_rule_to_a_path_for_as_long_as_the_plan_is_in_force() {
+        let medium = Medium::default();
+        let bind = |armed, rule, path: &str| {
+            let length = |path: &Path| StreamKey::from_u64(path.as_os_str().len() as u64);
+            medium
+                .bind(armed, RuleId(rule), Path::new(path), length)
+                .to_u64()
+        };
+        assert_eq!(
+            [bind(1, 0, "x.tmp"), bind(1, 3, "x"), bind(1, 0, "x")],
+            [5, 1, 5]
+        );
+        assert_eq!(
+            medium.identity(1, RuleId(0)).as_deref(),
+            Some(Path::new("x.tmp"))
+        );
+        assert_eq!(medium.identity(1, RuleId(1)), None);
+        assert_eq!([bind(2, 0, "x"), bind(2, 0, "y.tmp")], [1, 1]);
+    }
+
+    #[test]
+    fn a_medium_knows_the_length_that_it_was_told() {
+        let medium = Medium::default();
+        assert_eq!(medium.len(), u64::MAX);
+        medium.written(10..20, 15);
+        assert_eq!(medium.len(), 20);
+        assert!(!medium.is_pristine());
+    }
 }

@@ -1,0 +1,36 @@
+//! What a process that serves a mount must be like.
+
+use std::io::IsTerminal;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, umask};
+use tracing_subscriber::EnvFilter;
+
+/// Prepares this process: whatever it creates gets exactly the modes that callers ask for, it may
+/// open as many files as it is allowed to, and a panic ends it at once, which its callers notice,
+/// instead of one of its threads, which they would wait for.
+pub(super) fn prepare() {
+    umask(rustix::fs::Mode::empty());
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: limit.maximum,
+            ..limit
+        },
+    );
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        report(panic);
+        std::process::abort();
+    }));
+}
+
+/// Sends what errorfs and fuser have to say to stderr, from warnings up, or as `ERRORFS_LOG` says.
+pub(super) fn start_log() {
+    let filter = EnvFilter::try_from_env("ERRORFS_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(colour);
+    let _ = log.with_writer(std::io::stderr).try_init();
+}

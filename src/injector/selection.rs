@@ -1,0 +1,159 @@
+//! Which rules concern a file or a name, and by which of its names.
+//!
+//! Rules about operations (error, latency, transient damage) go by the present path. Rules about
+//! stored bytes go by the path that keys the damage: a file keeps, through renames and hard links,
+//! what it had at arming, and gets nothing by being given a name that a rule selects. A file created
+//! through the mount has its present path, until a rule first looks at its bytes.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::Armed;
+use crate::media::Medium;
+use crate::op::OpSet;
+use crate::plan::{DataAccess, Flip, Place, Rule, RuleId, Unreadable};
+
+/// The rules that select one path: matched once per node and name, not once per operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Selection {
+    /// In file order.
+    pub rules: Arc<[RuleId]>,
+    /// What they may do to the file's data.
+    pub access: DataAccess,
+    /// The operations that any of them looks at: for all others `decide` need not be called.
+    pub ops: OpSet,
+    /// Whether any of them damages stored bytes, so that the file needs a [`Medium`].
+    pub medium: bool,
+}
+
+/// The file that an operation is on.
+#[derive(Debug)]
+pub struct Target<'a> {
+    /// The rules that select it.
+    pub selection: &'a Selection,
+    /// Its path, relative to the root, for rules that draw per path.
+    pub path: &'a Path,
+    /// The path that keys its stored damage: at arming, for files that were there; the present one
+    /// for files created since (bound at the first look).
+    pub origin: &'a Path,
+    /// Its medium; `None` if `selection.medium` is false.
+    pub medium: Option<&'a Medium>,
+}
+
+impl Selection {
+    /// The rules of either.
+    pub fn union(&self, other: &Selection) -> Selection {
+        let mut rules: Vec<RuleId> = self.rules.iter().chain(&*other.rules).copied().collect();
+        rules.sort_unstable();
+        rules.dedup();
+        Selection {
+            rules: rules.into(),
+            access: self.access.max(other.access),
+            ops: self.ops.union(other.ops),
+            medium: self.medium || other.medium,
+        }
+    }
+}
+
+impl Armed {
+    /// Which rules select this path (relative to the root, no leading slash, root itself is empty).
+    pub fn select(&self, path: &Path) -> Selection {
+        self.selection(self.plan().select(path))
+    }
+
+    /// Which rules select this file: those about operations by its present `path`, those about
+    /// stored bytes by the path that they were bound to, or else by `origin`.
+    pub fn select_file(&self, path: &Path, origin: &Path, medium: Option<&Medium>) -> Selection {
+        let stored = |rule: &RuleId| self.plan().rule(*rule).fault.is_stored();
+        let bound = |rule: &RuleId| {
+            medium.is_some_and(|medium| medium.identity(self.generation(), *rule).is_some())
+        };
+        let mut rules = self.plan().select(path);
+        rules.retain(|rule| !stored(rule));
+        rules.extend(self.plan().select(origin).into_iter().filter(stored));
+        rules.extend(self.plan().numbered().map(|(rule, _)| rule).filter(bound));
+        rules.sort_unstable();
+        rules.dedup();
+        self.selection(rules)
+    }
+
+    fn selection(&self, rules: Vec<RuleId>) -> Selection {
+        let chosen = || rules.iter().map(|rule| self.plan().rule(*rule));
+        Selection {
+            access: chosen()
+                .map(|rule| rule.access)
+                .max()
+                .unwrap_or(DataAccess::Untouched),
+            ops: chosen().fold(OpSet::EMPTY, |ops, rule| ops.union(rule.scope.ops)),
+            medium: chosen().any(|rule| rule.fault.is_stored()),
+            rules: rules.into(),
+        }
+    }
+
+    /// The operations that any rule looks at, on any path.
+    pub fn ops(&self) -> OpSet {
+        let rules = self.plan().rules().iter();
+        rules.fold(OpSet::EMPTY, |ops, rule| ops.union(rule.scope.ops))
+    }
+
+    /// Whether any rule damages stored bytes, so that files need a memory.
+    pub fn damages_media(&self) -> bool {
+        let can = |rule: &Rule| rule.fault.is_stored() && !rule.scope.ops.is_empty();
+        self.plan().rules().iter().any(can)
+    }
+
+    /// A rule's name in the scenario.
+    pub fn rule_name(&self, rule: RuleId) -> &str {
+        &self.plan().rule(rule).name
+    }
+
+    /// The word for its kind of fault.
+    pub fn fault_name(&self, rule: RuleId) -> &'static str {
+        self.plan().rule(rule).fault.name()
+    }
+
+    /// The path that keys what a rule damages in a file; `None` if it damages nothing stored.
+    pub fn identity(&self, rule: RuleId, target: &Target<'_>) -> Option<Arc<Path>> {
+        self.plan().rule(rule).fault.is_stored().then(|| {
+            let bound = target
+                .medium
+                .and_then(|medium| medium.identity(self.generation(), rule));
+            bound.unwrap_or_else(|| Arc::from(target.origin))
+        })
+    }
+
+    /// The damage id of a flipped bit, 16 hexadecimal digits; `identity` as [`Armed::identity`] says.
+    pub fn flip_id(&self, flip: &Flip, identity: Option<&Path>) -> String {
+        let Flip {
+            byte,
+            bit,
+            occurrence,
+            ..
+        } = *flip;
+        let (file, place) = match identity {
+            Some(file) => (file, Place::Bit { byte, bit }),
+            None => (
+                Path::new(""),
+                Place::Once {
+                    byte,
+                    bit,
+                    occurrence,
+                },
+            ),
+        };
+        let id = self
+            .plan()
+            .damage_id(flip.rule, file, place, flip.generation);
+        id.to_string()
+    }
+
+    /// The damage id of a bad sector.
+    pub fn sector_id(&self, bad: &Unreadable, identity: Option<&Path>) -> String {
+        let place = Place::Sector {
+            start: bad.sector.start,
+        };
+        let file = identity.unwrap_or(Path::new(""));
+        let id = self.plan().damage_id(bad.rule, file, place, bad.generation);
+        id.to_string()
+    }
+}

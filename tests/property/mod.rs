@@ -1,0 +1,5 @@
+//! What holds for all operations: random ones that shrink to the smallest that fails.
+
+mod decision;
+mod medium;
+pub(crate) mod subject;
