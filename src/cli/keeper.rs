@@ -10,7 +10,7 @@ use std::process::Command;
 use clap::Args;
 
 use super::exit::{Exit, Failure};
-use crate::isolation::keep;
+use crate::isolation::{Surroundings, keep};
 use crate::sys::process::inherited;
 
 /// Run a command and kill all that descends from it when it ends, or errorfs does
@@ -22,6 +22,12 @@ pub(super) struct Keeper {
     /// Process group of the command
     #[arg(long)]
     group: i32,
+    /// File mode creation mask of the command
+    #[arg(long)]
+    umask: u32,
+    /// How many files the command may have open; absent: any number
+    #[arg(long)]
+    open_files: Option<u64>,
     /// Where the command starts
     #[arg(long)]
     cwd: Option<PathBuf>,
@@ -40,6 +46,11 @@ pub(super) fn run(args: Keeper) -> Result<Exit, Failure> {
     if let Some(cwd) = args.cwd {
         command.current_dir(cwd);
     }
+    let surroundings = Surroundings {
+        umask: args.umask,
+        open_files: args.open_files,
+    };
+    surroundings.restore();
     keep(errorfs, command).map_err(internal)?;
     Ok(Exit::Done)
 }

@@ -10,6 +10,7 @@ mod place;
 mod preview;
 mod process;
 mod ready;
+mod replay;
 mod run;
 mod scenarios;
 mod serving;
@@ -33,14 +34,15 @@ struct Cli {
 enum Verb {
     Mount(mount::Mount),
     Run(run::Run),
+    Check(check::Check),
+    Preview(preview::Preview),
+    Replay(replay::Replay),
     Doctor(doctor::Doctor),
     Umount(umount::Umount),
     #[command(hide = true)]
     Guard(guard::Guard),
     #[command(hide = true)]
     Keeper(keeper::Keeper),
-    Check(check::Check),
-    Preview(preview::Preview),
 }
 
 /// Parses the command line, runs the verb, says what went wrong.
@@ -69,6 +71,7 @@ fn dispatch(verb: Verb) -> Result<Exit, Failure> {
         Verb::Run(args) => run::run(&args),
         Verb::Doctor(args) => doctor::run(&args),
         Verb::Umount(args) => umount::run(&args),
+        Verb::Replay(args) => replay::run(&args),
         Verb::Guard(args) => guard::run(&args),
         Verb::Keeper(args) => keeper::run(args),
         Verb::Check(check) => check::run(&check),

@@ -1,15 +1,19 @@
 //! `errorfs run`: a command under faults, in a private namespace that leaves nothing behind.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use clap::Args;
 
 use super::eprint;
 use super::exit::{Exit, Failure};
-use crate::isolation::{Enclosure, Ended, enter_namespace};
-use crate::ledger::Writer;
+use super::place::Place;
+use super::serving::{PlanArgs, Serving};
+use crate::fuse::Session;
+use crate::isolation::{Enclosure, Ended, Start, Surroundings, enter_namespace};
+use crate::sys::process::Namespaces;
 
 /// How long the processes that the command left may take to die before the mount goes.
 const REST: Duration = Duration::from_secs(5);
@@ -34,18 +38,8 @@ const NOT_FOUND: u8 = 127;
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Run {
-    /// What goes wrong; several add up
-    #[arg(long, value_name = "FILE")]
-    scenario: Vec<PathBuf>,
-    /// The root of all randomness; default: the scenario's, else drawn and told
-    #[arg(long)]
-    seed: Option<u64>,
-    /// Write every delivered fault to this new file
-    #[arg(long, value_name = "FILE")]
-    ledger: Option<PathBuf>,
-    /// Name of the mount, part of every random stream if given
-    #[arg(long)]
-    id: Option<String>,
+    #[command(flatten)]
+    plan: PlanArgs,
     /// The directory that gets the faults
     #[arg(long, value_name = "DIR")]
     on: PathBuf,
@@ -63,28 +57,51 @@ pub(super) fn run(args: &Run) -> Result<Exit, Failure> {
 }
 
 fn enclose(args: &Run) -> Result<Exit, Failure> {
-    let dir = std::fs::canonicalize(&args.on).map_err(|error| {
-        let path = args.on.display();
-        Failure::new(Exit::Usage, format!("--on {path}: {error}"))
-    })?;
-    let cwd = std::env::current_dir()
-        .ok()
-        .filter(|cwd| cwd.starts_with(&dir));
-    enter_namespace().map_err(|error| Failure::new(Exit::CannotMount, error.to_string()))?;
-    let served = Served::mount(args, &dir)?;
-    let ended = command(args, cwd.as_deref(), || served.end());
-    served.summarise();
+    let cannot = |error: &dyn std::error::Error| Failure::caused(Exit::CannotMount, error);
+    super::process::start_log();
+    let surroundings = Surroundings::of_this_process();
+    let namespaces = enter_namespace().map_err(|error| cannot(&error))?;
+    let mut place = Place::in_place(&args.on)?;
+    // Only the command is there to see the mount, and it may become whoever it may become.
+    place.allow_other = namespaces == Namespaces::Mounts;
+    let inside = |cwd: &PathBuf| cwd.starts_with(&place.mountpoint);
+    let cwd = std::env::current_dir().ok().filter(inside);
+    super::process::prepare();
+    let (sender, gone) = channel();
+    let serving = Serving::start(&args.plan, place, move |end| drop(sender.send(end)))?;
+    let start = Start {
+        command: &args.command,
+        cwd: cwd.as_deref(),
+        surroundings,
+    };
+    let ended = command(&start, &serving.session, &gone);
+    serving.tell_delivered();
     exit(args, ended?)
 }
 
-/// Runs the command to its end. `unmount` comes when all its processes are gone, or cannot go
-/// without it.
-fn command(args: &Run, cwd: Option<&Path>, unmount: impl FnOnce()) -> Result<Ended, Failure> {
+/// Runs the command to its end, then takes the mount away: when all its processes are gone, or
+/// cannot go as long as it is there.
+fn command(
+    start: &Start<'_>,
+    session: &Session,
+    gone: &Receiver<std::io::Result<()>>,
+) -> Result<Ended, Failure> {
     let own = |error: std::io::Error| Failure::new(Exit::Internal, error.to_string());
-    let mut enclosure = Enclosure::spawn(&args.command, cwd).map_err(own)?;
+    let mut enclosure = Enclosure::spawn(start).map_err(own)?;
     let ended = enclosure.wait();
+    session.filesystem().release_delayed();
     enclosure.wait_for_rest(REST);
-    unmount();
+    match gone.try_recv() {
+        Ok(Ok(())) => eprint("the mount was gone before the command ended"),
+        Ok(Err(error)) => eprint(&format!(
+            "the mount failed before the command ended: {error}"
+        )),
+        Err(_) => {
+            let unmounted = session.unmount();
+            unmounted.unwrap_or_else(|error| eprint(&error.to_string()));
+            let _ = gone.recv_timeout(REST);
+        }
+    }
     drop(enclosure);
     ended.map_err(own)
 }
@@ -103,34 +120,6 @@ fn exit(args: &Run, ended: Ended) -> Result<Exit, Failure> {
             let name = args.command.first().map(|name| name.display().to_string());
             let message = format!("cannot run {}: {error}", name.unwrap_or_default());
             Err(Failure::new(Exit::Command(status), message))
-        }
-    }
-}
-
-/// errorfs over the directory. For now a bind mount of it: `fuse::session` takes its place.
-struct Served {
-    dir: PathBuf,
-    ledger: Writer,
-}
-
-impl Served {
-    fn mount(_args: &Run, dir: &Path) -> Result<Served, Failure> {
-        let own = |errno: rustix::io::Errno| Failure::new(Exit::CannotMount, errno.to_string());
-        rustix::mount::mount_bind(dir, dir).map_err(own)?;
-        Ok(Served {
-            dir: dir.to_owned(),
-            ledger: Writer::none(),
-        })
-    }
-
-    fn end(&self) {
-        let flags = rustix::mount::UnmountFlags::DETACH;
-        let _ = rustix::mount::unmount(&self.dir, flags);
-    }
-
-    fn summarise(&self) {
-        for (rule, count) in self.ledger.delivered() {
-            eprint(&format!("{rule}: {count} delivered"));
         }
     }
 }

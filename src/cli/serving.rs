@@ -104,7 +104,8 @@ impl Serving {
         for (rule, count) in delivered {
             eprint(&format!("{rule}: {count} events delivered"));
         }
-        eprint(&format!("ledger: {}", ledger.display()));
+        let seed = self.seed.unwrap_or_default();
+        eprint(&format!("seed {seed}, ledger: {}", ledger.display()));
     }
 }
 

@@ -10,8 +10,9 @@ use std::process::{Child, Command};
 use std::thread;
 use std::time::Duration;
 
+use rustix::fs::Mode;
 use rustix::io::FdFlags;
-use rustix::process::getpgrp;
+use rustix::process::{Resource, Rlimit, getpgrp, getrlimit, setrlimit, umask};
 use signal_hook::iterator::SignalsInfo;
 use signal_hook::iterator::exfiltrator::origin::WithOrigin;
 use signal_hook::low_level::siginfo::Cause;
@@ -26,10 +27,50 @@ pub struct Enclosure {
     lines: BufReader<UnixStream>,
 }
 
+/// What this process was given by its own parent, and changes for itself only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Surroundings {
+    /// The file mode creation mask.
+    pub umask: u32,
+    /// How many files may be open; `None`: any number.
+    pub open_files: Option<u64>,
+}
+
+impl Surroundings {
+    /// As they are now.
+    pub fn of_this_process() -> Surroundings {
+        let mask = umask(Mode::empty());
+        umask(mask);
+        Surroundings {
+            umask: mask.bits(),
+            open_files: getrlimit(Resource::Nofile).current,
+        }
+    }
+
+    /// Makes them this process' own again, as far as it is allowed to.
+    pub fn restore(self) {
+        umask(Mode::from_bits_truncate(self.umask));
+        let limit = getrlimit(Resource::Nofile);
+        let current = self.open_files;
+        let _ = setrlimit(Resource::Nofile, Rlimit { current, ..limit });
+    }
+}
+
+/// What is to run, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Start<'a> {
+    /// Program and arguments.
+    pub command: &'a [OsString],
+    /// Where it starts, if that must be entered anew.
+    pub cwd: Option<&'a Path>,
+    /// What it finds.
+    pub surroundings: Surroundings,
+}
+
 impl Enclosure {
-    /// Runs `command` (program and arguments) under a keeper, in `cwd` if that must be entered
-    /// anew, and from then on passes on the signals that ask this process to end.
-    pub fn spawn(command: &[OsString], cwd: Option<&Path>) -> io::Result<Enclosure> {
+    /// Runs a command under a keeper, and from then on passes on the signals that ask this process
+    /// to end.
+    pub fn spawn(start: &Start<'_>) -> io::Result<Enclosure> {
         // Should the keeper be killed, what it kept is ours to kill.
         adopt_orphans()?;
         let (ours, theirs) = UnixStream::pair()?;
@@ -42,10 +83,14 @@ impl Enclosure {
             .arg(format!("--group={}", getpgrp().as_raw_nonzero()))
             // Out of reach of whatever kills our process group; the command stays in reach.
             .process_group(0);
-        if let Some(cwd) = cwd {
+        keeper.arg(format!("--umask={}", start.surroundings.umask));
+        if let Some(limit) = start.surroundings.open_files {
+            keeper.arg(format!("--open-files={limit}"));
+        }
+        if let Some(cwd) = start.cwd {
             keeper.arg("--cwd").arg(cwd);
         }
-        let keeper = keeper.arg("--").args(command).spawn()?;
+        let keeper = keeper.arg("--").args(start.command).spawn()?;
         forward_signals(ours.try_clone()?)?;
         let lines = BufReader::new(ours);
         Ok(Enclosure { keeper, lines })

@@ -12,14 +12,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use globset::GlobBuilder;
-
 use super::{Event, Outcome, unescape};
 use crate::errno::Errno;
 use crate::scenario::{
-    BadSector, BitAmount, BitFlip, BitPosition, Distribution, ErrorFault, Fault, Latency,
-    PathPattern, Persistence, Rule, Scenario, SectorAmount, When,
+    BitAmount, BitFlip, BitPosition, Distribution, ErrorFault, Fault, Latency, PathPattern,
+    Persistence, Rule, Scenario, SectorAmount, When,
 };
+
+/// More rules than a plan can number.
+const RULES_MAX: usize = u16::MAX as usize;
 
 /// What a ledger's faults amount to.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,6 +52,12 @@ pub enum ReplayError {
         /// What is missing.
         what: &'static str,
     },
+    /// Nearly every operation got a fault of its own.
+    #[error("the replay would need {rules} rules, and a plan has at most {RULES_MAX}")]
+    TooMany {
+        /// How many.
+        rules: usize,
+    },
 }
 
 /// The scenario that gives the delivered faults of these events again. `scenario` and `seed` are
@@ -61,14 +68,17 @@ pub fn replay(scenario: &Scenario, seed: u64, events: &[Event]) -> Result<Replay
     let mut by_rule = by_rule(scenario, events)?;
     for rule in &scenario.rules {
         let events = by_rule.remove(rule.name.as_str()).unwrap_or_default();
-        let (stored, counted): (Vec<_>, Vec<_>) =
-            events.into_iter().partition(|e| is_stored(rule, e));
-        let mut made = stored_rules(rule, &stored, &mut omitted)?;
-        made.extend(counted_rules(rule, &counted)?);
+        let mut made = match is_stored(&rule.fault) {
+            true => stored_rules(rule, &events, &mut omitted)?,
+            false => counted_rules(rule, &events)?,
+        };
         for (number, new) in (1..).zip(&mut made) {
             new.name = format!("{}/{number}", rule.name);
         }
         rules.extend(made);
+    }
+    if rules.len() > RULES_MAX {
+        return Err(ReplayError::TooMany { rules: rules.len() });
     }
     let name = scenario
         .name
@@ -98,14 +108,13 @@ fn by_rule<'a>(
     Ok(by_rule)
 }
 
-/// Whether the fault was a property of stored bytes, and not of one operation.
-fn is_stored(rule: &Rule, event: &Event) -> bool {
-    let stored = match &rule.fault {
+/// Whether the fault is a property of stored bytes, and not of one operation.
+fn is_stored(fault: &Fault) -> bool {
+    match fault {
         Fault::BitFlip(flip) => flip.persistence != Persistence::Transient,
         Fault::BadSector(_) => true,
         Fault::Error(_) | Fault::Latency(_) => false,
-    };
-    stored && event.occurrence.is_none_or(|occurrence| occurrence == 0)
+    }
 }
 
 // ---- damage of stored bytes: by file ------------------------------------------------------------
@@ -122,8 +131,8 @@ fn stored_rules(
     }
     let mut rules = Vec::new();
     for (file, events) in by_file {
-        match exactly(file) {
-            Some(pattern) => rules.push(stored_rule(rule, pattern, &events)?),
+        match exactly(&events) {
+            Some(patterns) => rules.push(stored_rule(rule, patterns, &events)?),
             None => omitted.push(format!(
                 "rule `{}`: a scenario cannot name the file `{file}`, whose name is not text",
                 rule.name
@@ -133,10 +142,13 @@ fn stored_rules(
     Ok(rules)
 }
 
-fn stored_rule(rule: &Rule, path: PathPattern, events: &[&Event]) -> Result<Rule, ReplayError> {
+fn stored_rule(
+    rule: &Rule,
+    paths: Vec<PathPattern>,
+    events: &[&Event],
+) -> Result<Rule, ReplayError> {
     let mut new = rule.clone();
-    new.select.paths = vec![path];
-    new.select.bytes = None;
+    new.select.paths = paths;
     new.when = window(&rule.when);
     match &mut new.fault {
         Fault::BitFlip(flip) => flip.amount = BitAmount::At(positions(events)),
@@ -159,16 +171,24 @@ fn positions(events: &[&Event]) -> Vec<BitPosition> {
 }
 
 fn sectors(rule: &Rule, events: &[&Event]) -> Result<Vec<u64>, ReplayError> {
+    // Of a sector that the selected bytes cut, a byte that is selected names it.
+    let selected = rule.select.bytes.as_ref().map_or(0, |bytes| bytes.start);
     let starts = events.iter().map(|event| match event.sector {
-        Some((start, _)) => Ok(start),
+        Some((start, _)) => Ok(start.max(selected)),
         None => Err(incomplete(rule, event, "its `sector`")),
     });
     let starts: BTreeSet<_> = starts.collect::<Result<_, _>>()?;
     Ok(starts.into_iter().collect())
 }
 
-/// A pattern that matches this path (as ledgers write it) and no other; `None` if it is not text.
-fn exactly(escaped: &str) -> Option<PathPattern> {
+/// Patterns that match the paths under which these events saw their file, and no other path; not
+/// the path that keys the damage, by which nobody may ever have read it. `None` if one is not text.
+fn exactly(events: &[&Event]) -> Option<Vec<PathPattern>> {
+    let paths: BTreeSet<_> = events.iter().map(|event| &*event.path).collect();
+    paths.into_iter().map(exact_pattern).collect()
+}
+
+fn exact_pattern(escaped: &str) -> Option<PathPattern> {
     let path = String::from_utf8(unescape(escaped)?).ok()?;
     let mut glob = String::with_capacity(path.len());
     for (at, letter) in path.char_indices() {
@@ -180,12 +200,7 @@ fn exactly(escaped: &str) -> Option<PathPattern> {
             letter => glob.push(letter),
         }
     }
-    let mut builder = GlobBuilder::new(&glob);
-    let glob = builder.literal_separator(true).backslash_escape(true);
-    Some(PathPattern {
-        glob: glob.build().ok()?,
-        exclude: false,
-    })
+    PathPattern::new(&glob).ok()
 }
 
 // ---- what was counted: by effect ----------------------------------------------------------------
@@ -194,7 +209,6 @@ fn exactly(escaped: &str) -> Option<PathPattern> {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Effect {
     Bits(BTreeSet<BitPosition>),
-    Sector(u64),
     Errno(u16),
     DelayNs(u64),
 }
@@ -216,12 +230,28 @@ fn counted_rules(rule: &Rule, events: &[&Event]) -> Result<Vec<Rule>, ReplayErro
     for (occurrence, effect) in by_occurrence {
         by_effect.entry(effect).or_default().push(occurrence);
     }
-    let mut rules: Vec<_> = by_effect
-        .into_iter()
-        .map(|(effect, nth)| counted_rule(rule, effect, nth))
-        .collect();
-    rules.sort_by_key(|rule| rule.when.nth.first().copied());
-    Ok(rules)
+    let mut by_effect: Vec<_> = by_effect.into_iter().collect();
+    by_effect.sort_by_key(|(_, nth)| nth.first().copied());
+    let mut answered = Vec::new();
+    let rules = by_effect.into_iter().map(|(effect, nth)| {
+        let seen = seen_by_next(&rule.fault, &nth, &mut answered);
+        counted_rule(rule, effect, seen)
+    });
+    Ok(rules.collect())
+}
+
+/// The numbers that the next rule counts for these occurrences of the original. An operation that
+/// one rule fails or delays, later rules for failures or delays do not count: `answered` are those
+/// of the rules before, sorted.
+fn seen_by_next(fault: &Fault, nth: &[u64], answered: &mut Vec<u64>) -> Vec<u64> {
+    if matches!(fault, Fault::BitFlip(_) | Fault::BadSector(_)) {
+        return nth.to_vec();
+    }
+    let before = |occurrence: u64| answered.partition_point(|other| *other < occurrence) as u64;
+    let seen = nth.iter().map(|nth| nth - before(*nth)).collect();
+    answered.extend(nth);
+    answered.sort_unstable();
+    seen
 }
 
 fn effect(rule: &Rule, event: &Event) -> Result<Effect, ReplayError> {
@@ -229,12 +259,6 @@ fn effect(rule: &Rule, event: &Event) -> Result<Effect, ReplayError> {
     match &rule.fault {
         Fault::BitFlip(_) if event.bits.is_empty() => Err(lacks("its `bits`")),
         Fault::BitFlip(_) => Ok(Effect::Bits(positions(&[event]).into_iter().collect())),
-        Fault::BadSector(_) => {
-            let start = event.sector.map(|(start, _)| start);
-            start
-                .map(Effect::Sector)
-                .ok_or_else(|| lacks("its `sector`"))
-        }
         Fault::Error(_) => {
             let errno = event.errno.as_deref().and_then(Errno::from_name);
             let number = errno.and_then(|errno| u16::try_from(errno.raw()).ok());
@@ -242,7 +266,7 @@ fn effect(rule: &Rule, event: &Event) -> Result<Effect, ReplayError> {
                 .map(Effect::Errno)
                 .ok_or_else(|| lacks("its `errno`"))
         }
-        Fault::Latency(_) => {
+        Fault::Latency(_) | Fault::BadSector(_) => {
             let delay = event.delay_ns.map(Effect::DelayNs);
             delay.ok_or_else(|| lacks("its `delay_ns`"))
         }
@@ -253,17 +277,7 @@ fn counted_rule(rule: &Rule, effect: Effect, nth: Vec<u64>) -> Rule {
     let fault = match effect {
         Effect::Bits(bits) => Fault::BitFlip(BitFlip {
             amount: BitAmount::At(bits.into_iter().collect()),
-            persistence: match &rule.fault {
-                Fault::BitFlip(flip) => flip.persistence,
-                _ => Persistence::Transient,
-            },
-        }),
-        Effect::Sector(start) => Fault::BadSector(BadSector {
-            amount: SectorAmount::At(vec![start]),
-            sector: match &rule.fault {
-                Fault::BadSector(bad) => bad.sector,
-                _ => 4096,
-            },
+            persistence: Persistence::Transient,
         }),
         Effect::Errno(raw) => Fault::Error(ErrorFault {
             errno: Errno::from_raw(i32::from(raw)),

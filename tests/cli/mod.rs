@@ -1,8 +1,13 @@
 //! The verbs as their callers see them: exit status, output, and what they leave behind.
-#![allow(clippy::unwrap_used, reason = "a test may fail at any line")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test may fail, and says why it is skipped"
+)]
 
 mod doctor;
 mod guard;
+mod replay;
 mod run;
 mod umount;
 

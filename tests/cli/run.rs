@@ -186,3 +186,113 @@ fn an_ordinary_user_needs_no_privileges() {
     assert_eq!(text(&output.stdout), "65534\n65534\nx\n", "{output:?}");
     assert_eq!(output.status.code(), Some(0));
 }
+
+const SCENARIO: &str = "version = 1\nseed = 11\n\
+    [[rule]]\nname = \"rot\"\nselect = { path = \"data\" }\n[rule.fault.bit_flip]\nrate = 1e-5\n\
+    [[rule]]\nname = \"slow\"\nselect = { path = \"log\", ops = [\"read\"] }\n\
+    when = { probability = 0.2 }\n[rule.fault.latency]\n\
+    distribution = { uniform = { from = \"1us\", to = \"9us\" } }\n\
+    [[rule]]\nname = \"first\"\nselect = { path = \"log\", ops = [\"read\"] }\n\
+    when = { probability = 0.1 }\n[rule.fault.error]\nerrno = \"EIO\"\n\
+    [[rule]]\nname = \"second\"\nselect = { path = \"log\", ops = [\"read\"] }\n\
+    when = { probability = 0.3 }\n[rule.fault.error]\nerrno = \"EAGAIN\"\n";
+
+/// What a command sees of `data` and of 200 reads of `log`, and the events behind it.
+fn observe(data: &Path, scenario: &Path, ledger: &Path) -> (Vec<u8>, Vec<String>) {
+    let script = "exec >../seen; cat data; for i in $(seq 200); do \
+         dd if=log bs=16 count=1 skip=$i iflag=direct status=none 2>&1; done";
+    let mut command = errorfs("run");
+    command
+        .arg("--scenario")
+        .arg(scenario)
+        .arg("--ledger")
+        .arg(ledger);
+    command
+        .arg("--on")
+        .arg(data)
+        .args(["--", "sh", "-c", script]);
+    let output = output(command.current_dir(data));
+    assert!(
+        text(&output.stderr).contains("events delivered"),
+        "{output:?}"
+    );
+    let events = errorfs::ledger::read(ledger).unwrap().events.into_iter();
+    let events = events.map(|event| {
+        let rule = event.rule.split('/').next().unwrap().to_owned();
+        let bits: Vec<_> = event.bits.iter().map(|bit| (bit.byte, bit.bit)).collect();
+        format!(
+            "{rule} {} {bits:?} {:?} {:?}",
+            event.offset, event.errno, event.delay_ns
+        )
+    });
+    (fs::read(data.join("../seen")).unwrap(), events.collect())
+}
+
+#[test]
+fn the_replay_of_its_ledger_gives_the_same_faults_again() {
+    let (dir, data) = scratch();
+    fs::write(data.join("data"), vec![0x5a; 1 << 20]).unwrap();
+    fs::write(data.join("log"), vec![b'x'; 1 << 16]).unwrap();
+    let (scenario, again) = (dir.path().join("s.toml"), dir.path().join("again.toml"));
+    fs::write(&scenario, SCENARIO).unwrap();
+    let first = dir.path().join("first");
+    let original = observe(&data, &scenario, &first);
+    for rule in ["rot", "slow", "first", "second"] {
+        assert!(
+            original.1.iter().any(|event| event.starts_with(rule)),
+            "{rule}"
+        );
+    }
+    let replayed = output(errorfs("replay").arg(&first).arg("-o").arg(&again));
+    assert_eq!(replayed.status.code(), Some(0), "{replayed:?}");
+    let repeated = observe(&data, &again, &dir.path().join("second"));
+    assert_eq!(original.1, repeated.1);
+    assert!(original.0 == repeated.0, "the command saw other bytes");
+}
+
+#[test]
+fn a_bad_scenario_runs_nothing() {
+    let (dir, data) = scratch();
+    let scenario = dir.path().join("s.toml");
+    fs::write(&scenario, "version = 1\n[[rule]]\nname = \"x\"\n").unwrap();
+    let mut command = errorfs("run");
+    command
+        .arg("--scenario")
+        .arg(&scenario)
+        .arg("--on")
+        .arg(&data);
+    let output = output(command.args(["--", "touch"]).arg(dir.path().join("ran")));
+    assert_eq!(output.status.code(), Some(125), "{output:?}");
+    assert!(text(&output.stderr).contains("missing-key"), "{output:?}");
+    assert!(!dir.path().join("ran").exists());
+}
+
+#[test]
+fn the_command_keeps_the_mask_and_the_limits_of_its_caller() {
+    let (_dir, data) = scratch();
+    let mut plain = Command::new("sh");
+    let script = "umask; ulimit -Sn";
+    let expected = output(plain.args(["-c", script]));
+    let enclosed = output(&mut run(&data, script));
+    assert_eq!(text(&enclosed.stdout), text(&expected.stdout));
+}
+
+#[test]
+fn what_is_stuck_in_a_delayed_operation_does_not_keep_errorfs() {
+    let (dir, data) = scratch();
+    fs::write(data.join("f"), "x").unwrap();
+    let scenario = dir.path().join("s.toml");
+    let text = "version = 1\n[[rule]]\nname = \"stuck\"\nselect = { ops = [\"read\"] }\n\
+         [rule.fault.latency]\ndistribution = { constant = \"1h\" }\n";
+    fs::write(&scenario, text).unwrap();
+    let mut command = errorfs("run");
+    command
+        .arg("--scenario")
+        .arg(&scenario)
+        .arg("--on")
+        .arg(&data);
+    command.args(["--ledger"]).arg(dir.path().join("ledger"));
+    command.args(["--", "sh", "-c", "cat f & sleep 0.3; exit 6"]);
+    let output = output(command.current_dir(&data));
+    assert_eq!(output.status.code(), Some(6), "{output:?}");
+}
