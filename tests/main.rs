@@ -1,1 +1,6 @@
 //! All integration tests, in one binary.
+
+mod mount;
+mod programs;
+mod support;
+mod tidy;
