@@ -7,6 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use rustix::fs::{CWD, Mode, XattrFlags};
 
 use super::{errno, on_both};
+use crate::support::Program;
 
 #[test]
 fn modes_are_kept_with_their_special_bits() {
@@ -24,10 +25,7 @@ fn modes_are_kept_with_their_special_bits() {
 fn a_new_file_has_the_mode_that_the_umask_leaves() {
     on_both(|root| {
         let script = "umask 027; > $0/file; mkdir $0/dir; mkfifo $0/pipe; stat -c %a $0/*";
-        let ended = crate::support::Program::new("sh")
-            .args(["-c", script])
-            .arg(root)
-            .succeed();
+        let ended = Program::new("sh").args(["-c", script]).arg(root).succeed();
         assert_eq!(ended.stdout, "750\n640\n640\n");
     });
 }
@@ -111,10 +109,7 @@ fn access_control_lists_are_kept_and_obeyed() {
     on_both(|root| {
         fs::write(root.join("file"), "x").unwrap();
         let script = "setfacl -m u:12345:r $0/file && getfacl -pcn $0/file && stat -c %a $0/file";
-        let ended = crate::support::Program::new("sh")
-            .args(["-c", script])
-            .arg(root)
-            .succeed();
+        let ended = Program::new("sh").args(["-c", script]).arg(root).succeed();
         ended.expect_said("user:12345:r--").expect_said("644");
     });
 }
@@ -163,10 +158,9 @@ fn the_free_space_is_that_of_the_backing_directory() {
 #[test]
 fn a_file_that_is_run_is_run_and_not_written() {
     on_both(|root| {
-        let path = root.join("true");
-        fs::copy("/bin/true", &path).unwrap();
-        crate::support::Program::new(&path).succeed();
-        fs::copy("/bin/sleep", root.join("sleep")).unwrap();
+        // By another process: a descriptor of ours could be inherited by a test's child meanwhile.
+        let copy = "cp /bin/true /bin/sleep $0 && exec $0/true";
+        Program::new("sh").args(["-c", copy]).arg(root).succeed();
         let mut running = std::process::Command::new(root.join("sleep"))
             .arg("5")
             .spawn()

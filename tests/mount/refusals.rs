@@ -18,9 +18,11 @@ fn refused(mountpoint: &Path, arguments: &[&Path]) -> Ended {
     take_away(mountpoint);
     assert!(!mounted, "it was mounted\n{ended}");
     assert!(ended.status.code().is_some_and(|code| code != 0), "{ended}");
+    let names = |path: &Path| ended.stderr.contains(path.to_str().unwrap());
+    let is_named = names(mountpoint) || arguments.iter().any(|path| names(path));
     assert!(
-        ended.stderr.starts_with("errorfs: ") || ended.stderr.contains("error"),
-        "{ended}"
+        is_named,
+        "the message does not say what is wrong where\n{ended}"
     );
     ended
 }
