@@ -9,6 +9,7 @@ mod errors;
 mod files;
 mod latency;
 mod lifecycle;
+mod limits;
 mod names;
 mod one_bit;
 mod ownership;
