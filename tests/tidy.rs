@@ -12,13 +12,14 @@ const ORDER: &[&[&str]] = &[
     &["main"],
     &["cli"],
     &["campaign", "report"],
-    &["trial", "control", "fuse"],
+    &["trial", "control", "fuse", "isolation"],
     &["fs"],
     &["injector"],
     &["ledger", "media"],
     &["plan"],
     &["scenario"],
-    &["diagnostic", "op", "sys", "errno"],
+    &["diagnostic", "machine", "op"],
+    &["sys", "errno"],
 ];
 
 /// One source file.
@@ -123,8 +124,9 @@ fn has_word(line: &str, word: &str) -> bool {
     let is_name = |found: Option<char>| found.is_some_and(|c| c.is_alphanumeric() || c == '_');
     let ends_in_name = is_name(word.chars().last());
     line.match_indices(word).any(|(place, _)| {
-        !is_name(line[..place].chars().last())
-            && !(ends_in_name && is_name(line[place + word.len()..].chars().next()))
+        let begins_before = is_name(line[..place].chars().last());
+        let goes_on = ends_in_name && is_name(line[place + word.len()..].chars().next());
+        !(begins_before || goes_on)
     })
 }
 
@@ -369,13 +371,12 @@ fn every_dependency_says_why_it_is_there() {
     for (number, line) in lines.iter().enumerate() {
         if line.starts_with('[') {
             section = line;
-        } else if section.ends_with("dependencies]")
-            && line.contains(" = ")
-            && !line.starts_with('#')
-        {
-            if number == 0 || !lines[number - 1].starts_with('#') {
-                complaints.push(format!("Cargo.toml: no comment above: {line}"));
-            }
+            continue;
+        }
+        let is_dependency = section.ends_with("dependencies]") && line.contains(" = ");
+        let is_explained = number > 0 && lines[number - 1].starts_with('#');
+        if is_dependency && !line.starts_with('#') && !is_explained {
+            complaints.push(format!("Cargo.toml: no comment above: {line}"));
         }
     }
     none(complaints);

@@ -40,7 +40,6 @@ pub(crate) struct Mount {
 
 /// One line of `errorfs preview --json`.
 #[derive(Clone, Debug, PartialEq, serde::Deserialize)]
-#[expect(missing_docs, reason = "the ledger's words")]
 pub(crate) struct Previewed {
     pub(crate) rule: String,
     pub(crate) path: String,
