@@ -10,6 +10,7 @@
     reason = "the harness collects it"
 )]
 
+mod documents;
 mod mount;
 mod programs;
 mod support;
