@@ -12,13 +12,14 @@ const ORDER: &[&[&str]] = &[
     &["main"],
     &["cli"],
     &["campaign", "report"],
-    &["trial", "control", "fuse", "isolation"],
+    &["trial", "control", "fuse"],
     &["fs"],
     &["injector"],
     &["ledger", "media"],
     &["plan"],
     &["scenario"],
     &["diagnostic", "machine", "op"],
+    &["isolation"],
     &["sys", "errno"],
 ];
 
@@ -43,7 +44,7 @@ impl Source {
 }
 
 fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+    PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"))
 }
 
 fn files_below(directory: &Path) -> Vec<PathBuf> {
