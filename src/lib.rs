@@ -62,9 +62,14 @@
 pub mod cli;
 pub mod diagnostic;
 pub mod errno;
+pub mod fs;
+pub mod fuse;
 pub mod injector;
+pub mod isolation;
 pub mod ledger;
+pub mod machine;
 pub mod media;
 pub mod op;
 pub mod plan;
 pub mod scenario;
+pub mod sys;

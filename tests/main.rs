@@ -11,6 +11,7 @@
 )]
 
 mod documents;
+mod ledger;
 mod mount;
 mod programs;
 mod support;

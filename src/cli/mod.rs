@@ -1,6 +1,15 @@
 //! The command line: one file a verb. The only place that prints or exits.
 
+mod doctor;
 mod exit;
+mod guard;
+mod keeper;
+mod mount;
+mod place;
+mod ready;
+mod run;
+mod serving;
+mod umount;
 
 use std::process::ExitCode;
 
@@ -17,7 +26,16 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-enum Verb {}
+enum Verb {
+    Mount(mount::Mount),
+    Run(run::Run),
+    Doctor(doctor::Doctor),
+    Umount(umount::Umount),
+    #[command(hide = true)]
+    Guard(guard::Guard),
+    #[command(hide = true)]
+    Keeper(keeper::Keeper),
+}
 
 /// Parses the command line, runs the verb, says what went wrong.
 pub fn main() -> ExitCode {
@@ -40,7 +58,14 @@ pub fn main() -> ExitCode {
 }
 
 fn dispatch(verb: Verb) -> Result<Exit, Failure> {
-    match verb {}
+    match verb {
+        Verb::Mount(args) => mount::run(&args),
+        Verb::Run(args) => run::run(&args),
+        Verb::Doctor(args) => doctor::run(&args),
+        Verb::Umount(args) => umount::run(&args),
+        Verb::Guard(args) => guard::run(&args),
+        Verb::Keeper(args) => keeper::run(args),
+    }
 }
 
 fn report(failure: &Failure) -> ExitCode {
@@ -54,4 +79,10 @@ fn report(failure: &Failure) -> ExitCode {
 #[expect(clippy::print_stderr, reason = "this is the place that prints")]
 fn eprint(message: &str) {
     eprintln!("errorfs: {message}");
+}
+
+/// Data, on stdout. A reader that has gone away is no mistake of ours.
+fn out(text: &str) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
 }

@@ -1,0 +1,176 @@
+//! Where to mount what: refuses what would deadlock, hide or endanger somebody's data.
+
+use std::fs::Metadata;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use rustix::fs::{Mode, OFlags};
+
+use super::exit::{Exit, Failure};
+use crate::machine::{Detach, absolute, mount_at, remove};
+
+/// Directories that the running system lives in.
+const SYSTEM: &[&str] = &[
+    "/", "/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/run", "/sbin", "/sys",
+    "/usr", "/var",
+];
+
+/// Backing directory and mountpoint, as typed.
+#[derive(Debug, Args)]
+pub(super) struct PlaceArgs {
+    /// Let other users use the mount; the backing files' owners and modes decide what they may
+    #[arg(long)]
+    allow_other: bool,
+    /// Mount over the backing directory itself, so that programs find it at its own path
+    #[arg(long)]
+    in_place: bool,
+    /// Accept a system directory as the backing directory
+    #[arg(long)]
+    force: bool,
+    /// The directory with the true bytes
+    backing: PathBuf,
+    /// An empty directory (with --in-place: the backing directory again, or nothing)
+    mountpoint: Option<PathBuf>,
+}
+
+/// A backing directory, open, and a mountpoint that suits it.
+#[derive(Debug)]
+pub(super) struct Place {
+    /// Open before anything is mounted over it.
+    pub(super) root: OwnedFd,
+    /// Absolute, without symbolic links.
+    pub(super) backing: PathBuf,
+    /// Absolute, without symbolic links.
+    pub(super) mountpoint: PathBuf,
+    /// Whether other users may use the mount.
+    pub(super) allow_other: bool,
+}
+
+impl Place {
+    /// Checks what was typed.
+    pub(super) fn check(args: &PlaceArgs) -> Result<Place, Failure> {
+        let typed = match (&args.mountpoint, args.in_place) {
+            (Some(mountpoint), _) => mountpoint,
+            (None, true) => &args.backing,
+            (None, false) => return Err(usage("no mountpoint: give one, or --in-place")),
+        };
+        recover(typed)?;
+        let backing = directory(&args.backing, "backing directory")?;
+        let mountpoint = directory(typed, "mountpoint")?;
+        suits(&backing, &mountpoint, args)?;
+        Place::open(backing, mountpoint, args.allow_other)
+    }
+
+    /// The backing directory as its own mountpoint.
+    pub(super) fn in_place(directory: &Path) -> Result<Place, Failure> {
+        let directory = self::directory(directory, "directory")?;
+        Place::open(directory.clone(), directory, false)
+    }
+
+    fn open(backing: PathBuf, mountpoint: PathBuf, allow_other: bool) -> Result<Place, Failure> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let root = rustix::fs::open(&backing, flags, Mode::empty())
+            .map_err(|errno| usage(format!("cannot open {}: {errno}", backing.display())))?;
+        Ok(Place {
+            root,
+            backing,
+            mountpoint,
+            allow_other,
+        })
+    }
+
+    /// Refuses files of errorfs' own below the mount: writing there would wait for itself.
+    pub(super) fn must_not_hold(&self, file: &Path, what: &str) -> Result<(), Failure> {
+        let parent = file
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty());
+        let parent = std::fs::canonicalize(parent.unwrap_or(Path::new(".")))
+            .map_err(|error| usage(format!("{what} {}: {error}", file.display())))?;
+        if parent.starts_with(&self.mountpoint) || parent.starts_with(&self.backing) {
+            let place = self.mountpoint.display();
+            let message = format!(
+                "the {what} {} would be inside the mount or its backing directory ({place}); \
+                 put it somewhere else",
+                file.display()
+            );
+            return Err(usage(message));
+        }
+        Ok(())
+    }
+}
+
+/// A mountpoint that a killed errorfs left dead is made usable again.
+fn recover(mountpoint: &Path) -> Result<(), Failure> {
+    let dead = |path: &Path| {
+        let error = std::fs::metadata(path)
+            .err()
+            .and_then(|error| error.raw_os_error());
+        error == Some(rustix::io::Errno::NOTCONN.raw_os_error())
+    };
+    let Ok(path) = absolute(mountpoint) else {
+        return Ok(());
+    };
+    match mount_at(&path) {
+        Ok(Some(mount)) if mount.is_errorfs() && dead(&path) => remove(&mount, Detach::Lazily)
+            .map_err(|error| Failure::new(Exit::CannotMount, error.to_string())),
+        _ => Ok(()),
+    }
+}
+
+fn suits(backing: &Path, mountpoint: &Path, args: &PlaceArgs) -> Result<(), Failure> {
+    if SYSTEM.iter().any(|system| backing == Path::new(system)) && !args.force {
+        let message = format!(
+            "{} belongs to the system; --force if you mean it",
+            backing.display()
+        );
+        return Err(usage(message));
+    }
+    if backing == mountpoint {
+        return match args.in_place {
+            true => Ok(()),
+            false => Err(usage(
+                "the mountpoint is the backing directory; --in-place if you mean it",
+            )),
+        };
+    }
+    if args.in_place {
+        return Err(usage(
+            "--in-place mounts over the backing directory: give no other mountpoint",
+        ));
+    }
+    if mountpoint.starts_with(backing) {
+        let message = "the mountpoint is inside the backing directory, which would contain itself; \
+                       mount somewhere else";
+        return Err(usage(message));
+    }
+    empty(mountpoint)
+}
+
+fn empty(mountpoint: &Path) -> Result<(), Failure> {
+    let unreadable = |error| usage(format!("mountpoint {}: {error}", mountpoint.display()));
+    let mut entries = std::fs::read_dir(mountpoint).map_err(unreadable)?;
+    match entries.next() {
+        None => Ok(()),
+        Some(_) => Err(usage(format!(
+            "the mountpoint {} is not empty: what it holds would be hidden; use an empty directory",
+            mountpoint.display()
+        ))),
+    }
+}
+
+fn directory(typed: &Path, what: &str) -> Result<PathBuf, Failure> {
+    let wrong = |error: std::io::Error| usage(format!("{what} {}: {error}", typed.display()));
+    let path = std::fs::canonicalize(typed).map_err(wrong)?;
+    match std::fs::metadata(&path).map_err(wrong)? {
+        found if Metadata::is_dir(&found) => Ok(path),
+        _ => Err(usage(format!(
+            "{what} {} is not a directory",
+            typed.display()
+        ))),
+    }
+}
+
+fn usage(message: impl Into<String>) -> Failure {
+    Failure::new(Exit::Usage, message)
+}

@@ -1,0 +1,141 @@
+//! Operations on attributes: get, change, the state of the filesystem, targets of symlinks.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
+use rustix::fs::{StatVfs, chmodat, chownat, fstatvfs, ftruncate, readlinkat, utimensat};
+use rustix::process::{Gid, Uid};
+
+use super::locate::proc_path;
+use super::stat::{Attr, Time, stat_fd};
+use super::{Answer, FileHandle, Filesystem, Node, NodeId};
+use crate::op::Op;
+
+/// State of a filesystem, as statvfs(3) says it.
+pub type Space = StatVfs;
+
+/// A time to set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timestamp {
+    /// The present.
+    Now,
+    /// This one.
+    At(Time),
+}
+
+/// What `setattr` is to change; nothing at all still counts as a change of the inode.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Permission bits.
+    pub mode: Option<u32>,
+    /// Owner.
+    pub uid: Option<u32>,
+    /// Group.
+    pub gid: Option<u32>,
+    /// Length.
+    pub size: Option<u64>,
+    /// Last access.
+    pub atime: Option<Timestamp>,
+    /// Last change of the content.
+    pub mtime: Option<Timestamp>,
+}
+
+impl Filesystem {
+    /// `getattr`. An open file is asked itself, whatever became of its name.
+    pub fn getattr(&self, id: NodeId, handle: Option<FileHandle>) -> Answer<Attr> {
+        if let Some(open) = handle.and_then(|handle| self.open_files.get(handle).ok()) {
+            return stat_fd(&*open.file);
+        }
+        self.stat(&self.node(id)?)
+    }
+
+    /// `setattr`.
+    pub fn setattr(
+        &self,
+        op: Op,
+        id: NodeId,
+        handle: Option<FileHandle>,
+        changes: &Changes,
+    ) -> Answer<Attr> {
+        let node = self.node(id)?;
+        let open = handle.and_then(|handle| self.open_files.get(handle).ok());
+        let file = match &open {
+            Some(open) => open.file.clone(),
+            None => self.locate(&node)?,
+        };
+        if let Some(size) = changes.size {
+            let writable = open.as_ref().map(|open| open.file.as_fd());
+            self.truncate(op, &node, writable, size)?;
+        }
+        change_owner(&file, changes)?;
+        if let Some(mode) = changes.mode {
+            let mode = Mode::from_raw_mode(mode & 0o7777);
+            chmodat(CWD, proc_path(&*file), mode, AtFlags::empty())?;
+        }
+        change_times(&file, changes)?;
+        stat_fd(&*file)
+    }
+
+    fn truncate(&self, op: Op, node: &Arc<Node>, open: Option<impl AsFd>, size: u64) -> Answer<()> {
+        let before = self.before_end(node, op, size..u64::MAX)?;
+        match open {
+            Some(file) => ftruncate(file, size)?,
+            None => ftruncate(self.reopen(node, OFlags::WRONLY)?, size)?,
+        }
+        self.discarded(before, size..u64::MAX);
+        Ok(())
+    }
+
+    /// `readlink`.
+    pub fn readlink(&self, id: NodeId) -> Answer<Vec<u8>> {
+        let link = self.locate(&self.node(id)?)?;
+        Ok(readlinkat(&*link, "", Vec::new())?.into_bytes())
+    }
+
+    /// `statfs`.
+    pub fn statfs(&self, id: NodeId) -> Answer<Space> {
+        Ok(fstatvfs(&*self.locate(&self.node(id)?)?)?)
+    }
+}
+
+/// Also when nothing is to change: chown(-1, -1) makes the inode's change time the present.
+fn change_owner(file: &OwnedFd, changes: &Changes) -> Answer<()> {
+    let untouched = *changes == Changes::default();
+    if changes.uid.is_none() && changes.gid.is_none() && !untouched {
+        return Ok(());
+    }
+    let (uid, gid) = (
+        changes.uid.map(Uid::from_raw),
+        changes.gid.map(Gid::from_raw),
+    );
+    Ok(chownat(file, "", uid, gid, AtFlags::EMPTY_PATH)?)
+}
+
+fn change_times(file: &OwnedFd, changes: &Changes) -> Answer<()> {
+    if changes.atime.is_none() && changes.mtime.is_none() {
+        return Ok(());
+    }
+    let times = Timestamps {
+        last_access: timespec(changes.atime),
+        last_modification: timespec(changes.mtime),
+    };
+    Ok(utimensat(CWD, proc_path(file), &times, AtFlags::empty())?)
+}
+
+fn timespec(time: Option<Timestamp>) -> Timespec {
+    match time {
+        None => Timespec {
+            tv_sec: 0,
+            tv_nsec: UTIME_OMIT,
+        },
+        Some(Timestamp::Now) => Timespec {
+            tv_sec: 0,
+            tv_nsec: UTIME_NOW,
+        },
+        Some(Timestamp::At((tv_sec, nanos))) => Timespec {
+            tv_sec,
+            tv_nsec: nanos.into(),
+        },
+    }
+}

@@ -1,0 +1,207 @@
+//! Operations on the bytes of files. Short counts and errors of the backing file pass unchanged.
+
+use std::ffi::OsStr;
+use std::io::IoSlice;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+
+use rustix::fs::{FallocateFlags, OFlags, SeekFrom};
+use rustix::io::ReadWriteFlags;
+
+use super::handles::{DataPath, OpenFile};
+use super::{Answer, Entry, FileHandle, Filesystem, Node, NodeId};
+use crate::errno::Errno;
+use crate::injector::DataAccess;
+use crate::op::{Caller, Op};
+
+/// Flags of open(2) that are ours to handle: what must exist the kernel has seen to; appending is
+/// done request by request, as the flag may change while the file is open; and alignment is not
+/// asked of us by callers whose memory is not ours.
+const NOT_PASSED_ON: OFlags = OFlags::CREATE
+    .union(OFlags::EXCL)
+    .union(OFlags::NOCTTY)
+    .union(OFlags::TRUNC)
+    .union(OFlags::APPEND)
+    .union(OFlags::DIRECT);
+
+/// A file that was just opened.
+#[derive(Clone, Copy, Debug)]
+pub struct Opened {
+    /// Its number.
+    pub handle: FileHandle,
+    /// How its data is to travel.
+    pub path: DataPath,
+}
+
+impl Filesystem {
+    /// `open`.
+    pub fn open(&self, id: NodeId, flags: i32) -> Answer<Opened> {
+        let node = self.node(id)?;
+        let file = self.reopen(&node, backing_flags(flags))?;
+        Ok(self.opened(node, file, flags))
+    }
+
+    /// `create`: makes a file and opens it.
+    pub fn create(
+        &self,
+        parent: NodeId,
+        name: &OsStr,
+        mode: u32,
+        flags: i32,
+        by: Caller,
+    ) -> Answer<(Entry, Opened)> {
+        let parent = self.node(parent)?;
+        let exclusive = OFlags::from_bits_retain(flags as u32) & OFlags::EXCL;
+        let wanted = backing_flags(flags) | exclusive;
+        let (file, attr) = self.create_file(&parent, name, mode, wanted, by)?;
+        let entry = self.known(&attr, &parent, name);
+        let opened = self.opened(self.node(entry.id)?, file, flags);
+        Ok((entry, opened))
+    }
+
+    fn opened(&self, node: Arc<Node>, file: OwnedFd, flags: i32) -> Opened {
+        let file = Arc::new(file);
+        *node.lifeline.lock().expect("no holder of this lock panics") = Arc::downgrade(&file);
+        let path = self.data_path(&node, flags);
+        let handle = self.open_files.add(Arc::new(OpenFile {
+            node,
+            file,
+            path,
+            flags,
+        }));
+        Opened { handle, path }
+    }
+
+    /// Freshly written bytes may be damaged as they are stored, which a page cache would hide from
+    /// whoever wrote them: writers of such files are not cached.
+    fn data_path(&self, node: &Arc<Node>, flags: i32) -> DataPath {
+        let writes = OFlags::from_bits_retain(flags as u32) & OFlags::RWMODE != OFlags::RDONLY;
+        match self.access(node) {
+            DataAccess::Untouched => DataPath::Cached,
+            DataAccess::Sticky if !writes => DataPath::Cached,
+            DataAccess::Sticky | DataAccess::Counted => DataPath::Direct,
+        }
+    }
+
+    /// The stored bytes of an open file; shorter only at its end.
+    pub(super) fn read_stored(&self, open: &OpenFile, offset: u64, len: usize) -> Answer<Vec<u8>> {
+        let mut data = Vec::with_capacity(len);
+        while data.len() < len {
+            let at = offset + data.len() as u64;
+            match rustix::io::pread(&*open.file, rustix::buffer::spare_capacity(&mut data), at) {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(rustix::io::Errno::INTR) => {}
+                Err(errno) if data.is_empty() => return Err(errno.into()),
+                Err(_) => break,
+            }
+        }
+        Ok(data)
+    }
+
+    /// Writes to an open file. `flags` are those that the file has now: what is appended overwrites
+    /// nothing, wherever the end of the file is by then.
+    pub(super) fn write_stored(
+        &self,
+        open: &OpenFile,
+        op: Op,
+        data: &[u8],
+        flags: i32,
+    ) -> Answer<usize> {
+        let buffer = [IoSlice::new(data)];
+        if OFlags::from_bits_retain(flags as u32).contains(OFlags::APPEND) {
+            let end = ReadWriteFlags::APPEND;
+            return Ok(rustix::io::pwritev2(&*open.file, &buffer, op.offset, end)?);
+        }
+        let before = self.before_end(&open.node, op, op.offset..op.offset + data.len() as u64)?;
+        let written = rustix::io::pwritev(&*open.file, &buffer, op.offset)?;
+        self.overwritten(before, op.offset..op.offset + written as u64);
+        Ok(written)
+    }
+
+    /// `flush`: one of the descriptors of an open file was closed. Closing a duplicate of ours makes
+    /// the backing filesystem say what it has to say at a close.
+    pub fn flush(&self, handle: FileHandle) -> Answer<()> {
+        let open = self.open_files.get(handle)?;
+        drop(rustix::io::dup(&*open.file)?);
+        Ok(())
+    }
+
+    /// `release`.
+    pub fn release(&self, handle: FileHandle) {
+        self.open_files.remove(handle);
+    }
+
+    /// `fsync`; `data_only` as fdatasync(2).
+    pub fn fsync(&self, handle: FileHandle, data_only: bool) -> Answer<()> {
+        sync(&*self.open_files.get(handle)?.file, data_only)
+    }
+
+    /// `fallocate` with the mode of fallocate(2).
+    pub fn fallocate(&self, op: Op, handle: FileHandle, mode: i32) -> Answer<()> {
+        let open = self.open_files.get(handle)?;
+        let mode = FallocateFlags::from_bits_retain(mode as u32);
+        let range = op.offset..op.offset.saturating_add(op.len);
+        let zeroes = mode.intersects(FallocateFlags::PUNCH_HOLE | FallocateFlags::ZERO_RANGE);
+        let before = match zeroes {
+            true => self.before_end(&open.node, op, range.clone())?,
+            false => None,
+        };
+        rustix::fs::fallocate(&*open.file, mode, op.offset, op.len)?;
+        self.discarded(before, range);
+        Ok(())
+    }
+
+    /// `lseek` to data or to a hole.
+    pub fn lseek(&self, handle: FileHandle, offset: i64, whence: i32) -> Answer<u64> {
+        const SEEK_DATA: i32 = 3;
+        const SEEK_HOLE: i32 = 4;
+        let open = self.open_files.get(handle)?;
+        let offset = u64::try_from(offset).map_err(|_| Errno::ENXIO)?;
+        let from = match whence {
+            SEEK_DATA => SeekFrom::Data(offset),
+            SEEK_HOLE => SeekFrom::Hole(offset),
+            _ => return Err(Errno::EINVAL),
+        };
+        Ok(rustix::fs::seek(&*open.file, from)?)
+    }
+
+    /// `copy_file_range`. Where a rule concerns the data of either file, the kernel is told to copy
+    /// by reading and writing, so that the copy is made of what the rule serves.
+    pub fn copy_file_range(
+        &self,
+        from: (FileHandle, u64),
+        to: (FileHandle, u64),
+        len: u64,
+    ) -> Answer<usize> {
+        let (source, target) = (self.open_files.get(from.0)?, self.open_files.get(to.0)?);
+        let untouched = |open: &OpenFile| self.access(&open.node) == DataAccess::Untouched;
+        if !untouched(&source) || !untouched(&target) {
+            return Err(Errno::EXDEV);
+        }
+        let (mut from, mut to) = (from.1, to.1);
+        let len = usize::try_from(len).unwrap_or(usize::MAX);
+        let copied = rustix::fs::copy_file_range(
+            &*source.file,
+            Some(&mut from),
+            &*target.file,
+            Some(&mut to),
+            len,
+        );
+        Ok(copied?)
+    }
+}
+
+fn backing_flags(flags: i32) -> OFlags {
+    (OFlags::from_bits_retain(flags as u32) - NOT_PASSED_ON) | OFlags::CLOEXEC
+}
+
+/// fsync(2) or fdatasync(2).
+pub(super) fn sync(file: impl AsFd, data_only: bool) -> Answer<()> {
+    let done = if data_only {
+        rustix::fs::fdatasync(file)
+    } else {
+        rustix::fs::fsync(file)
+    };
+    Ok(done?)
+}

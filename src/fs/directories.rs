@@ -1,0 +1,152 @@
+//! Operations on directories as streams of entries.
+
+use std::ffi::{OsStr, OsString};
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::sync::{Arc, Mutex};
+
+use rustix::fs::{FileType, OFlags, RawDir, SeekFrom, seek};
+
+use super::stat::FileKind;
+use super::{Answer, FileHandle, Filesystem, Node, NodeId};
+
+/// Bytes asked of the backing directory at a time: what the kernel asks of us.
+const BATCH: usize = 32 * 1024;
+
+/// One entry of a directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DirEntry {
+    /// Inode number.
+    pub ino: u64,
+    /// The backing directory's own cookie for what follows this entry.
+    pub next: u64,
+    /// Kind; unknown kinds are regular files until somebody looks.
+    pub kind: FileKind,
+    /// Name.
+    pub name: OsString,
+}
+
+/// An open directory.
+#[derive(Debug)]
+pub struct DirHandle {
+    pub(super) node: Arc<Node>,
+    directory: OwnedFd,
+    batch: Mutex<Batch>,
+}
+
+/// Entries that were read from the backing directory together, and where they begin.
+#[derive(Clone, Debug, Default)]
+struct Batch {
+    entries: Arc<Vec<DirEntry>>,
+    cookie: u64,
+}
+
+/// Entries from some position on. None at all: the end of the directory.
+#[derive(Debug)]
+pub struct Listing {
+    batch: Arc<Vec<DirEntry>>,
+    from: usize,
+}
+
+impl Listing {
+    /// In the directory's order.
+    pub fn entries(&self) -> &[DirEntry] {
+        &self.batch[self.from..]
+    }
+}
+
+impl Filesystem {
+    /// `opendir`.
+    pub fn opendir(&self, id: NodeId) -> Answer<FileHandle> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY;
+        let node = self.node(id)?;
+        let directory = self.reopen(&node, flags)?;
+        let handle = DirHandle {
+            node,
+            directory,
+            batch: Mutex::default(),
+        };
+        Ok(self.open_directories.add(Arc::new(handle)))
+    }
+
+    /// `readdir`: entries from a cookie on.
+    pub fn readdir(&self, handle: FileHandle, cookie: u64) -> Answer<Listing> {
+        let open = self.open_directories.get(handle)?;
+        // The kernel asks for one part of a stream at a time: nobody waits for this lock.
+        let mut batch = open.batch.lock().expect("no holder of this lock panics");
+        let from = match batch.position(cookie) {
+            Some(from) if from < batch.entries.len() => from,
+            known => {
+                let next = read_batch(&open.directory, known.is_none().then_some(cookie))?;
+                *batch = Batch {
+                    entries: Arc::new(next),
+                    cookie,
+                };
+                0
+            }
+        };
+        Ok(Listing {
+            batch: batch.entries.clone(),
+            from,
+        })
+    }
+
+    /// `releasedir`.
+    pub fn releasedir(&self, handle: FileHandle) {
+        self.open_directories.remove(handle);
+    }
+
+    /// `fsyncdir`.
+    pub fn fsyncdir(&self, handle: FileHandle, data_only: bool) -> Answer<()> {
+        let open = self.open_directories.get(handle)?;
+        super::data::sync(&open.directory, data_only)
+    }
+}
+
+impl Batch {
+    /// The place of a cookie in what was read. The start is never: rewinddir(3) must see what came
+    /// since.
+    fn position(&self, cookie: u64) -> Option<usize> {
+        match cookie {
+            0 => None,
+            _ if cookie == self.cookie => Some(0),
+            _ => Some(self.entries.iter().position(|entry| entry.next == cookie)? + 1),
+        }
+    }
+}
+
+/// One batch of entries, from a cookie on or else from where the last one ended.
+fn read_batch(directory: &OwnedFd, from: Option<u64>) -> Answer<Vec<DirEntry>> {
+    if let Some(cookie) = from {
+        seek(directory, SeekFrom::Start(cookie))?;
+    }
+    let mut buffer = [MaybeUninit::uninit(); BATCH];
+    let mut raw = RawDir::new(directory, &mut buffer);
+    let mut entries = Vec::new();
+    while let Some(entry) = raw.next() {
+        let entry = entry?;
+        entries.push(DirEntry {
+            ino: entry.ino(),
+            next: entry.next_entry_cookie(),
+            kind: kind(entry.file_type()),
+            name: OsStr::from_bytes(entry.file_name().to_bytes()).to_owned(),
+        });
+        if raw.is_buffer_empty() {
+            break;
+        }
+    }
+    Ok(entries)
+}
+
+fn kind(file_type: FileType) -> FileKind {
+    match file_type {
+        FileType::Directory => FileKind::Directory,
+        FileType::Symlink => FileKind::Symlink,
+        FileType::Fifo => FileKind::Fifo,
+        FileType::Socket => FileKind::Socket,
+        FileType::CharacterDevice => FileKind::Character,
+        FileType::BlockDevice => FileKind::Block,
+        _ => FileKind::Regular,
+    }
+}

@@ -1,0 +1,77 @@
+//! Open files and directories by the number that the kernel was given for them.
+
+use std::collections::HashMap;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, RwLock};
+
+use super::Node;
+use crate::errno::Errno;
+
+/// The number of an open file or directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FileHandle(pub u64);
+
+/// How the data of an open file travels (design section 6; README, caches).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DataPath {
+    /// Through the kernel's page cache: what it caches stays true.
+    Cached,
+    /// Each read(2) and write(2) comes to us; mmap alone still uses the page cache.
+    Direct,
+}
+
+/// An open file.
+#[derive(Debug)]
+pub struct OpenFile {
+    /// Which file.
+    pub node: Arc<Node>,
+    /// The backing file; never `O_APPEND`, never `O_DIRECT`.
+    pub file: Arc<OwnedFd>,
+    /// How its data travels.
+    pub path: DataPath,
+    /// Whether it was opened with `O_SYNC` or `O_DSYNC`, and so on: the flags of the open.
+    pub flags: i32,
+}
+
+/// Numbers and what they stand for.
+#[derive(Debug)]
+pub(super) struct Handles<T> {
+    next: AtomicU64,
+    open: RwLock<HashMap<u64, Arc<T>>>,
+}
+
+impl<T> Default for Handles<T> {
+    fn default() -> Handles<T> {
+        Handles {
+            next: AtomicU64::new(1),
+            open: RwLock::default(),
+        }
+    }
+}
+
+impl<T> Handles<T> {
+    /// A number for something that was just opened.
+    pub(super) fn add(&self, opened: Arc<T>) -> FileHandle {
+        let handle = self.next.fetch_add(1, Ordering::Relaxed);
+        self.open
+            .write()
+            .expect("no holder of this lock panics")
+            .insert(handle, opened);
+        FileHandle(handle)
+    }
+
+    /// What the number stands for.
+    pub(super) fn get(&self, handle: FileHandle) -> Result<Arc<T>, Errno> {
+        let open = self.open.read().expect("no holder of this lock panics");
+        open.get(&handle.0).cloned().ok_or(Errno::EBADF)
+    }
+
+    /// The kernel is done with it; it is closed when its last operation is.
+    pub(super) fn remove(&self, handle: FileHandle) -> Option<Arc<T>> {
+        self.open
+            .write()
+            .expect("no holder of this lock panics")
+            .remove(&handle.0)
+    }
+}

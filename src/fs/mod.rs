@@ -1,0 +1,36 @@
+//! The passthrough: what each operation does to the backing directory, and the one seam
+//! ([`Filesystem::around`]) at which decisions of the injector are acted upon.
+//!
+//! No type of the kernel's protocol crosses this border; errors are [`crate::errno::Errno`].
+
+mod attributes;
+mod credentials;
+mod data;
+mod directories;
+mod directory_cache;
+mod events;
+mod filesystem;
+mod handles;
+mod inject;
+mod locate;
+mod memory;
+mod names;
+mod node;
+mod stat;
+mod timer;
+mod view;
+mod xattrs;
+
+pub use attributes::{Changes, Space, Timestamp};
+pub use data::Opened;
+pub use directories::{DirEntry, DirHandle, Listing};
+pub use filesystem::{Filesystem, Settings};
+pub use handles::{DataPath, FileHandle, OpenFile};
+pub use names::Entry;
+pub use node::{Node, NodeId};
+pub use stat::{Attr, FileKind, Time};
+pub use timer::Timer;
+pub use view::Subject;
+
+/// What an operation answers: a value, or the errno that the caller gets.
+pub type Answer<T> = Result<T, crate::errno::Errno>;

@@ -1,0 +1,266 @@
+//! Operations on names: look up, create, link, remove, rename.
+
+use std::ffi::OsStr;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawMode, RenameFlags};
+use rustix::fs::{linkat, mkdirat, mknodat, openat, renameat_with, symlinkat, unlinkat};
+
+use super::credentials::AsCaller;
+use super::stat::{Attr, FileKind, stat_fd, stat_name};
+use super::{Answer, Filesystem, Node, NodeId};
+use crate::errno::Errno;
+use crate::op::{Caller, Op};
+
+/// A file under a name, as the kernel learns of it. Counts as one lookup of the node.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Which node.
+    pub id: NodeId,
+    /// Its attributes.
+    pub attr: Attr,
+}
+
+impl Filesystem {
+    /// `lookup`: what a directory holds under a name.
+    pub fn lookup(&self, parent: NodeId, name: &OsStr) -> Answer<Entry> {
+        let parent = self.node(parent)?;
+        self.entry(&parent, name)
+    }
+
+    fn entry(&self, parent: &Arc<Node>, name: &OsStr) -> Answer<Entry> {
+        let attr = stat_name(&*self.directory(parent)?, single(name)?)?;
+        Ok(self.known(&attr, parent, name))
+    }
+
+    /// The kernel learns of this file under this name.
+    pub(super) fn known(&self, attr: &Attr, parent: &Arc<Node>, name: &OsStr) -> Entry {
+        let node = self.nodes.enter(attr, parent, name);
+        if node.move_to(parent, name) && attr.kind == FileKind::Directory {
+            self.names_changed();
+        }
+        Entry {
+            id: node.id,
+            attr: *attr,
+        }
+    }
+
+    /// `mkdir`. The kernel has applied the umask.
+    pub fn mkdir(&self, parent: NodeId, name: &OsStr, mode: u32, by: Caller) -> Answer<Entry> {
+        self.make(parent, name, by, |dir| {
+            Ok(mkdirat(dir, name, permissions(mode))?)
+        })
+    }
+
+    /// `mknod`: a regular file, a FIFO, a socket or a device node.
+    pub fn mknod(
+        &self,
+        parent: NodeId,
+        name: &OsStr,
+        mode: u32,
+        rdev: u32,
+        by: Caller,
+    ) -> Answer<Entry> {
+        let kind = FileType::from_raw_mode(mode as RawMode);
+        self.make(parent, name, by, |dir| {
+            Ok(mknodat(
+                dir,
+                name,
+                kind,
+                permissions(mode),
+                decode_device(rdev),
+            )?)
+        })
+    }
+
+    /// `symlink`.
+    pub fn symlink(
+        &self,
+        parent: NodeId,
+        name: &OsStr,
+        target: &Path,
+        by: Caller,
+    ) -> Answer<Entry> {
+        self.make(parent, name, by, |dir| Ok(symlinkat(target, dir, name)?))
+    }
+
+    fn make(
+        &self,
+        parent: NodeId,
+        name: &OsStr,
+        by: Caller,
+        call: impl FnOnce(&OwnedFd) -> Answer<()>,
+    ) -> Answer<Entry> {
+        let parent = self.node(parent)?;
+        let directory = self.directory(&parent)?;
+        single(name)?;
+        {
+            let _caller = AsCaller::new(by, self.settings.errorfs_is_root)?;
+            call(&directory)?;
+        }
+        let entry = self.entry(&parent, name)?;
+        self.born(entry.attr.key);
+        Ok(entry)
+    }
+
+    /// The first half of `create`: the file exists and is open.
+    pub(super) fn create_file(
+        &self,
+        parent: &Arc<Node>,
+        name: &OsStr,
+        mode: u32,
+        flags: OFlags,
+        by: Caller,
+    ) -> Answer<(OwnedFd, Attr)> {
+        let directory = self.directory(parent)?;
+        single(name)?;
+        let flags = flags | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let created = {
+            let _caller = AsCaller::new(by, self.settings.errorfs_is_root)?;
+            openat(&*directory, name, flags | OFlags::EXCL, permissions(mode))
+        };
+        match created {
+            Ok(file) => {
+                let attr = stat_fd(&file)?;
+                self.born(attr.key);
+                Ok((file, attr))
+            }
+            // Somebody made it behind the mount since the kernel looked: let it look again.
+            Err(rustix::io::Errno::EXIST) if !flags.contains(OFlags::EXCL) => Err(Errno::ESTALE),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    /// `link`: a second name for a file.
+    pub fn link(&self, id: NodeId, parent: NodeId, name: &OsStr) -> Answer<Entry> {
+        let (node, parent) = (self.node(id)?, self.node(parent)?);
+        let file = self.locate(&node)?;
+        let directory = self.directory(&parent)?;
+        self.keep_origin(&node);
+        let by_proc = super::locate::proc_path(&*file);
+        linkat(
+            rustix::fs::CWD,
+            by_proc,
+            &*directory,
+            single(name)?,
+            AtFlags::SYMLINK_FOLLOW,
+        )?;
+        self.entry(&parent, name)
+    }
+
+    /// `unlink`.
+    pub fn unlink(&self, op: Op, parent: NodeId, name: &OsStr) -> Answer<()> {
+        self.remove(op, parent, name, AtFlags::empty())
+    }
+
+    /// `rmdir`.
+    pub fn rmdir(&self, op: Op, parent: NodeId, name: &OsStr) -> Answer<()> {
+        self.remove(op, parent, name, AtFlags::REMOVEDIR)
+    }
+
+    fn remove(&self, op: Op, parent: NodeId, name: &OsStr, flags: AtFlags) -> Answer<()> {
+        let parent = self.node(parent)?;
+        let directory = self.directory(&parent)?;
+        let victim = self.pinned(&directory, single(name)?);
+        unlinkat(&*directory, name, flags)?;
+        self.lost_name(op, victim, &parent, name);
+        Ok(())
+    }
+
+    /// `rename` with the flags of renameat2(2).
+    pub fn rename(
+        &self,
+        op: Op,
+        from: (NodeId, &OsStr),
+        to: (NodeId, &OsStr),
+        flags: RenameFlags,
+    ) -> Answer<()> {
+        let (from_parent, to_parent) = (self.node(from.0)?, self.node(to.0)?);
+        let from_dir = self.directory(&from_parent)?;
+        let to_dir = self.directory(&to_parent)?;
+        let moved = self.nodes_at(&from_dir, single(from.1)?);
+        let victim = self.pinned(&to_dir, single(to.1)?);
+        moved
+            .iter()
+            .chain(victim.as_ref().map(|(node, _)| node))
+            .for_each(|n| self.keep_origin(n));
+        renameat_with(&*from_dir, from.1, &*to_dir, to.1, flags)?;
+        if flags.contains(RenameFlags::EXCHANGE) {
+            victim.inspect(|(node, _)| self.moved(node, &from_parent, from.1));
+        } else {
+            self.lost_name(op, victim, &to_parent, to.1);
+        }
+        moved.inspect(|node| self.moved(node, &to_parent, to.1));
+        Ok(())
+    }
+
+    fn moved(&self, node: &Arc<Node>, parent: &Arc<Node>, name: &OsStr) {
+        node.move_to(parent, name);
+        self.names_changed();
+    }
+
+    /// The node of what a directory holds under a name, if the kernel knows it.
+    fn nodes_at(&self, directory: &OwnedFd, name: &OsStr) -> Option<Arc<Node>> {
+        self.nodes.find(stat_name(directory, name).ok()?.key)
+    }
+
+    /// The node under a name that is about to go, with a descriptor that outlives the name.
+    fn pinned(&self, directory: &OwnedFd, name: &OsStr) -> Option<(Arc<Node>, OwnedFd)> {
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let node = self.nodes_at(directory, name)?;
+        let file = openat(directory, name, flags, Mode::empty()).ok()?;
+        (stat_fd(&file).ok()?.key == node.key).then_some((node, file))
+    }
+
+    /// A name is gone; the kernel may still refer to the file.
+    fn lost_name(
+        &self,
+        op: Op,
+        victim: Option<(Arc<Node>, OwnedFd)>,
+        parent: &Arc<Node>,
+        name: &OsStr,
+    ) {
+        let Some((node, file)) = victim else { return };
+        let last = stat_fd(&file).is_ok_and(|attr| attr.nlink == 0);
+        if node.is_at(parent, name) {
+            *node.pin.lock().expect("no holder of this lock panics") = Some(Arc::new(file));
+        }
+        if last {
+            self.removed(&node, op);
+        }
+    }
+
+    /// `forget`: the kernel drops references to a node.
+    pub fn forget(&self, id: NodeId, lookups: u64) {
+        let Some(node) = self.nodes.forget(id, lookups) else {
+            return;
+        };
+        self.directories.forget(id);
+        self.forget_memory(&node);
+    }
+}
+
+/// Names come from the kernel one component at a time; anything else would leave its directory.
+fn single(name: &OsStr) -> Answer<&OsStr> {
+    let bytes = name.as_encoded_bytes();
+    match bytes {
+        b"" | b"." | b".." => Err(Errno::EINVAL),
+        _ if bytes.contains(&b'/') => Err(Errno::EINVAL),
+        _ => Ok(name),
+    }
+}
+
+fn permissions(mode: u32) -> Mode {
+    Mode::from_raw_mode(mode & 0o7777)
+}
+
+/// The kernel's `new_decode_dev`.
+fn decode_device(dev: u32) -> u64 {
+    let (major, minor) = (
+        (dev & 0x000f_ff00) >> 8,
+        (dev & 0xff) | ((dev >> 12) & 0x000f_ff00),
+    );
+    rustix::fs::makedev(major, minor)
+}

@@ -1,0 +1,132 @@
+//! Which rules concern a file: worked out once per node, name and armed plan, not per operation.
+
+use std::ffi::OsStr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::{Answer, FileHandle, Filesystem, Node, NodeId};
+use crate::injector::{Armed, DataAccess, Selection, Target};
+use crate::media::Medium;
+
+/// What an operation is on.
+#[derive(Clone, Copy, Debug)]
+pub enum Subject<'a> {
+    /// A known file.
+    Node(NodeId),
+    /// An open file.
+    Open(FileHandle),
+    /// An open directory.
+    OpenDirectory(FileHandle),
+    /// A name in a directory, whether or not there is a file of that name.
+    Name(NodeId, &'a OsStr),
+    /// The old and the new name of a rename: rules that select either concern it.
+    Names((NodeId, &'a OsStr), (NodeId, &'a OsStr)),
+}
+
+/// What the armed plan has to do with one file.
+#[derive(Debug)]
+pub(super) struct View {
+    pub(super) ino: u64,
+    pub(super) path: PathBuf,
+    pub(super) origin: PathBuf,
+    pub(super) selection: Selection,
+    pub(super) medium: Option<Arc<Medium>>,
+    armed: u64,
+    names: u64,
+}
+
+impl View {
+    /// The same as the injector wants it.
+    pub(super) fn target(&self) -> Target<'_> {
+        Target {
+            selection: &self.selection,
+            path: &self.path,
+            origin: &self.origin,
+            medium: self.medium.as_deref(),
+        }
+    }
+}
+
+impl Filesystem {
+    /// What the plan may do to the data of a node.
+    pub(super) fn access(&self, node: &Arc<Node>) -> DataAccess {
+        match self.injector.current() {
+            Some(armed) => self.view(node, &armed).selection.access,
+            None => DataAccess::Untouched,
+        }
+    }
+
+    /// The view of a node whose stored bytes some rule damages.
+    pub(super) fn view_with_medium(&self, node: &Arc<Node>) -> Option<(Arc<Armed>, Arc<View>)> {
+        let armed = self.injector.current()?;
+        let view = self.view(node, &armed);
+        view.medium.is_some().then_some((armed, view))
+    }
+
+    /// The view of a node under the armed plan.
+    pub(super) fn view(&self, node: &Arc<Node>, armed: &Armed) -> Arc<View> {
+        let names = self.names.load(Ordering::Acquire);
+        let mut kept = node.view.lock().expect("no holder of this lock panics");
+        if let Some(view) = &*kept
+            && view.armed == armed.generation()
+            && view.names == names
+        {
+            return view.clone();
+        }
+        let view = Arc::new(self.look(node, armed, names));
+        *kept = Some(view.clone());
+        view
+    }
+
+    fn look(&self, node: &Arc<Node>, armed: &Armed, names: u64) -> View {
+        let (path, origin) = (node.path(), self.origin(node));
+        let medium = armed.damages_media().then(|| self.media.medium(node.key));
+        let selection = armed.select_file(&path, &origin, medium.as_deref());
+        let medium = medium.filter(|_| selection.medium);
+        let ino = node.key.ino;
+        View {
+            ino,
+            path,
+            origin,
+            selection,
+            medium,
+            armed: armed.generation(),
+            names,
+        }
+    }
+
+    /// The view of whatever an operation is on.
+    pub(super) fn view_of(&self, subject: Subject<'_>, armed: &Armed) -> Answer<Arc<View>> {
+        Ok(match subject {
+            Subject::Node(id) => self.view(&self.node(id)?, armed),
+            Subject::Open(handle) => self.view(&self.open_files.get(handle)?.node, armed),
+            Subject::OpenDirectory(handle) => {
+                self.view(&self.open_directories.get(handle)?.node, armed)
+            }
+            Subject::Name(parent, name) => Arc::new(self.look_at_name(parent, name, armed)?),
+            Subject::Names(old, new) => {
+                let mut view = self.look_at_name(old.0, old.1, armed)?;
+                let other = self.look_at_name(new.0, new.1, armed)?;
+                view.selection = view.selection.union(&other.selection);
+                Arc::new(view)
+            }
+        })
+    }
+
+    /// A name is judged by itself: the file below it, if any, is not touched by the operation.
+    fn look_at_name(&self, parent: NodeId, name: &OsStr, armed: &Armed) -> Answer<View> {
+        let parent = self.node(parent)?;
+        let path = parent.path().join(name);
+        let selection = armed.select(&path);
+        Ok(View {
+            ino: parent.key.ino,
+            origin: path.clone(),
+            path,
+            selection,
+            medium: None,
+            armed: armed.generation(),
+            names: 0,
+        })
+    }
+}

@@ -1,0 +1,565 @@
+//! Requests of the kernel to operations of the filesystem: translate and call.
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use fuser::{
+    BsdFileFlags, CopyFileRangeFlags, FileHandle, INodeNo, InitFlags, IoctlFlags, KernelConfig,
+    LockOwner, OpenFlags, RenameFlags, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory,
+    ReplyEmpty, ReplyEntry, ReplyIoctl, ReplyLseek, ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr,
+    Request, TimeOrNow, WriteFlags,
+};
+
+use super::answer;
+use super::convert::{handle, node, op, op_on, rename_flags, timestamp};
+use crate::errno::Errno;
+use crate::fs::{Changes, Filesystem, Subject};
+use crate::op::OpKind;
+
+/// One read(2) or write(2) up to this size is one request: the kernel's own limit on the pages of a
+/// request (`fs.fuse.max_pages_limit`) at its default.
+const REQUEST_BYTES_MAX: u32 = 1 << 20;
+
+/// Read-ahead and asynchronous requests that may be under way. With the kernel's default of 12, as
+/// many delayed ones would hold up all others.
+const BACKGROUND_MAX: u16 = 16 * 1024;
+
+/// The filesystem as fuser calls it.
+#[derive(Debug)]
+pub(super) struct Adapter {
+    pub(super) fs: Arc<Filesystem>,
+}
+
+impl fuser::Filesystem for Adapter {
+    fn init(&mut self, _request: &Request, config: &mut KernelConfig) -> std::io::Result<()> {
+        let wanted = InitFlags::FUSE_AUTO_INVAL_DATA
+            | InitFlags::FUSE_PARALLEL_DIROPS
+            | InitFlags::FUSE_DIRECT_IO_ALLOW_MMAP;
+        let offered = config.capabilities();
+        let _ = config.add_capabilities(wanted & offered);
+        let _ = config.set_max_write(REQUEST_BYTES_MAX);
+        let _ = config.set_max_background(BACKGROUND_MAX);
+        Ok(())
+    }
+
+    fn lookup(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
+        let subject = Subject::Name(node(parent), name);
+        let call = |fs: &Filesystem| fs.lookup(node(parent), name);
+        self.fs.around(
+            op(OpKind::Lookup, request),
+            subject,
+            call,
+            answer::entry(reply),
+        );
+    }
+
+    fn forget(&self, _request: &Request, ino: INodeNo, lookups: u64) {
+        self.fs.forget(node(ino), lookups);
+    }
+
+    fn getattr(&self, request: &Request, ino: INodeNo, open: Option<FileHandle>, reply: ReplyAttr) {
+        let id = node(ino);
+        let call = |fs: &Filesystem| fs.getattr(id, open.map(handle));
+        let answer = answer::attr(id, reply);
+        self.fs.around(
+            op(OpKind::Getattr, request),
+            Subject::Node(id),
+            call,
+            answer,
+        );
+    }
+
+    fn setattr(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        mode: Option<u32>,
+        uid: Option<u32>,
+        gid: Option<u32>,
+        size: Option<u64>,
+        atime: Option<TimeOrNow>,
+        mtime: Option<TimeOrNow>,
+        _ctime: Option<SystemTime>,
+        open: Option<FileHandle>,
+        _crtime: Option<SystemTime>,
+        _chgtime: Option<SystemTime>,
+        _bkuptime: Option<SystemTime>,
+        _flags: Option<BsdFileFlags>,
+        reply: ReplyAttr,
+    ) {
+        let (atime, mtime) = (atime.map(timestamp), mtime.map(timestamp));
+        let changes = Changes {
+            mode,
+            uid,
+            gid,
+            size,
+            atime,
+            mtime,
+        };
+        let (id, op) = (node(ino), op(OpKind::Setattr, request));
+        let call = |fs: &Filesystem| fs.setattr(op, id, open.map(handle), &changes);
+        self.fs
+            .around(op, Subject::Node(id), call, answer::attr(id, reply));
+    }
+
+    fn readlink(&self, request: &Request, ino: INodeNo, reply: ReplyData) {
+        let call = |fs: &Filesystem| fs.readlink(node(ino));
+        let subject = Subject::Node(node(ino));
+        self.fs.around(
+            op(OpKind::Readlink, request),
+            subject,
+            call,
+            answer::data(reply),
+        );
+    }
+
+    fn mknod(
+        &self,
+        request: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        mode: u32,
+        _umask: u32,
+        rdev: u32,
+        reply: ReplyEntry,
+    ) {
+        let op = op(OpKind::Mknod, request);
+        let call = |fs: &Filesystem| fs.mknod(node(parent), name, mode, rdev, op.caller);
+        self.fs.around(
+            op,
+            Subject::Name(node(parent), name),
+            call,
+            answer::entry(reply),
+        );
+    }
+
+    fn mkdir(
+        &self,
+        request: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        mode: u32,
+        _umask: u32,
+        reply: ReplyEntry,
+    ) {
+        let op = op(OpKind::Mkdir, request);
+        let call = |fs: &Filesystem| fs.mkdir(node(parent), name, mode, op.caller);
+        self.fs.around(
+            op,
+            Subject::Name(node(parent), name),
+            call,
+            answer::entry(reply),
+        );
+    }
+
+    fn unlink(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        let op = op(OpKind::Unlink, request);
+        let call = |fs: &Filesystem| fs.unlink(op, node(parent), name);
+        self.fs.around(
+            op,
+            Subject::Name(node(parent), name),
+            call,
+            answer::empty(reply),
+        );
+    }
+
+    fn rmdir(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        let op = op(OpKind::Rmdir, request);
+        let call = |fs: &Filesystem| fs.rmdir(op, node(parent), name);
+        self.fs.around(
+            op,
+            Subject::Name(node(parent), name),
+            call,
+            answer::empty(reply),
+        );
+    }
+
+    fn symlink(
+        &self,
+        request: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        target: &Path,
+        reply: ReplyEntry,
+    ) {
+        let op = op(OpKind::Symlink, request);
+        let call = |fs: &Filesystem| fs.symlink(node(parent), name, target, op.caller);
+        self.fs.around(
+            op,
+            Subject::Name(node(parent), name),
+            call,
+            answer::entry(reply),
+        );
+    }
+
+    fn rename(
+        &self,
+        request: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        new_parent: INodeNo,
+        new_name: &OsStr,
+        flags: RenameFlags,
+        reply: ReplyEmpty,
+    ) {
+        let (from, to) = ((node(parent), name), (node(new_parent), new_name));
+        let op = op(OpKind::Rename, request);
+        let call = |fs: &Filesystem| fs.rename(op, from, to, rename_flags(flags));
+        self.fs
+            .around(op, Subject::Names(from, to), call, answer::empty(reply));
+    }
+
+    fn link(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        parent: INodeNo,
+        name: &OsStr,
+        reply: ReplyEntry,
+    ) {
+        let call = |fs: &Filesystem| fs.link(node(ino), node(parent), name);
+        let subject = Subject::Name(node(parent), name);
+        self.fs.around(
+            op(OpKind::Link, request),
+            subject,
+            call,
+            answer::entry(reply),
+        );
+    }
+
+    fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
+        let call = |fs: &Filesystem| fs.open(node(ino), flags.0);
+        let subject = Subject::Node(node(ino));
+        self.fs.around(
+            op(OpKind::Open, request),
+            subject,
+            call,
+            answer::opened(reply),
+        );
+    }
+
+    fn create(
+        &self,
+        request: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        mode: u32,
+        _umask: u32,
+        flags: i32,
+        reply: ReplyCreate,
+    ) {
+        let op = op(OpKind::Create, request);
+        let call = |fs: &Filesystem| fs.create(node(parent), name, mode, flags, op.caller);
+        self.fs.around(
+            op,
+            Subject::Name(node(parent), name),
+            call,
+            answer::created(reply),
+        );
+    }
+
+    fn read(
+        &self,
+        request: &Request,
+        _ino: INodeNo,
+        open: FileHandle,
+        offset: u64,
+        size: u32,
+        _flags: OpenFlags,
+        lock_owner: Option<LockOwner>,
+        reply: ReplyData,
+    ) {
+        // Only what a read(2) itself asks for has an owner; read-ahead and page faults have none.
+        let fills_cache = lock_owner.is_none();
+        let op = op_on(OpKind::Read, request, offset, size.into());
+        self.fs
+            .read(op, handle(open), fills_cache, answer::data(reply));
+    }
+
+    fn write(
+        &self,
+        request: &Request,
+        _ino: INodeNo,
+        open: FileHandle,
+        offset: u64,
+        data: &[u8],
+        write_flags: WriteFlags,
+        flags: OpenFlags,
+        _lock_owner: Option<LockOwner>,
+        reply: ReplyWrite,
+    ) {
+        // Pages of a mapping are written back to where they are, whatever the file's flags say.
+        let written_back = write_flags.contains(WriteFlags::FUSE_WRITE_CACHE);
+        let flags = if written_back { 0 } else { flags.0 };
+        let op = op_on(OpKind::Write, request, offset, data.len() as u64);
+        self.fs
+            .write(op, handle(open), data, flags, answer::written(reply));
+    }
+
+    fn flush(
+        &self,
+        request: &Request,
+        _ino: INodeNo,
+        open: FileHandle,
+        _lock_owner: LockOwner,
+        reply: ReplyEmpty,
+    ) {
+        let call = |fs: &Filesystem| fs.flush(handle(open));
+        let subject = Subject::Open(handle(open));
+        self.fs.around(
+            op(OpKind::Flush, request),
+            subject,
+            call,
+            answer::empty(reply),
+        );
+    }
+
+    fn release(
+        &self,
+        request: &Request,
+        _ino: INodeNo,
+        open: FileHandle,
+        _flags: OpenFlags,
+        _lock_owner: Option<LockOwner>,
+        _flush: bool,
+        reply: ReplyEmpty,
+    ) {
+        let subject = Subject::Open(handle(open));
+        let op = op(OpKind::Release, request);
+        self.fs
+            .around(op, subject, |_| Ok(()), answer::empty(reply));
+        // Whatever a rule says: the kernel forgets the handle, and so must we.
+        self.fs.release(handle(open));
+    }
+
+    fn fsync(
+        &self,
+        request: &Request,
+        _ino: INodeNo,
+        open: FileHandle,
+        data_only: bool,
+        reply: ReplyEmpty,
+    ) {
+        let call = |fs: &Filesystem| fs.fsync(handle(open), data_only);
+        let subject = Subject::Open(handle(open));
+        self.fs.around(
+            op(OpKind::Fsync, request),
+            subject,
+            call,
+            answer::empty(reply),
+        );
+    }
+
+    fn opendir(&self, request: &Request, ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
+        let call = |fs: &Filesystem| fs.opendir(node(ino));
+        let subject = Subject::Node(node(ino));
+        let op = op(OpKind::Opendir, request);
+        self.fs
+            .around(op, subject, call, answer::opened_directory(reply));
+    }
+
+    fn readdir(
+        &self,
+        request: &Request,
+        _ino: INodeNo,
+        open: FileHandle,
+        cookie: u64,
+        reply: ReplyDirectory,
+    ) {
+        let call = |fs: &Filesystem| fs.readdir(handle(open), cookie);
+        let subject = Subject::OpenDirectory(handle(open));
+        self.fs.around(
+            op(OpKind::Readdir, request),
+            subject,
+            call,
+            answer::entries(reply),
+        );
+    }
+
+    fn releasedir(
+        &self,
+        request: &Request,
+        _ino: INodeNo,
+        open: FileHandle,
+        _flags: OpenFlags,
+        reply: ReplyEmpty,
+    ) {
+        let subject = Subject::OpenDirectory(handle(open));
+        let op = op(OpKind::Releasedir, request);
+        self.fs
+            .around(op, subject, |_| Ok(()), answer::empty(reply));
+        self.fs.releasedir(handle(open));
+    }
+
+    fn fsyncdir(
+        &self,
+        request: &Request,
+        _ino: INodeNo,
+        open: FileHandle,
+        data_only: bool,
+        reply: ReplyEmpty,
+    ) {
+        let call = |fs: &Filesystem| fs.fsyncdir(handle(open), data_only);
+        let subject = Subject::OpenDirectory(handle(open));
+        self.fs.around(
+            op(OpKind::Fsyncdir, request),
+            subject,
+            call,
+            answer::empty(reply),
+        );
+    }
+
+    fn statfs(&self, request: &Request, ino: INodeNo, reply: ReplyStatfs) {
+        let call = |fs: &Filesystem| fs.statfs(node(ino));
+        let subject = Subject::Node(node(ino));
+        self.fs.around(
+            op(OpKind::Statfs, request),
+            subject,
+            call,
+            answer::space(reply),
+        );
+    }
+
+    fn setxattr(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        name: &OsStr,
+        value: &[u8],
+        flags: i32,
+        _position: u32,
+        reply: ReplyEmpty,
+    ) {
+        let call = |fs: &Filesystem| fs.setxattr(node(ino), name, value, flags);
+        let subject = Subject::Node(node(ino));
+        self.fs.around(
+            op(OpKind::Setxattr, request),
+            subject,
+            call,
+            answer::empty(reply),
+        );
+    }
+
+    fn getxattr(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        name: &OsStr,
+        room: u32,
+        reply: ReplyXattr,
+    ) {
+        let call = |fs: &Filesystem| fs.getxattr(node(ino), name, room);
+        let subject = Subject::Node(node(ino));
+        self.fs.around(
+            op(OpKind::Getxattr, request),
+            subject,
+            call,
+            answer::xattr(room, reply),
+        );
+    }
+
+    fn listxattr(&self, request: &Request, ino: INodeNo, room: u32, reply: ReplyXattr) {
+        let call = |fs: &Filesystem| fs.listxattr(node(ino), room);
+        let subject = Subject::Node(node(ino));
+        self.fs.around(
+            op(OpKind::Listxattr, request),
+            subject,
+            call,
+            answer::xattr(room, reply),
+        );
+    }
+
+    fn removexattr(&self, request: &Request, ino: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        let call = |fs: &Filesystem| fs.removexattr(node(ino), name);
+        let subject = Subject::Node(node(ino));
+        self.fs.around(
+            op(OpKind::Removexattr, request),
+            subject,
+            call,
+            answer::empty(reply),
+        );
+    }
+
+    fn ioctl(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        _open: FileHandle,
+        _flags: IoctlFlags,
+        _command: u32,
+        _input: &[u8],
+        _output_len: u32,
+        reply: ReplyIoctl,
+    ) {
+        let answer = |answer: crate::fs::Answer<()>| {
+            reply.error(super::convert::errno(answer.err().unwrap_or(Errno::ENOTTY)));
+        };
+        let subject = Subject::Node(node(ino));
+        self.fs
+            .around(op(OpKind::Ioctl, request), subject, |_| Ok(()), answer);
+    }
+
+    fn fallocate(
+        &self,
+        request: &Request,
+        _ino: INodeNo,
+        open: FileHandle,
+        offset: u64,
+        len: u64,
+        mode: i32,
+        reply: ReplyEmpty,
+    ) {
+        let op = op_on(OpKind::Fallocate, request, offset, len);
+        let call = |fs: &Filesystem| fs.fallocate(op, handle(open), mode);
+        self.fs
+            .around(op, Subject::Open(handle(open)), call, answer::empty(reply));
+    }
+
+    fn lseek(
+        &self,
+        request: &Request,
+        _ino: INodeNo,
+        open: FileHandle,
+        offset: i64,
+        whence: i32,
+        reply: ReplyLseek,
+    ) {
+        let call = |fs: &Filesystem| fs.lseek(handle(open), offset, whence);
+        let subject = Subject::Open(handle(open));
+        self.fs.around(
+            op(OpKind::Lseek, request),
+            subject,
+            call,
+            answer::position(reply),
+        );
+    }
+
+    fn copy_file_range(
+        &self,
+        request: &Request,
+        _from: INodeNo,
+        open_from: FileHandle,
+        offset_from: u64,
+        _to: INodeNo,
+        open_to: FileHandle,
+        offset_to: u64,
+        len: u64,
+        _flags: CopyFileRangeFlags,
+        reply: ReplyWrite,
+    ) {
+        let (from, to) = (
+            (handle(open_from), offset_from),
+            (handle(open_to), offset_to),
+        );
+        let op = op_on(OpKind::CopyFileRange, request, offset_to, len);
+        let call = |fs: &Filesystem| fs.copy_file_range(from, to, len);
+        self.fs.around(
+            op,
+            Subject::Open(handle(open_to)),
+            call,
+            answer::written(reply),
+        );
+    }
+}

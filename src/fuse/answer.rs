@@ -1,0 +1,133 @@
+//! Answers of the filesystem to replies of the protocol: closures, since an answer may be late.
+
+use fuser::{
+    FileHandle, FopenFlags, Generation, INodeNo, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory,
+    ReplyEmpty, ReplyEntry, ReplyLseek, ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr,
+};
+
+use super::convert::{TTL, attributes, errno, file_type, open_flags};
+use crate::fs::{Answer, Attr, Entry, Listing, NodeId, Opened, Space};
+
+/// Done, or not done.
+pub(super) fn empty(reply: ReplyEmpty) -> impl FnOnce(Answer<()>) + Send + 'static {
+    move |answer| match answer {
+        Ok(()) => reply.ok(),
+        Err(error) => reply.error(errno(error)),
+    }
+}
+
+/// A file becomes known.
+pub(super) fn entry(reply: ReplyEntry) -> impl FnOnce(Answer<Entry>) + Send + 'static {
+    move |answer| match answer {
+        Ok(Entry { id, attr }) => {
+            reply.entry(&TTL, &attributes(id, &attr), Generation(attr.generation));
+        }
+        Err(error) => reply.error(errno(error)),
+    }
+}
+
+/// The attributes of a node.
+pub(super) fn attr(id: NodeId, reply: ReplyAttr) -> impl FnOnce(Answer<Attr>) + Send + 'static {
+    move |answer| match answer {
+        Ok(attr) => reply.attr(&TTL, &attributes(id, &attr)),
+        Err(error) => reply.error(errno(error)),
+    }
+}
+
+/// Bytes.
+pub(super) fn data(reply: ReplyData) -> impl FnOnce(Answer<Vec<u8>>) + Send + 'static {
+    move |answer| match answer {
+        Ok(data) => reply.data(&data),
+        Err(error) => reply.error(errno(error)),
+    }
+}
+
+/// How many bytes were written.
+pub(super) fn written(reply: ReplyWrite) -> impl FnOnce(Answer<usize>) + Send + 'static {
+    move |answer| match answer {
+        Ok(count) => reply.written(count as u32),
+        Err(error) => reply.error(errno(error)),
+    }
+}
+
+/// Bytes, or their number for callers that have no room (`room` 0).
+pub(super) fn xattr(room: u32, reply: ReplyXattr) -> impl FnOnce(Answer<Vec<u8>>) + Send + 'static {
+    move |answer| match answer {
+        Ok(value) if room == 0 => reply.size(value.len() as u32),
+        Ok(value) => reply.data(&value),
+        Err(error) => reply.error(errno(error)),
+    }
+}
+
+/// An open file.
+pub(super) fn opened(reply: ReplyOpen) -> impl FnOnce(Answer<Opened>) + Send + 'static {
+    move |answer| match answer {
+        Ok(open) => reply.opened(FileHandle(open.handle.0), open_flags(open.path)),
+        Err(error) => reply.error(errno(error)),
+    }
+}
+
+/// An open directory.
+pub(super) fn opened_directory(
+    reply: ReplyOpen,
+) -> impl FnOnce(Answer<crate::fs::FileHandle>) + Send + 'static {
+    move |answer| match answer {
+        Ok(handle) => reply.opened(FileHandle(handle.0), FopenFlags::empty()),
+        Err(error) => reply.error(errno(error)),
+    }
+}
+
+/// A new file, open.
+pub(super) fn created(reply: ReplyCreate) -> impl FnOnce(Answer<(Entry, Opened)>) + Send + 'static {
+    move |answer| match answer {
+        Ok((Entry { id, attr }, open)) => reply.created(
+            &TTL,
+            &attributes(id, &attr),
+            Generation(attr.generation),
+            FileHandle(open.handle.0),
+            open_flags(open.path),
+        ),
+        Err(error) => reply.error(errno(error)),
+    }
+}
+
+/// As many entries of a directory as there is room for.
+pub(super) fn entries(mut reply: ReplyDirectory) -> impl FnOnce(Answer<Listing>) + Send + 'static {
+    move |answer| match answer {
+        Ok(listing) => {
+            for entry in listing.entries() {
+                let kind = file_type(entry.kind);
+                if reply.add(INodeNo(entry.ino), entry.next, kind, &entry.name) {
+                    break;
+                }
+            }
+            reply.ok();
+        }
+        Err(error) => reply.error(errno(error)),
+    }
+}
+
+/// The state of the filesystem.
+pub(super) fn space(reply: ReplyStatfs) -> impl FnOnce(Answer<Space>) + Send + 'static {
+    move |answer| match answer {
+        Ok(space) => reply.statfs(
+            space.f_blocks,
+            space.f_bfree,
+            space.f_bavail,
+            space.f_files,
+            space.f_ffree,
+            space.f_bsize as u32,
+            space.f_namemax as u32,
+            space.f_frsize as u32,
+        ),
+        Err(error) => reply.error(errno(error)),
+    }
+}
+
+/// A position in a file.
+pub(super) fn position(reply: ReplyLseek) -> impl FnOnce(Answer<u64>) + Send + 'static {
+    move |answer| match answer {
+        Ok(position) => reply.offset(position as i64),
+        Err(error) => reply.error(errno(error)),
+    }
+}

@@ -1,0 +1,149 @@
+//! Types of the protocol to types of the filesystem, and back.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use fuser::{FileAttr, FileType, FopenFlags, INodeNo, RenameFlags, Request, TimeOrNow};
+
+use crate::errno::Errno;
+use crate::fs::{Attr, DataPath, FileHandle, FileKind, NodeId, Time, Timestamp};
+use crate::op::{Caller, Op, OpKind};
+
+/// The kernel asks again every time: what it was told may have changed behind the mount, and an
+/// operation that it answers by itself is one that no rule sees.
+pub(super) const TTL: Duration = Duration::ZERO;
+
+/// An operation on no bytes.
+pub(super) fn op(kind: OpKind, request: &Request) -> Op {
+    op_on(kind, request, 0, 0)
+}
+
+/// An operation on bytes.
+pub(super) fn op_on(kind: OpKind, request: &Request, offset: u64, len: u64) -> Op {
+    let caller = Caller {
+        pid: request.pid(),
+        uid: request.uid(),
+        gid: request.gid(),
+    };
+    Op {
+        kind,
+        offset,
+        len,
+        caller,
+    }
+}
+
+/// A node as the protocol names it.
+pub(super) fn node(ino: INodeNo) -> NodeId {
+    NodeId(ino.0)
+}
+
+/// An open file as the protocol names it.
+pub(super) fn handle(handle: fuser::FileHandle) -> FileHandle {
+    FileHandle(handle.0)
+}
+
+/// An errno as the protocol carries it.
+pub(super) fn errno(errno: Errno) -> fuser::Errno {
+    fuser::Errno::from_i32(errno.raw())
+}
+
+/// Attributes under the id that the kernel is to use.
+pub(super) fn attributes(id: NodeId, attr: &Attr) -> FileAttr {
+    FileAttr {
+        ino: INodeNo(if id == NodeId::ROOT {
+            attr.key.ino
+        } else {
+            id.0
+        }),
+        size: attr.size,
+        blocks: attr.blocks,
+        atime: system_time(attr.atime),
+        mtime: system_time(attr.mtime),
+        ctime: system_time(attr.ctime),
+        crtime: UNIX_EPOCH,
+        kind: file_type(attr.kind),
+        perm: attr.permissions,
+        nlink: attr.nlink,
+        uid: attr.uid,
+        gid: attr.gid,
+        rdev: attr.rdev,
+        blksize: attr.blksize,
+        flags: 0,
+    }
+}
+
+/// A kind of file.
+pub(super) fn file_type(kind: FileKind) -> FileType {
+    match kind {
+        FileKind::Regular => FileType::RegularFile,
+        FileKind::Directory => FileType::Directory,
+        FileKind::Symlink => FileType::Symlink,
+        FileKind::Fifo => FileType::NamedPipe,
+        FileKind::Socket => FileType::Socket,
+        FileKind::Character => FileType::CharDevice,
+        FileKind::Block => FileType::BlockDevice,
+    }
+}
+
+fn system_time((seconds, nanoseconds): Time) -> SystemTime {
+    let whole = Duration::from_secs(seconds.unsigned_abs());
+    let start = if seconds < 0 {
+        UNIX_EPOCH - whole
+    } else {
+        UNIX_EPOCH + whole
+    };
+    start + Duration::from_nanos(nanoseconds.into())
+}
+
+/// A time to set. fuser 0.18 has already lost the fractions of times before 1970.
+pub(super) fn timestamp(time: TimeOrNow) -> Timestamp {
+    match time {
+        TimeOrNow::Now => Timestamp::Now,
+        TimeOrNow::SpecificTime(time) => Timestamp::At(match time.duration_since(UNIX_EPOCH) {
+            Ok(since) => (since.as_secs() as i64, since.subsec_nanos()),
+            Err(before) => seconds_before(before.duration()),
+        }),
+    }
+}
+
+fn seconds_before(duration: Duration) -> Time {
+    match duration.subsec_nanos() {
+        0 => (-(duration.as_secs() as i64), 0),
+        nanoseconds => (
+            -(duration.as_secs() as i64) - 1,
+            1_000_000_000 - nanoseconds,
+        ),
+    }
+}
+
+/// Flags of renameat2(2).
+pub(super) fn rename_flags(flags: RenameFlags) -> rustix::fs::RenameFlags {
+    rustix::fs::RenameFlags::from_bits_retain(flags.bits())
+}
+
+/// How the kernel is to treat an open file.
+pub(super) fn open_flags(path: DataPath) -> FopenFlags {
+    match path {
+        DataPath::Cached => FopenFlags::empty(),
+        DataPath::Direct => FopenFlags::FOPEN_DIRECT_IO | FopenFlags::FOPEN_PARALLEL_DIRECT_WRITES,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_before_the_epoch_keep_their_fractions() {
+        for time in [
+            (0, 0),
+            (5, 7),
+            (-1, 0),
+            (-1, 999_999_999),
+            (-2, 250_000_000),
+        ] {
+            let there = TimeOrNow::SpecificTime(system_time(time));
+            assert_eq!(timestamp(there), Timestamp::At(time));
+        }
+    }
+}

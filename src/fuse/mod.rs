@@ -1,0 +1,10 @@
+//! The kernel's protocol: the only place that names fuser. Translates, and nothing else.
+
+mod adapter;
+mod answer;
+mod convert;
+mod mounting;
+mod session;
+
+pub use mounting::{MountError, MountOptions};
+pub use session::Session;

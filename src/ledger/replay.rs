@@ -1,0 +1,301 @@
+//! Ledger to scenario: rules of exact positions and occurrences that give the same faults again.
+//!
+//! Pure. Stored damage becomes one rule a file, with the bits or sectors that were read. What was
+//! counted becomes one rule for each distinct effect: the original's `select` and window, so that
+//! it counts the same operations, and the occurrences that had this effect.
+//!
+//! # Why not by time
+//!
+//! Times differ from run to run even when everything else is equal; occurrences do not, as long as
+//! the target's operations come in the same order.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use globset::GlobBuilder;
+
+use super::{Event, Outcome, unescape};
+use crate::errno::Errno;
+use crate::scenario::{
+    BadSector, BitAmount, BitFlip, BitPosition, Distribution, ErrorFault, Fault, Latency,
+    PathPattern, Persistence, Rule, Scenario, SectorAmount, When,
+};
+
+/// What a ledger's faults amount to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Replay {
+    /// Gives the same faults again; without rules if none was delivered.
+    pub scenario: Scenario,
+    /// What a scenario cannot say, in words for the operator.
+    pub omitted: Vec<String>,
+}
+
+/// Why a ledger's events make no sense together with its scenario.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReplayError {
+    /// An event of a rule that the header's scenario does not have.
+    #[error("event {seq} is of rule `{rule}`, which the ledger's scenario does not have")]
+    UnknownRule {
+        /// Number of the event.
+        seq: u64,
+        /// The name that it gives.
+        rule: String,
+    },
+    /// An event that its rule cannot have caused.
+    #[error("event {seq} lacks {what}, which every event of rule `{rule}` has")]
+    Incomplete {
+        /// Number of the event.
+        seq: u64,
+        /// Its rule.
+        rule: String,
+        /// What is missing.
+        what: &'static str,
+    },
+}
+
+/// The scenario that gives the delivered faults of these events again. `scenario` and `seed` are
+/// those of the ledger's header.
+pub fn replay(scenario: &Scenario, seed: u64, events: &[Event]) -> Result<Replay, ReplayError> {
+    let mut omitted = Vec::new();
+    let mut rules = Vec::new();
+    let mut by_rule = by_rule(scenario, events)?;
+    for rule in &scenario.rules {
+        let events = by_rule.remove(rule.name.as_str()).unwrap_or_default();
+        let (stored, counted): (Vec<_>, Vec<_>) =
+            events.into_iter().partition(|e| is_stored(rule, e));
+        let mut made = stored_rules(rule, &stored, &mut omitted)?;
+        made.extend(counted_rules(rule, &counted)?);
+        for (number, new) in (1..).zip(&mut made) {
+            new.name = format!("{}/{number}", rule.name);
+        }
+        rules.extend(made);
+    }
+    let name = scenario
+        .name
+        .as_ref()
+        .map(|name| format!("replay of {name}"));
+    let scenario = Scenario {
+        name: Some(name.unwrap_or_else(|| "replay".into())),
+        seed: Some(seed),
+        rules,
+    };
+    Ok(Replay { scenario, omitted })
+}
+
+fn by_rule<'a>(
+    scenario: &Scenario,
+    events: &'a [Event],
+) -> Result<BTreeMap<&'a str, Vec<&'a Event>>, ReplayError> {
+    let known: BTreeSet<_> = scenario.rules.iter().map(|rule| &*rule.name).collect();
+    let mut by_rule: BTreeMap<&str, Vec<&Event>> = BTreeMap::new();
+    for event in events.iter().filter(|e| e.outcome == Outcome::Delivered) {
+        if !known.contains(&*event.rule) {
+            let (seq, rule) = (event.seq, event.rule.clone());
+            return Err(ReplayError::UnknownRule { seq, rule });
+        }
+        by_rule.entry(&event.rule).or_default().push(event);
+    }
+    Ok(by_rule)
+}
+
+/// Whether the fault was a property of stored bytes, and not of one operation.
+fn is_stored(rule: &Rule, event: &Event) -> bool {
+    let stored = match &rule.fault {
+        Fault::BitFlip(flip) => flip.persistence != Persistence::Transient,
+        Fault::BadSector(_) => true,
+        Fault::Error(_) | Fault::Latency(_) => false,
+    };
+    stored && event.occurrence.is_none_or(|occurrence| occurrence == 0)
+}
+
+// ---- damage of stored bytes: by file ------------------------------------------------------------
+
+fn stored_rules(
+    rule: &Rule,
+    events: &[&Event],
+    omitted: &mut Vec<String>,
+) -> Result<Vec<Rule>, ReplayError> {
+    let mut by_file: BTreeMap<&str, Vec<&Event>> = BTreeMap::new();
+    for event in events {
+        let file = event.file.as_ref().unwrap_or(&event.path);
+        by_file.entry(file).or_default().push(event);
+    }
+    let mut rules = Vec::new();
+    for (file, events) in by_file {
+        match exactly(file) {
+            Some(pattern) => rules.push(stored_rule(rule, pattern, &events)?),
+            None => omitted.push(format!(
+                "rule `{}`: a scenario cannot name the file `{file}`, whose name is not text",
+                rule.name
+            )),
+        }
+    }
+    Ok(rules)
+}
+
+fn stored_rule(rule: &Rule, path: PathPattern, events: &[&Event]) -> Result<Rule, ReplayError> {
+    let mut new = rule.clone();
+    new.select.paths = vec![path];
+    new.select.bytes = None;
+    new.when = window(&rule.when);
+    match &mut new.fault {
+        Fault::BitFlip(flip) => flip.amount = BitAmount::At(positions(events)),
+        Fault::BadSector(bad) => bad.amount = SectorAmount::At(sectors(rule, events)?),
+        Fault::Error(_) | Fault::Latency(_) => {}
+    }
+    Ok(new)
+}
+
+fn positions(events: &[&Event]) -> Vec<BitPosition> {
+    let bits = events.iter().flat_map(|event| &event.bits);
+    let positions: BTreeSet<_> = bits
+        .map(|bit| BitPosition {
+            byte: bit.byte,
+            bit: bit.bit,
+            generation: bit.generation,
+        })
+        .collect();
+    positions.into_iter().collect()
+}
+
+fn sectors(rule: &Rule, events: &[&Event]) -> Result<Vec<u64>, ReplayError> {
+    let starts = events.iter().map(|event| match event.sector {
+        Some((start, _)) => Ok(start),
+        None => Err(incomplete(rule, event, "its `sector`")),
+    });
+    let starts: BTreeSet<_> = starts.collect::<Result<_, _>>()?;
+    Ok(starts.into_iter().collect())
+}
+
+/// A pattern that matches this path (as ledgers write it) and no other; `None` if it is not text.
+fn exactly(escaped: &str) -> Option<PathPattern> {
+    let path = String::from_utf8(unescape(escaped)?).ok()?;
+    let mut glob = String::with_capacity(path.len());
+    for (at, letter) in path.char_indices() {
+        match letter {
+            '?' | '*' | '[' | ']' | '{' | '}' => glob.extend(['[', letter, ']']),
+            '\\' => glob.push_str("\\\\"),
+            // A leading exclamation mark would exclude.
+            '!' if at == 0 => glob.push_str("\\!"),
+            letter => glob.push(letter),
+        }
+    }
+    let mut builder = GlobBuilder::new(&glob);
+    let glob = builder.literal_separator(true).backslash_escape(true);
+    Some(PathPattern {
+        glob: glob.build().ok()?,
+        exclude: false,
+    })
+}
+
+// ---- what was counted: by effect ----------------------------------------------------------------
+
+/// What one operation got from one rule.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Effect {
+    Bits(BTreeSet<BitPosition>),
+    Sector(u64),
+    Errno(u16),
+    DelayNs(u64),
+}
+
+fn counted_rules(rule: &Rule, events: &[&Event]) -> Result<Vec<Rule>, ReplayError> {
+    let mut by_occurrence: BTreeMap<u64, Effect> = BTreeMap::new();
+    for event in events {
+        let occurrence = event
+            .occurrence
+            .ok_or_else(|| incomplete(rule, event, "its `occurrence`"))?;
+        let effect = effect(rule, event)?;
+        match (by_occurrence.get_mut(&occurrence), effect) {
+            // More than 64 bits of one operation come in several events.
+            (Some(Effect::Bits(bits)), Effect::Bits(more)) => bits.extend(more),
+            (_, effect) => drop(by_occurrence.insert(occurrence, effect)),
+        }
+    }
+    let mut by_effect: BTreeMap<Effect, Vec<u64>> = BTreeMap::new();
+    for (occurrence, effect) in by_occurrence {
+        by_effect.entry(effect).or_default().push(occurrence);
+    }
+    let mut rules: Vec<_> = by_effect
+        .into_iter()
+        .map(|(effect, nth)| counted_rule(rule, effect, nth))
+        .collect();
+    rules.sort_by_key(|rule| rule.when.nth.first().copied());
+    Ok(rules)
+}
+
+fn effect(rule: &Rule, event: &Event) -> Result<Effect, ReplayError> {
+    let lacks = |what| incomplete(rule, event, what);
+    match &rule.fault {
+        Fault::BitFlip(_) if event.bits.is_empty() => Err(lacks("its `bits`")),
+        Fault::BitFlip(_) => Ok(Effect::Bits(positions(&[event]).into_iter().collect())),
+        Fault::BadSector(_) => {
+            let start = event.sector.map(|(start, _)| start);
+            start
+                .map(Effect::Sector)
+                .ok_or_else(|| lacks("its `sector`"))
+        }
+        Fault::Error(_) => {
+            let errno = event.errno.as_deref().and_then(Errno::from_name);
+            let number = errno.and_then(|errno| u16::try_from(errno.raw()).ok());
+            number
+                .map(Effect::Errno)
+                .ok_or_else(|| lacks("its `errno`"))
+        }
+        Fault::Latency(_) => {
+            let delay = event.delay_ns.map(Effect::DelayNs);
+            delay.ok_or_else(|| lacks("its `delay_ns`"))
+        }
+    }
+}
+
+fn counted_rule(rule: &Rule, effect: Effect, nth: Vec<u64>) -> Rule {
+    let fault = match effect {
+        Effect::Bits(bits) => Fault::BitFlip(BitFlip {
+            amount: BitAmount::At(bits.into_iter().collect()),
+            persistence: match &rule.fault {
+                Fault::BitFlip(flip) => flip.persistence,
+                _ => Persistence::Transient,
+            },
+        }),
+        Effect::Sector(start) => Fault::BadSector(BadSector {
+            amount: SectorAmount::At(vec![start]),
+            sector: match &rule.fault {
+                Fault::BadSector(bad) => bad.sector,
+                _ => 4096,
+            },
+        }),
+        Effect::Errno(raw) => Fault::Error(ErrorFault {
+            errno: Errno::from_raw(i32::from(raw)),
+        }),
+        Effect::DelayNs(ns) => Fault::Latency(Latency {
+            distribution: Distribution::Constant(Duration::from_nanos(ns)),
+        }),
+    };
+    Rule {
+        name: String::new(),
+        select: rule.select.clone(),
+        when: When {
+            nth,
+            ..window(&rule.when)
+        },
+        fault,
+    }
+}
+
+/// The part of a trigger that says which operations are counted at all.
+fn window(when: &When) -> When {
+    When {
+        after: when.after,
+        for_: when.for_,
+        ..When::default()
+    }
+}
+
+fn incomplete(rule: &Rule, event: &Event, what: &'static str) -> ReplayError {
+    ReplayError::Incomplete {
+        seq: event.seq,
+        rule: rule.name.clone(),
+        what,
+    }
+}

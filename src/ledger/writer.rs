@@ -1,0 +1,311 @@
+//! Writes a ledger: every event is in the file before its fault is delivered.
+//!
+//! One thread takes what workers record from a bounded queue, numbers it, appends it with one
+//! write(2) a batch, and only then runs the closures that deliver. The page cache is enough: the
+//! death of errorfs loses no event of a delivered fault. Workers wait only while the queue is full.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{Builder, JoinHandle};
+use std::time::Instant;
+
+use super::{Event, Header, Outcome};
+
+/// Records that may wait before workers do. Each is one operation.
+const QUEUE_RECORDS: usize = 4096;
+/// Bytes after which a batch is written even though more is waiting.
+const BATCH_BYTES: usize = 1 << 20;
+
+/// Whether an event is in the ledger: what a delivery needs to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recorded {
+    /// It is (or none was wanted): deliver the fault.
+    Written,
+    /// It is not and never will be: do not deliver the fault.
+    Lost,
+}
+
+/// The open ledger of one mount. Shared by all workers; dropping it drains the queue.
+pub struct Writer {
+    state: Arc<State>,
+    queue: Option<Queue>,
+}
+
+struct Queue {
+    sender: SyncSender<Record>,
+    thread: JoinHandle<()>,
+}
+
+/// What the thread and everyone who asks have in common.
+#[derive(Default)]
+struct State {
+    failed: AtomicBool,
+    delivered: Mutex<BTreeMap<String, u64>>,
+}
+
+struct Record {
+    events: Vec<Event>,
+    deliver: Box<dyn FnOnce(Recorded) + Send>,
+}
+
+impl Writer {
+    /// Starts a ledger in a new file. An existing file is an error that names it: a ledger is
+    /// evidence, and two mounts in one file would be none.
+    ///
+    /// Times count from this call. Open it before mounting, and never below the mount: errorfs
+    /// would wait for itself.
+    pub fn create(path: &Path, header: &Header) -> io::Result<Writer> {
+        let named = |error: io::Error| {
+            io::Error::new(error.kind(), format!("ledger {}: {error}", path.display()))
+        };
+        let mut file = Appender::create(path).map_err(named)?;
+        let mut line = serde_json::to_vec(header)?;
+        line.push(b'\n');
+        file.append(&line).map_err(named)?;
+        let state = Arc::new(State::default());
+        let (sender, receiver) = sync_channel(QUEUE_RECORDS);
+        let clerk = Clerk::new(file, state.clone());
+        let thread = Builder::new()
+            .name("errorfs-ledger".into())
+            .spawn(move || clerk.work(&receiver))?;
+        let queue = Some(Queue { sender, thread });
+        Ok(Writer { state, queue })
+    }
+
+    /// No ledger is wanted: faults are delivered at once, and still counted.
+    pub fn none() -> Writer {
+        Writer {
+            state: Arc::default(),
+            queue: None,
+        }
+    }
+
+    /// Records the events of one operation (their `seq`, `mono_ns` and `time` are filled in here),
+    /// then delivers its faults. `deliver` runs in the order of these calls, on the ledger's
+    /// thread: it sends a reply or hands it to a timer, and does not wait.
+    pub fn record(&self, events: Vec<Event>, deliver: impl FnOnce(Recorded) + Send + 'static) {
+        let Some(queue) = &self.queue else {
+            self.state.count(&events);
+            return deliver(Recorded::Written);
+        };
+        let deliver = Box::new(deliver);
+        if let Err(error) = queue.sender.send(Record { events, deliver }) {
+            // The thread is gone, which only a panic in it explains: nothing can be recorded.
+            self.state.failed.store(true, Ordering::Release);
+            (error.0.deliver)(Recorded::Lost);
+        }
+    }
+
+    /// Waits until everything recorded before this call is written and delivered.
+    pub fn drain(&self) {
+        let (done, wait) = sync_channel(1);
+        self.record(Vec::new(), move |_| {
+            let _ = done.send(());
+        });
+        let _ = wait.recv();
+    }
+
+    /// Whether an event could not be written. Stays so: from then on no fault is delivered.
+    pub fn failed(&self) -> bool {
+        self.state.failed.load(Ordering::Acquire)
+    }
+
+    /// How many events of each rule were delivered so far, by name of the rule.
+    pub fn delivered(&self) -> BTreeMap<String, u64> {
+        self.state.tally().clone()
+    }
+
+    /// Writes and delivers what is still waiting, then ends. Dropping does the same.
+    pub fn close(self) {}
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        if let Some(queue) = self.queue.take() {
+            drop(queue.sender);
+            // A delivery may hold the last reference to its own writer; it cannot wait for itself.
+            if queue.thread.thread().id() != std::thread::current().id() {
+                let _ = queue.thread.join();
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writer")
+            .field("wanted", &self.queue.is_some())
+            .field("failed", &self.failed())
+            .finish_non_exhaustive()
+    }
+}
+
+impl State {
+    fn tally(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, u64>> {
+        self.delivered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn count(&self, events: &[Event]) {
+        let mut tally = self.tally();
+        for event in events.iter().filter(|e| e.outcome == Outcome::Delivered) {
+            match tally.get_mut(&event.rule) {
+                Some(count) => *count += 1,
+                None => drop(tally.insert(event.rule.clone(), 1)),
+            }
+        }
+    }
+}
+
+/// The thread's side: turns records into lines, lines into one write, and delivers.
+struct Clerk {
+    file: Appender,
+    state: Arc<State>,
+    origin: Instant,
+    seq: u64,
+    lines: Vec<u8>,
+    /// The records of this batch, each with the end of its last line in `lines`.
+    batch: Vec<(usize, Record)>,
+}
+
+impl Clerk {
+    fn new(file: Appender, state: Arc<State>) -> Clerk {
+        Clerk {
+            file,
+            state,
+            origin: Instant::now(),
+            seq: 0,
+            lines: Vec::with_capacity(BATCH_BYTES),
+            batch: Vec::new(),
+        }
+    }
+
+    fn work(mut self, queue: &Receiver<Record>) {
+        while let Ok(record) = queue.recv() {
+            self.take(record);
+            while self.lines.len() < BATCH_BYTES && self.batch.len() < QUEUE_RECORDS {
+                let Ok(record) = queue.try_recv() else { break };
+                self.take(record);
+            }
+            self.settle();
+        }
+    }
+
+    /// Numbers the events of a record and adds their lines to the batch.
+    fn take(&mut self, mut record: Record) {
+        if !record.events.is_empty() && !self.state.failed.load(Ordering::Acquire) {
+            let mono_ns = u64::try_from(self.origin.elapsed().as_nanos()).unwrap_or(u64::MAX);
+            let time = format!("{:.9}", jiff::Timestamp::now());
+            for event in &mut record.events {
+                self.seq += 1;
+                event.seq = self.seq;
+                event.mono_ns = mono_ns;
+                event.time.clone_from(&time);
+                serde_json::to_writer(&mut self.lines, event).expect(
+                    "an event has no map with keys that are not text, and memory is no file",
+                );
+                self.lines.push(b'\n');
+            }
+        }
+        self.batch.push((self.lines.len(), record));
+    }
+
+    /// Writes the batch, then delivers it in order.
+    fn settle(&mut self) {
+        let written = self.write();
+        self.lines.clear();
+        for (end, record) in self.batch.drain(..) {
+            let unwanted = record.events.is_empty();
+            let recorded = match written {
+                Some(complete) if end > complete && !unwanted => Recorded::Lost,
+                None if !unwanted => Recorded::Lost,
+                _ => Recorded::Written,
+            };
+            if recorded == Recorded::Written {
+                self.state.count(&record.events);
+            }
+            // A panic in one delivery must not silence the ledger for all others.
+            if catch_unwind(AssertUnwindSafe(|| (record.deliver)(recorded))).is_err() {
+                tracing::error!("the delivery of a recorded fault panicked");
+            }
+        }
+    }
+
+    /// How many bytes of the batch's lines belong to records that are wholly in the file; `None`
+    /// if an earlier batch failed.
+    fn write(&mut self) -> Option<usize> {
+        if self.state.failed.load(Ordering::Acquire) {
+            return None;
+        }
+        let Err((written, error)) = self.file.append_or_tell(&self.lines) else {
+            return Some(self.lines.len());
+        };
+        self.state.failed.store(true, Ordering::Release);
+        let ends = self.batch.iter().map(|(end, _)| *end);
+        let complete = ends.filter(|end| *end <= written).max().unwrap_or(0);
+        let torn = self.file.cut(written - complete);
+        tracing::error!(
+            ledger = %self.file.path.display(),
+            "the ledger cannot be written ({error}): from now on no fault is delivered{}",
+            torn.map_or_else(|e| format!("; its last line is torn ({e})"), |()| String::new()),
+        );
+        Some(complete)
+    }
+}
+
+/// An append-only file that knows its length.
+struct Appender {
+    path: PathBuf,
+    file: File,
+    len: u64,
+}
+
+impl Appender {
+    fn create(path: &Path) -> io::Result<Appender> {
+        let file = OpenOptions::new()
+            .append(true)
+            .create_new(true)
+            .open(path)?;
+        Ok(Appender {
+            path: path.to_owned(),
+            file,
+            len: 0,
+        })
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.append_or_tell(bytes).map_err(|(_, error)| error)
+    }
+
+    /// Appends with as few calls as the kernel allows, which is one unless the disk is full. The
+    /// error comes with how many of the bytes are in the file.
+    fn append_or_tell(&mut self, bytes: &[u8]) -> Result<(), (usize, io::Error)> {
+        let mut written = 0;
+        while written < bytes.len() {
+            match self.file.write(&bytes[written..]) {
+                Ok(0) => return Err((written, io::ErrorKind::WriteZero.into())),
+                Ok(count) => {
+                    written += count;
+                    self.len += count as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err((written, error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the last `count` bytes away again.
+    fn cut(&mut self, count: usize) -> io::Result<()> {
+        self.len -= count as u64;
+        self.file.set_len(self.len)
+    }
+}

@@ -1,0 +1,3 @@
+//! System calls that have no safe wrapper elsewhere: the only place for `unsafe` and `libc`.
+
+pub mod process;

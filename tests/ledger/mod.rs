@@ -1,0 +1,50 @@
+//! The ledger as its writer, its readers and `replay` see it.
+
+mod reader;
+mod replay;
+mod writer;
+
+use errorfs::ledger::{Event, FORMAT, Header, Outcome};
+
+/// A header without anything special.
+fn header() -> Header {
+    Header {
+        ledger: FORMAT,
+        errorfs: "0.1.0".into(),
+        seed: 7,
+        draw: 1,
+        plan: "00ff".into(),
+        mount: "m".into(),
+        kernel: "6.18".into(),
+        armed: "2026-11-20T00:00:00Z".into(),
+        options: serde_json::Value::Null,
+        scenario: serde_json::Value::Null,
+    }
+}
+
+/// A delivered event of a rule, on `data`.
+fn event(rule: &str) -> Event {
+    Event {
+        seq: 0,
+        mono_ns: 0,
+        time: String::new(),
+        outcome: Outcome::Delivered,
+        rule: rule.into(),
+        fault: "error".into(),
+        op: "read".into(),
+        path: "data".into(),
+        file: None,
+        ino: 12,
+        offset: 0,
+        len: 4096,
+        occurrence: None,
+        bits: Vec::new(),
+        id: None,
+        sector: None,
+        errno: None,
+        delay_ns: None,
+        pid: 1,
+        uid: 0,
+        comm: "cat".into(),
+    }
+}

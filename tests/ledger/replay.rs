@@ -1,0 +1,232 @@
+//! Ledger to scenario, as data. That the same faults come again is shown on a real mount.
+
+use std::time::Duration;
+
+use errorfs::errno::Errno;
+use errorfs::ledger::{Bit, Event, Outcome, ReplayError, replay};
+use errorfs::scenario::{
+    BadSector, BitAmount, BitFlip, Distribution, ErrorFault, Fault, Latency, Persistence, Rule,
+    Scenario, SectorAmount, Select, When,
+};
+use globset::Glob;
+use proptest::prelude::*;
+
+use super::event;
+
+fn scenario(fault: Fault, when: When) -> Scenario {
+    let select = Select {
+        paths: Vec::new(),
+        ops: None,
+        bytes: Some(0..1 << 20),
+    };
+    Scenario {
+        name: Some("rot".into()),
+        seed: None,
+        rules: vec![Rule {
+            name: "r".into(),
+            select,
+            when,
+            fault,
+        }],
+    }
+}
+
+fn flips(persistence: Persistence) -> Fault {
+    let amount = BitAmount::Rate(1e-7);
+    Fault::BitFlip(BitFlip {
+        amount,
+        persistence,
+    })
+}
+
+fn bit(byte: u64, bit: u8, generation: u32) -> Bit {
+    Bit {
+        byte,
+        bit,
+        before: 0,
+        after: 1 << bit,
+        generation,
+        id: "x".into(),
+    }
+}
+
+fn flipped(file: &str, bits: &[Bit]) -> Event {
+    Event {
+        file: Some(file.into()),
+        bits: bits.to_vec(),
+        ..event("r")
+    }
+}
+
+fn at(rule: &Rule) -> Vec<(u64, u8, u32)> {
+    match &rule.fault {
+        Fault::BitFlip(BitFlip {
+            amount: BitAmount::At(at),
+            ..
+        }) => at
+            .iter()
+            .map(|at| (at.byte, at.bit, at.generation))
+            .collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn sticky_damage_becomes_one_rule_a_file_with_every_bit_once() {
+    let events = [
+        flipped("b.sst", &[bit(9, 1, 0)]),
+        flipped("a.sst", &[bit(8, 3, 0), bit(4, 7, 2)]),
+        flipped("a.sst", &[bit(8, 3, 0)]),
+        Event {
+            outcome: Outcome::NeverRead,
+            ..flipped("c.sst", &[bit(1, 1, 0)])
+        },
+    ];
+    let when = When {
+        after: Some(Duration::from_secs(10)),
+        probability: Some(0.5),
+        ..When::default()
+    };
+    let scenario = scenario(flips(Persistence::Sticky), when);
+    let replay = replay(&scenario, 42, &events).unwrap().scenario;
+    assert_eq!(replay.seed, Some(42));
+    assert_eq!(replay.name.as_deref(), Some("replay of rot"));
+    let [a, b] = &replay.rules[..] else {
+        panic!("{replay:?}")
+    };
+    assert_eq!((&*a.name, at(a)), ("r/1", vec![(4, 7, 2), (8, 3, 0)]));
+    assert_eq!((&*b.name, at(b)), ("r/2", vec![(9, 1, 0)]));
+    assert_eq!(a.select.paths[0].glob.glob(), "a.sst");
+    assert_eq!(a.when.after, Some(Duration::from_secs(10)));
+    assert_eq!(a.when.probability, None);
+}
+
+#[test]
+fn bad_sectors_become_the_sectors_that_were_met() {
+    let sector = |start| Event {
+        sector: Some((start, 512)),
+        errno: Some("EIO".into()),
+        ..flipped("a", &[])
+    };
+    let fault = Fault::BadSector(BadSector {
+        amount: SectorAmount::Rate(0.1),
+        sector: 512,
+    });
+    let events = [sector(1024), sector(512), sector(1024)];
+    let scenario = scenario(fault, When::default());
+    let replay = replay(&scenario, 1, &events).unwrap().scenario;
+    let expected = Fault::BadSector(BadSector {
+        amount: SectorAmount::At(vec![512, 1024]),
+        sector: 512,
+    });
+    assert_eq!(replay.rules[0].fault, expected);
+}
+
+#[test]
+fn delays_become_one_rule_for_each_delay_that_counts_the_same_operations() {
+    let delayed = |occurrence, ns| Event {
+        occurrence: Some(occurrence),
+        delay_ns: Some(ns),
+        ..event("r")
+    };
+    let window = When {
+        after: Some(Duration::from_secs(1)),
+        for_: Some(Duration::from_secs(60)),
+        ..When::default()
+    };
+    let when = When {
+        probability: Some(0.1),
+        every: Some(2),
+        times: Some(9),
+        ..window.clone()
+    };
+    let lognormal = Distribution::Lognormal {
+        median: Duration::from_millis(20),
+        sigma: 1.2,
+    };
+    let fault = Fault::Latency(Latency {
+        distribution: lognormal,
+    });
+    let original = scenario(fault, when);
+    let events = [delayed(4, 500), delayed(2, 777), delayed(12, 500)];
+    let replay = replay(&original, 1, &events).unwrap().scenario;
+    let expected = |name: &str, nth: &[u64], ns| Rule {
+        name: name.into(),
+        select: original.rules[0].select.clone(),
+        when: When {
+            nth: nth.to_vec(),
+            ..window.clone()
+        },
+        fault: Fault::Latency(Latency {
+            distribution: Distribution::Constant(Duration::from_nanos(ns)),
+        }),
+    };
+    let rules = [expected("r/1", &[2], 777), expected("r/2", &[4, 12], 500)];
+    assert_eq!(replay.rules, rules);
+}
+
+#[test]
+fn errors_keep_their_occurrences() {
+    let failed = |occurrence| Event {
+        occurrence: Some(occurrence),
+        errno: Some("ENOSPC".into()),
+        ..event("r")
+    };
+    let errno = Errno::ENOSPC;
+    let scenario = scenario(Fault::Error(ErrorFault { errno }), When::default());
+    let replay = replay(&scenario, 1, &[failed(3), failed(9)])
+        .unwrap()
+        .scenario;
+    assert_eq!(replay.rules.len(), 1);
+    assert_eq!(replay.rules[0].when.nth, [3, 9]);
+}
+
+#[test]
+fn the_bits_of_one_operation_stay_together_however_many_events_they_took() {
+    let part = |bits: &[Bit]| Event {
+        occurrence: Some(5),
+        ..flipped("a", bits)
+    };
+    let events = [part(&[bit(1, 0, 0)]), part(&[bit(2, 0, 0)])];
+    let scenario = scenario(flips(Persistence::Transient), When::default());
+    let replay = replay(&scenario, 1, &events).unwrap().scenario;
+    assert_eq!(replay.rules.len(), 1);
+    assert_eq!(at(&replay.rules[0]), [(1, 0, 0), (2, 0, 0)]);
+    assert_eq!(replay.rules[0].when.nth, [5]);
+}
+
+#[test]
+fn an_event_that_does_not_fit_the_scenario_is_an_error() {
+    let scenario = scenario(flips(Persistence::Transient), When::default());
+    let unknown = replay(&scenario, 1, &[event("other")]).unwrap_err();
+    assert!(matches!(unknown, ReplayError::UnknownRule { .. }));
+    let uncounted = replay(&scenario, 1, &[flipped("a", &[bit(1, 0, 0)])]).unwrap_err();
+    assert!(matches!(uncounted, ReplayError::Incomplete { .. }));
+}
+
+#[test]
+fn a_file_whose_name_is_not_text_is_told_and_never_widened() {
+    let events = [flipped("a\\xFF", &[bit(1, 0, 0)])];
+    let scenario = scenario(flips(Persistence::Sticky), When::default());
+    let replay = replay(&scenario, 1, &events).unwrap();
+    assert!(replay.scenario.rules.is_empty());
+    assert_eq!(replay.omitted.len(), 1);
+}
+
+proptest! {
+    #[test]
+    fn the_pattern_of_a_file_matches_that_file_and_no_other(
+        path in "[ab?*{},!\\[\\]\\\\^-]{1,8}",
+        other in "[ab?*{},!\\[\\]\\\\^-]{1,8}",
+    ) {
+        let escaped = errorfs::ledger::escape(path.as_bytes());
+        let scenario = scenario(flips(Persistence::Sticky), When::default());
+        let events = [flipped(&escaped, &[bit(1, 0, 0)])];
+        let replay = replay(&scenario, 1, &events).unwrap().scenario;
+        let pattern = replay.rules[0].select.paths[0].glob.glob();
+        prop_assert!(!pattern.starts_with('!'));
+        let matcher = Glob::new(pattern).unwrap().compile_matcher();
+        prop_assert!(matcher.is_match(&path));
+        prop_assert_eq!(matcher.is_match(&other), path == other);
+    }
+}
