@@ -14,5 +14,6 @@ mod documents;
 mod ledger;
 mod mount;
 mod programs;
+mod scenario;
 mod support;
 mod tidy;

@@ -1,5 +1,6 @@
 //! The command line: one file a verb. The only place that prints or exits.
 
+mod check;
 mod doctor;
 mod exit;
 mod guard;
@@ -8,6 +9,7 @@ mod mount;
 mod place;
 mod ready;
 mod run;
+mod scenarios;
 mod serving;
 mod umount;
 
@@ -35,6 +37,7 @@ enum Verb {
     Guard(guard::Guard),
     #[command(hide = true)]
     Keeper(keeper::Keeper),
+    Check(check::Check),
 }
 
 /// Parses the command line, runs the verb, says what went wrong.
@@ -65,6 +68,7 @@ fn dispatch(verb: Verb) -> Result<Exit, Failure> {
         Verb::Umount(args) => umount::run(&args),
         Verb::Guard(args) => guard::run(&args),
         Verb::Keeper(args) => keeper::run(args),
+        Verb::Check(check) => check::run(&check),
     }
 }
 

@@ -2,6 +2,24 @@
 //!
 //! Knows spans and words; knows nothing of mounts, clocks or randomness.
 
+mod canonical;
+mod conflict;
+mod damage;
+mod document;
+mod document_text;
+pub mod duration;
+mod fault;
+mod file;
+mod merge;
+mod mistake;
 mod model;
+mod rule;
+mod select;
+pub mod size;
+pub mod suggest;
+mod when;
 
+pub use file::{Parsed, parse};
+pub use merge::{MergeError, merge};
+pub use mistake::Mistake;
 pub use model::*;

@@ -34,7 +34,7 @@ pub struct Rule {
 }
 
 /// Which operations or stored bytes. The default selects everything.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Default)]
 pub struct Select {
     /// Glob patterns relative to the mount's root; empty: every path. All of them parse.
     pub paths: Vec<PathPattern>,
@@ -182,4 +182,134 @@ pub enum Distribution {
         /// The shape, more than 0.
         sigma: f64,
     },
+}
+
+impl Select {
+    /// Whether nothing narrows it.
+    pub fn is_everything(&self) -> bool {
+        *self == Select::default()
+    }
+}
+
+impl When {
+    /// Whether a matching operation fires whatever came before it, at any time.
+    pub fn is_always(&self) -> bool {
+        let conditions = When {
+            probability: self.probability.filter(|probability| *probability < 1.0),
+            after: self.after.filter(|after| !after.is_zero()),
+            ..self.clone()
+        };
+        conditions == When::default()
+    }
+}
+
+impl Persistence {
+    /// Every persistence, from the shortest.
+    pub const ALL: [Persistence; 3] = [
+        Persistence::Transient,
+        Persistence::Sticky,
+        Persistence::Permanent,
+    ];
+
+    /// The word that scenarios and ledgers use.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Persistence::Transient => "transient",
+            Persistence::Sticky => "sticky",
+            Persistence::Permanent => "permanent",
+        }
+    }
+
+    /// The persistence of that name.
+    pub fn from_name(name: &str) -> Option<Persistence> {
+        Persistence::ALL
+            .into_iter()
+            .find(|persistence| persistence.name() == name)
+    }
+}
+
+impl Fault {
+    /// The name of its kind, as scenarios and ledgers write it.
+    pub const fn kind_name(&self) -> &'static str {
+        match self {
+            Fault::BitFlip(_) => "bit_flip",
+            Fault::Error(_) => "error",
+            Fault::BadSector(_) => "bad_sector",
+            Fault::Latency(_) => "latency",
+        }
+    }
+}
+
+impl PathPattern {
+    /// The pattern of that text, with a leading `!` if it excludes. `*` does not cross `/`, `**`
+    /// does. The glob keeps its options: `globset::GlobSet` over the globs of a rule, asked with
+    /// `globset::Candidate::from_bytes` of the path relative to the root, is the matcher.
+    pub fn new(text: &str) -> Result<PathPattern, globset::Error> {
+        let (exclude, glob) = match text.strip_prefix('!') {
+            Some(glob) => (true, glob),
+            None => (false, text),
+        };
+        let glob = globset::GlobBuilder::new(glob)
+            .literal_separator(true)
+            .empty_alternates(true)
+            .build()?;
+        // A glob can parse and yet be too large to match with.
+        globset::GlobSetBuilder::new().add(glob.clone()).build()?;
+        Ok(PathPattern { glob, exclude })
+    }
+
+    /// The text that gives this pattern back.
+    pub fn text(&self) -> String {
+        let mark = if self.exclude { "!" } else { "" };
+        format!("{mark}{}", self.glob.glob())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use globset::Candidate;
+
+    fn matches(pattern: &str, path: &[u8]) -> bool {
+        let pattern = PathPattern::new(pattern).expect("a glob");
+        pattern
+            .glob
+            .compile_matcher()
+            .is_match_candidate(&Candidate::from_bytes(path))
+    }
+
+    #[test]
+    fn a_star_stays_in_its_folder_and_two_do_not() {
+        assert!(matches("*.db", b"a.db"));
+        assert!(!matches("*.db", b"folder/a.db"));
+        assert!(matches("**/*.db", b"a.db"));
+        assert!(matches("**/*.db", b"folder/sub/a.db"));
+        assert!(!matches("wal/*", b"wal/sub/1"));
+        assert!(!matches("a?b", b"a/b"));
+        // Documented in scenarios/README.md: a list of bytes is taken as it is written.
+        assert!(matches("a[!x]b", b"a/b") && !matches("a[!x/]b", b"a/b"));
+        assert!(matches("a{,.bak}", b"a") && matches("a{,.bak}", b"a.bak"));
+    }
+
+    #[test]
+    fn names_are_bytes() {
+        assert!(matches("*.db", b"\xff\n.db"));
+        assert!(!matches("*.DB", b"a.db"));
+        assert!(matches("\\!a", b"!a"));
+    }
+
+    #[test]
+    fn a_condition_that_always_holds_is_none() {
+        let always = When {
+            probability: Some(1.0),
+            after: Some(Duration::ZERO),
+            ..When::default()
+        };
+        assert!(always.is_always());
+        let never = When {
+            probability: Some(0.0),
+            ..When::default()
+        };
+        assert!(!never.is_always());
+    }
 }

@@ -1,0 +1,146 @@
+//! The canonical form of a scenario: JSON with the shape of the file, every default written out.
+//!
+//! Two files that mean the same have the same canonical form; plan ids and ledgers rest on it, so
+//! a change here is a change of format.
+
+use serde_json::{Map, Value, json};
+
+use super::document_text;
+use super::file::parse;
+use super::model::{
+    BadSector, BitAmount, BitFlip, BitPosition, Distribution, Fault, Persistence, Rule, Scenario,
+    SectorAmount, Select, When,
+};
+use super::{duration, size};
+use crate::diagnostic::Diagnostic;
+use crate::op::OpKind;
+
+impl Scenario {
+    /// This scenario as canonical JSON: keys sorted, absent conditions left out, all else written.
+    pub fn canonical(&self) -> Value {
+        let rules: Vec<Value> = self.rules.iter().map(rule).collect();
+        let mut object = Map::new();
+        object.insert("version".into(), json!(1));
+        insert(&mut object, "name", self.name.clone());
+        insert(&mut object, "seed", self.seed);
+        object.insert("rule".into(), Value::Array(rules));
+        Value::Object(object)
+    }
+
+    /// The scenario of that canonical JSON, or of any JSON with the shape of the file. The spans
+    /// of the diagnostics are those of [`Scenario::to_toml`], and mean nothing to a JSON reader.
+    pub fn from_canonical(value: &Value) -> Result<Scenario, Vec<Diagnostic>> {
+        let text = document_text::write(value).map_err(|mistake| vec![mistake.at(0..0)])?;
+        let parsed = parse(&text);
+        parsed.scenario.ok_or(parsed.diagnostics)
+    }
+
+    /// This scenario as a file that a person can read.
+    pub fn to_toml(&self) -> String {
+        document_text::write(&self.canonical()).expect("a canonical scenario has no null")
+    }
+}
+
+fn insert<T: Into<Value>>(object: &mut Map<String, Value>, key: &str, value: Option<T>) {
+    if let Some(value) = value {
+        object.insert(key.into(), value.into());
+    }
+}
+
+fn rule(rule: &Rule) -> Value {
+    let mut object = Map::new();
+    object.insert("name".into(), json!(rule.name));
+    if !rule.select.is_everything() {
+        object.insert("select".into(), select(&rule.select));
+    }
+    if rule.when != When::default() {
+        object.insert("when".into(), when(&rule.when));
+    }
+    object.insert(
+        "fault".into(),
+        json!({ rule.fault.kind_name(): fault(&rule.fault) }),
+    );
+    Value::Object(object)
+}
+
+fn select(select: &Select) -> Value {
+    let mut object = Map::new();
+    if !select.paths.is_empty() {
+        let paths: Vec<String> = select.paths.iter().map(|path| path.text()).collect();
+        object.insert("path".into(), json!(paths));
+    }
+    let names = |ops: crate::op::OpSet| ops.iter().map(OpKind::name).collect::<Vec<_>>();
+    insert(&mut object, "ops", select.ops.map(names));
+    insert(
+        &mut object,
+        "bytes",
+        select.bytes.as_ref().map(size::format_range),
+    );
+    Value::Object(object)
+}
+
+fn when(when: &When) -> Value {
+    let mut object = Map::new();
+    if !when.nth.is_empty() {
+        object.insert("nth".into(), json!(when.nth));
+    }
+    insert(&mut object, "every", when.every);
+    insert(&mut object, "times", when.times);
+    insert(&mut object, "probability", when.probability);
+    insert(&mut object, "after", when.after.map(duration::format));
+    insert(&mut object, "for", when.for_.map(duration::format));
+    Value::Object(object)
+}
+
+fn fault(fault: &Fault) -> Value {
+    match fault {
+        Fault::BitFlip(flip) => bit_flip(flip),
+        Fault::BadSector(bad) => bad_sector(bad),
+        Fault::Error(error) => json!({ "errno": error.errno.name() }),
+        Fault::Latency(latency) => {
+            json!({ "distribution": distribution(&latency.distribution) })
+        }
+    }
+}
+
+fn bit_flip(flip: &BitFlip) -> Value {
+    let (key, amount) = match &flip.amount {
+        BitAmount::Rate(rate) => ("rate", json!(rate)),
+        BitAmount::Count(count) => ("count", json!(count)),
+        BitAmount::At(bits) => {
+            let sticky = flip.persistence == Persistence::Sticky;
+            let bits = bits.iter().map(|at| position(at, sticky));
+            ("at", bits.collect())
+        }
+    };
+    json!({ key: amount, "persistence": flip.persistence.name() })
+}
+
+fn position(at: &BitPosition, sticky: bool) -> Value {
+    let mut object = Map::new();
+    object.insert("byte".into(), json!(at.byte));
+    object.insert("bit".into(), json!(at.bit));
+    insert(&mut object, "generation", sticky.then_some(at.generation));
+    Value::Object(object)
+}
+
+fn bad_sector(bad: &BadSector) -> Value {
+    let (key, amount) = match &bad.amount {
+        SectorAmount::Rate(rate) => ("rate", json!(rate)),
+        SectorAmount::Count(count) => ("count", json!(count)),
+        SectorAmount::At(bytes) => ("at", json!(bytes)),
+    };
+    json!({ key: amount, "sector": size::format(u64::from(bad.sector)) })
+}
+
+fn distribution(distribution: &Distribution) -> Value {
+    match distribution {
+        Distribution::Constant(delay) => json!({ "constant": duration::format(*delay) }),
+        Distribution::Uniform { from, to } => json!({
+            "uniform": { "from": duration::format(*from), "to": duration::format(*to) }
+        }),
+        Distribution::Lognormal { median, sigma } => json!({
+            "lognormal": { "median": duration::format(*median), "sigma": sigma }
+        }),
+    }
+}

@@ -1,0 +1,192 @@
+//! What rules do to each other: finds rules that can never fire, or undo each other, because of an
+//! earlier one. Only what can be proved from the rules alone; knows no text and no spans.
+
+use std::collections::BTreeMap;
+
+use super::model::{BitAmount, Fault, PathPattern, Persistence, Rule, SectorAmount, Select};
+use crate::op::OpSet;
+
+/// Two rules of which the later is wrong beside the earlier; both are indices.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Conflict {
+    /// The earlier always fires first.
+    Shadowed { earlier: usize, later: usize },
+    /// Both damage the same bit, or make the same sector bad.
+    SameDamage {
+        earlier: usize,
+        later: usize,
+        byte: u64,
+        bit: Option<u8>,
+    },
+}
+
+impl Conflict {
+    pub(super) fn earlier(&self) -> usize {
+        match self {
+            Conflict::Shadowed { earlier, .. } | Conflict::SameDamage { earlier, .. } => *earlier,
+        }
+    }
+
+    pub(super) fn later(&self) -> usize {
+        match self {
+            Conflict::Shadowed { later, .. } | Conflict::SameDamage { later, .. } => *later,
+        }
+    }
+
+    pub(super) fn code(&self) -> &'static str {
+        match self {
+            Conflict::Shadowed { .. } => "shadowed-rule",
+            Conflict::SameDamage { .. } => "same-damage",
+        }
+    }
+
+    /// What is wrong; `place` says where the earlier rule is.
+    pub(super) fn message(&self, rules: &[Rule], place: &str) -> String {
+        let first = &rules[self.earlier()].name;
+        let second = &rules[self.later()].name;
+        match self {
+            Conflict::Shadowed { .. } => {
+                format!("rule `{second}` never fires: rule `{first}` {place} always does first")
+            }
+            Conflict::SameDamage {
+                byte,
+                bit: Some(bit),
+                ..
+            } => format!(
+                "rule `{first}` {place} flips bit {bit} of byte {byte} too: twice flipped is not flipped"
+            ),
+            Conflict::SameDamage {
+                byte, bit: None, ..
+            } => {
+                format!("rule `{first}` {place} makes the sector of byte {byte} bad already")
+            }
+        }
+    }
+
+    pub(super) fn help(&self) -> &'static str {
+        match self {
+            Conflict::Shadowed { .. } => {
+                "rules are tried in order and the first that fires decides: put the narrower rule first, or narrow the earlier one"
+            }
+            Conflict::SameDamage { .. } => "remove the position from one of the rules",
+        }
+    }
+}
+
+/// Every conflict, each with the first rule that causes it.
+pub(super) fn find(rules: &[Rule]) -> Vec<Conflict> {
+    let mut conflicts = Vec::new();
+    for (later, rule) in rules.iter().enumerate() {
+        let shadows = |earlier: &usize| is_shadowed(rule, &rules[*earlier]);
+        if let Some(earlier) = (0..later).find(shadows) {
+            conflicts.push(Conflict::Shadowed { earlier, later });
+        }
+    }
+    conflicts.extend(same_damage(rules));
+    conflicts
+}
+
+fn is_shadowed(rule: &Rule, earlier: &Rule) -> bool {
+    let same_effect = matches!(
+        (&earlier.fault, &rule.fault),
+        (Fault::Error(_), Fault::Error(_)) | (Fault::Latency(_), Fault::Latency(_))
+    );
+    same_effect && earlier.when.is_always() && covers(&earlier.select, &rule.select)
+}
+
+/// Whether everything that `narrow` selects is certainly selected by `wide`.
+fn covers(wide: &Select, narrow: &Select) -> bool {
+    let all = OpSet::ALL;
+    let ops = wide
+        .ops
+        .unwrap_or(all)
+        .is_superset(narrow.ops.unwrap_or(all));
+    let bytes = match (&wide.bytes, &narrow.bytes) {
+        (None, _) => true,
+        (Some(wide), Some(narrow)) => wide.start <= narrow.start && narrow.end <= wide.end,
+        (Some(_), None) => false,
+    };
+    ops && bytes && (is_every_path(&wide.paths) || wide.paths == narrow.paths)
+}
+
+fn is_every_path(paths: &[PathPattern]) -> bool {
+    paths.iter().all(|path| !path.exclude)
+        && (paths.is_empty() || paths.iter().any(|path| path.glob.glob() == "**"))
+}
+
+/// A place that two rules must not both damage. Sectors of different size are different places.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    Bit { byte: u64, bit: u8, generation: u32 },
+    Sector { size: u32, number: u64 },
+}
+
+fn same_damage(rules: &[Rule]) -> Vec<Conflict> {
+    let mut conflicts = Vec::new();
+    let mut damaged: BTreeMap<Place, Vec<usize>> = BTreeMap::new();
+    for (later, rule) in rules.iter().enumerate() {
+        for (place, byte, bit) in places(&rule.fault) {
+            let before = damaged.entry(place).or_default();
+            let meets = |earlier: &usize| *earlier != later && overlap(&rules[*earlier], rule);
+            if let Some(earlier) = before.iter().copied().find(meets) {
+                conflicts.push(Conflict::SameDamage {
+                    earlier,
+                    later,
+                    byte,
+                    bit,
+                });
+            }
+            before.push(later);
+        }
+    }
+    conflicts
+}
+
+/// Whether some path and some moment are certainly common to both.
+fn overlap(one: &Rule, other: &Rule) -> bool {
+    let paths = is_every_path(&one.select.paths)
+        || is_every_path(&other.select.paths)
+        || one.select.paths == other.select.paths;
+    paths && one.when == other.when
+}
+
+fn places(fault: &Fault) -> Vec<(Place, u64, Option<u8>)> {
+    match fault {
+        Fault::BitFlip(flip) if flip.persistence != Persistence::Transient => match &flip.amount {
+            BitAmount::At(bits) => bits
+                .iter()
+                .map(|at| {
+                    let (byte, bit, generation) = (at.byte, at.bit, at.generation);
+                    (
+                        Place::Bit {
+                            byte,
+                            bit,
+                            generation,
+                        },
+                        byte,
+                        Some(bit),
+                    )
+                })
+                .collect(),
+            _ => Vec::new(),
+        },
+        Fault::BadSector(bad) => match &bad.amount {
+            SectorAmount::At(bytes) => bytes
+                .iter()
+                .map(|byte| {
+                    let number = byte / u64::from(bad.sector);
+                    (
+                        Place::Sector {
+                            size: bad.sector,
+                            number,
+                        },
+                        *byte,
+                        None,
+                    )
+                })
+                .collect(),
+            _ => Vec::new(),
+        },
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,251 @@
+//! Reads the faults that damage bytes: `bit_flip` and `bad_sector`.
+//!
+//! Each says which bytes in exactly one way: by `rate`, by `count`, or `at` given positions.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use super::document::{Field, Findings, Keys, Read, Table, did_you_mean};
+use super::fault::FaultRead;
+use super::model::{BadSector, BitAmount, BitFlip, BitPosition, Fault, Persistence, SectorAmount};
+use super::when::fraction;
+use crate::diagnostic::Diagnostic;
+
+const BIT_FLIP_KEYS: Keys = Keys {
+    of: "`bit_flip`",
+    noun: "key",
+    known: &["rate", "count", "at", "persistence"],
+    later: &[],
+};
+
+const BAD_SECTOR_KEYS: Keys = Keys {
+    of: "`bad_sector`",
+    noun: "key",
+    known: &["rate", "count", "at", "sector"],
+    later: &[],
+};
+
+const POSITION_KEYS: Keys = Keys {
+    of: "a position",
+    noun: "key",
+    known: &["byte", "bit", "generation"],
+    later: &[],
+};
+
+const AMOUNTS: [&str; 3] = ["rate", "count", "at"];
+const BITS_EXAMPLE: &str = "at = [{ byte = 8192, bit = 3 }]";
+const SECTORS_EXAMPLE: &str = "at = [8192]";
+
+/// The sector size of a `bad_sector` that does not say.
+const SECTOR_DEFAULT: u32 = 4096;
+
+pub(super) fn read_bit_flip(table: &Table<'_>, findings: &mut Findings) -> FaultRead {
+    BIT_FLIP_KEYS.check(table, findings);
+    let persistence = read_persistence(table, findings);
+    let mut at = Vec::new();
+    let mut amount = None;
+    for field in amounts(table, "`bit_flip`", findings) {
+        amount = match field.key {
+            "rate" => fraction(&field, findings).map(BitAmount::Rate),
+            "count" => findings.keep(read_count(&field)).map(BitAmount::Count),
+            _ => {
+                let positions = read_bits(&field, persistence, findings);
+                let byte = |(bit, span): &(BitPosition, Range<usize>)| (bit.byte, span.clone());
+                at = positions.iter().map(byte).collect();
+                let mut bits: Vec<_> = positions.into_iter().map(|(bit, _)| bit).collect();
+                bits.sort_unstable();
+                Some(BitAmount::At(bits))
+            }
+        };
+    }
+    let flip = |(amount, persistence)| {
+        Fault::BitFlip(BitFlip {
+            amount,
+            persistence,
+        })
+    };
+    FaultRead {
+        fault: amount.zip(persistence).map(flip),
+        kind: Some("bit_flip"),
+        of_stored_bytes: persistence.is_some_and(|one| one != Persistence::Transient),
+        at,
+    }
+}
+
+pub(super) fn read_bad_sector(table: &Table<'_>, findings: &mut Findings) -> FaultRead {
+    BAD_SECTOR_KEYS.check(table, findings);
+    let sector = match table.get("sector") {
+        Some(field) => findings.keep(read_sector(&field)),
+        None => Some(SECTOR_DEFAULT),
+    };
+    let mut at = Vec::new();
+    let mut amount = None;
+    for field in amounts(table, "`bad_sector`", findings) {
+        amount = match field.key {
+            "rate" => fraction(&field, findings).map(SectorAmount::Rate),
+            "count" => findings.keep(read_count(&field)).map(SectorAmount::Count),
+            _ => {
+                at = read_sectors(&field, sector.unwrap_or(SECTOR_DEFAULT), findings);
+                let mut bytes: Vec<u64> = at.iter().map(|(byte, _)| *byte).collect();
+                bytes.sort_unstable();
+                Some(SectorAmount::At(bytes))
+            }
+        };
+    }
+    let bad = |(amount, sector)| Fault::BadSector(BadSector { amount, sector });
+    FaultRead {
+        fault: amount.zip(sector).map(bad),
+        kind: Some("bad_sector"),
+        of_stored_bytes: true,
+        at,
+    }
+}
+
+/// The amounts that are there; all but exactly one are reported.
+fn amounts<'a>(table: &Table<'a>, of: &str, findings: &mut Findings) -> Vec<Field<'a>> {
+    let present = table.present(&AMOUNTS);
+    match present.as_slice() {
+        [_] => {}
+        [] => {
+            let message = format!("{of} does not say what is damaged");
+            let error = Diagnostic::error("missing-key", table.span.clone(), message);
+            findings.push(error.help("write exactly one of `rate`, `count`, `at`"));
+        }
+        [first, second, ..] => {
+            let message = format!("{of} has both `{}` and `{}`", first.key, second.key);
+            let error = Diagnostic::error("conflicting-keys", second.key_span.clone(), message);
+            findings.push(error.help("keep exactly one of `rate`, `count`, `at`"));
+        }
+    }
+    present
+}
+
+fn read_count(field: &Field<'_>) -> Read<u64> {
+    field.positive("nothing is damaged", "count = 1")
+}
+
+/// The persistence; `None` if it is there and wrong.
+fn read_persistence(table: &Table<'_>, findings: &mut Findings) -> Option<Persistence> {
+    let Some(field) = table.get("persistence") else {
+        return Some(Persistence::default());
+    };
+    let read = field.text("persistence = \"sticky\"").and_then(|word| {
+        Persistence::from_name(word).ok_or_else(|| {
+            let names = Persistence::ALL.map(Persistence::name);
+            field
+                .error("unknown-persistence", format!("`{word}` is not a persistence"))
+                .label(did_you_mean(word, names))
+                .help("`transient` is this access only, `sticky` every read until the bytes are overwritten, `permanent` also after")
+        })
+    });
+    findings.keep(read)
+}
+
+fn read_sector(field: &Field<'_>) -> Read<u32> {
+    match field.size("sector = \"4KiB\"")? {
+        512 => Ok(512),
+        4096 => Ok(4096),
+        other => Err(field
+            .error(
+                "out-of-range",
+                format!("sectors have 512 or 4096 bytes, not {other}"),
+            )
+            .help("write `sector = \"512B\"` or `sector = \"4KiB\"`")),
+    }
+}
+
+fn read_bits(
+    field: &Field<'_>,
+    persistence: Option<Persistence>,
+    findings: &mut Findings,
+) -> Vec<(BitPosition, Range<usize>)> {
+    let items = findings.keep(field.many("a list of positions", BITS_EXAMPLE));
+    let mut seen = BTreeSet::new();
+    let mut bits = Vec::new();
+    for item in items.unwrap_or_default() {
+        let Some(bit) = read_bit(&item, persistence, findings) else {
+            continue;
+        };
+        if !seen.insert(bit) {
+            let message = format!("bit {} of byte {} is listed twice", bit.bit, bit.byte);
+            findings.push(duplicate(&item, message));
+        }
+        bits.push((bit, item.span()));
+    }
+    bits
+}
+
+fn read_bit(
+    item: &Field<'_>,
+    persistence: Option<Persistence>,
+    findings: &mut Findings,
+) -> Option<BitPosition> {
+    let table = findings.keep(item.table(BITS_EXAMPLE))?;
+    POSITION_KEYS.check(&table, findings);
+    let byte = findings.keep(table.require("byte", "a position", BITS_EXAMPLE));
+    let byte = findings.read(byte, |field| field.size("byte = 8192"));
+    let bit = findings.keep(table.require("bit", "a position", BITS_EXAMPLE));
+    let bit = findings.read(bit, |field| read_bit_number(&field));
+    let generation = match table.get("generation") {
+        Some(field) => findings.keep(read_generation(&field, persistence)),
+        None => Some(0),
+    };
+    Some(BitPosition {
+        byte: byte?,
+        bit: bit?,
+        generation: generation?,
+    })
+}
+
+fn read_bit_number(field: &Field<'_>) -> Read<u8> {
+    match field.natural("bit = 3")? {
+        bit @ 0..=7 => Ok(bit as u8),
+        bit => Err(field
+            .error("bit-out-of-range", format!("a byte has no bit {bit}"))
+            .help("bits are 0 (least significant) to 7; a later bit belongs to a later `byte`")),
+    }
+}
+
+fn read_generation(field: &Field<'_>, persistence: Option<Persistence>) -> Read<u32> {
+    let generation = field.natural("generation = 0")?;
+    if let Some(other @ (Persistence::Transient | Persistence::Permanent)) = persistence {
+        let message = format!("a {} flip has no generation", other.name());
+        return Err(Diagnostic::error("generation-without-sticky", field.key_span.clone(), message)
+            .help("only sticky damage belongs to one generation of a byte: remove `generation`, or write `persistence = \"sticky\"`"));
+    }
+    u32::try_from(generation).map_err(|_| {
+        let message = format!(
+            "`generation` must be from 0 to {}, not {generation}",
+            u32::MAX
+        );
+        field
+            .error("out-of-range", message)
+            .help("it is how often the byte has been overwritten")
+    })
+}
+
+fn read_sectors(
+    field: &Field<'_>,
+    sector: u32,
+    findings: &mut Findings,
+) -> Vec<(u64, Range<usize>)> {
+    let items = findings.keep(field.many("a list of byte offsets", SECTORS_EXAMPLE));
+    let mut seen = BTreeSet::new();
+    let mut bytes = Vec::new();
+    for item in items.unwrap_or_default() {
+        let Some(byte) = findings.keep(item.size(SECTORS_EXAMPLE)) else {
+            continue;
+        };
+        if !seen.insert(byte / u64::from(sector)) {
+            let message = format!("the sector of byte {byte} is listed twice");
+            findings.push(duplicate(&item, message));
+        }
+        bytes.push((byte, item.span()));
+    }
+    bytes
+}
+
+fn duplicate(item: &Field<'_>, message: String) -> Diagnostic {
+    item.error("duplicate-position", message)
+        .help("remove one of them")
+}

@@ -1,0 +1,157 @@
+//! Reads one rule, and refuses parts that do not go together.
+//!
+//! What several rules do to each other is the business of `conflict`.
+
+use std::ops::Range;
+
+use super::document::{Field, Findings, Keys, Read, Table};
+use super::fault::{self, FaultRead};
+use super::model::Rule;
+use super::select::{self, BYTE_OPS, SelectRead};
+use super::when::{self, WhenRead};
+use crate::diagnostic::Diagnostic;
+use crate::op::{OpKind, OpSet};
+
+const KEYS: Keys = Keys {
+    of: "a rule",
+    noun: "key",
+    known: &["name", "select", "when", "fault"],
+    later: &[],
+};
+
+/// A rule, as far as it could be read, and where its parts stand.
+#[derive(Debug)]
+pub(super) struct RuleRead {
+    /// The name, even if the rest is wrong.
+    pub(super) name: Option<(String, Range<usize>)>,
+    /// The rule, if nothing in it is wrong.
+    pub(super) rule: Option<Rule>,
+    /// Each position of `at`, with the byte that it names.
+    pub(super) at: Vec<(u64, Range<usize>)>,
+}
+
+pub(super) fn read(table: &Table<'_>, findings: &mut Findings) -> RuleRead {
+    let errors_before = findings.errors();
+    KEYS.check(table, findings);
+    let name = table.require("name", "a rule", "name = \"one-flip\"");
+    let name = findings.keep(name.and_then(|field| {
+        let text = read_name(&field, "name = \"one-flip\"")?;
+        Ok((text, field.span()))
+    }));
+    let mut select = select::read(table.get("select"), findings);
+    let when = when::read(table.get("when"), findings);
+    let fault = fault::read(table, findings);
+    check_ops(&select, &fault, findings);
+    check_bytes(&select, &fault, findings);
+    check_when(&when, &fault, findings);
+    if let Some(kind) = fault.kind {
+        narrow_ops(&mut select, kind);
+    }
+    let complete = findings.errors() == errors_before;
+    let rule = name.clone().zip(fault.fault).filter(|_| complete);
+    RuleRead {
+        rule: rule.map(|((name, _), fault)| Rule {
+            name,
+            select: select.select,
+            when: when.when,
+            fault,
+        }),
+        name,
+        at: fault.at,
+    }
+}
+
+/// A name that people read in ledgers, reports and messages.
+pub(super) fn read_name(field: &Field<'_>, example: &str) -> Read<String> {
+    let text = field.text(example)?;
+    if text.trim().is_empty() {
+        let error = field.error("empty-name", "the name is empty");
+        return Err(error.help(format!("write it like `{example}`")));
+    }
+    if text != text.trim() || text.contains(char::is_control) {
+        let message = "names have no control characters, and no spaces at their ends";
+        let error = field.error("bad-name", message);
+        return Err(error.help(format!("write it like `{example}`")));
+    }
+    Ok(text.into())
+}
+
+/// Refuses operations that the fault, or the range of bytes, can never concern.
+fn check_ops(select: &SelectRead, fault: &FaultRead, findings: &mut Findings) {
+    let Some(kind) = fault.kind else { return };
+    let concerned = fault::concerns(kind);
+    for word in &select.ops {
+        if word.set.intersection(concerned).is_empty() {
+            let message = format!("`{kind}` never concerns `{}`", word.word);
+            let help = format!("`{kind}` concerns: {}", names(concerned));
+            findings
+                .push(Diagnostic::error("irrelevant-op", word.span.clone(), message).help(help));
+        } else if select.bytes_span.is_some() && word.set.intersection(BYTE_OPS).is_empty() {
+            let message = format!(
+                "`{}` concerns no bytes, so `bytes` never selects it",
+                word.word
+            );
+            let help = format!("remove `bytes`, or select among: {}", names(BYTE_OPS));
+            findings
+                .push(Diagnostic::error("irrelevant-op", word.span.clone(), message).help(help));
+        } else if kind == "error" && matches!(word.word.as_str(), "release" | "releasedir") {
+            let message = format!(
+                "nobody sees an error of `{}`: the kernel drops it",
+                word.word
+            );
+            let help = "select `flush` for an error of close(2)";
+            let warning = Diagnostic::warning("unseen-error", word.span.clone(), message);
+            findings.push(warning.help(help));
+        }
+    }
+}
+
+fn names(set: OpSet) -> String {
+    set.iter().map(OpKind::name).collect::<Vec<_>>().join(", ")
+}
+
+/// Leaves only what the fault and the range can concern, so that a group of operations, or no
+/// `ops` at all, never reaches further than the rule means.
+fn narrow_ops(select: &mut SelectRead, kind: &str) {
+    let concerned = fault::concerns(kind);
+    let ops = &mut select.select.ops;
+    if select.select.bytes.is_some() && !BYTE_OPS.is_superset(concerned) {
+        *ops = Some(ops.unwrap_or(OpSet::ALL).intersection(BYTE_OPS));
+    }
+    *ops = ops.map(|ops| ops.intersection(concerned));
+}
+
+/// Refuses positions outside the selected bytes.
+fn check_bytes(select: &SelectRead, fault: &FaultRead, findings: &mut Findings) {
+    let Some(bytes) = &select.select.bytes else {
+        return;
+    };
+    for (byte, span) in fault.at.iter().filter(|(byte, _)| !bytes.contains(byte)) {
+        let message = format!("byte {byte} is outside of `bytes`: it is never damaged");
+        let error = Diagnostic::error("outside-bytes", span.clone(), message);
+        findings
+            .push(error.help("move the position, or leave `bytes` out: `at` is exact by itself"));
+    }
+}
+
+/// Refuses conditions that count accesses on damage that does not depend on accesses.
+fn check_when(when: &WhenRead, fault: &FaultRead, findings: &mut Findings) {
+    let Some(kind) = fault.kind.filter(|_| fault.of_stored_bytes) else {
+        return;
+    };
+    for (key, span) in &when.by_access {
+        let message = format!(
+            "`{key}` picks accesses, and this damage is a property of the stored bytes: every read sees it"
+        );
+        let help = match kind {
+            "bit_flip" => {
+                "write `persistence = \"transient\"` for flips of single accesses, or limit sticky damage with `after` and `for`"
+            }
+            _ => {
+                "write `[rule.fault.error]` for errors of single accesses, or limit bad sectors with `after` and `for`"
+            }
+        };
+        findings
+            .push(Diagnostic::error("access-trigger-on-damage", span.clone(), message).help(help));
+    }
+}

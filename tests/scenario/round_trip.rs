@@ -1,0 +1,285 @@
+//! What is written is read back equal: as a file, and as canonical JSON.
+
+use std::time::Duration;
+
+use errorfs::errno::{ERRNOS, Errno};
+use errorfs::op::{OpKind, OpSet};
+use errorfs::scenario::*;
+use proptest::prelude::*;
+use proptest::sample::{select, subsequence};
+
+fn duration() -> impl Strategy<Value = Duration> {
+    (1u64..=3_153_600_000_000_000_000).prop_map(Duration::from_nanos)
+}
+
+fn fraction() -> impl Strategy<Value = f64> {
+    prop_oneof![
+        0.0..=1.0,
+        Just(0.0),
+        Just(1.0),
+        (0.0..1.0).prop_map(|x: f64| x.powi(40))
+    ]
+}
+
+fn paths(index: usize) -> impl Strategy<Value = Vec<PathPattern>> {
+    let names = vec![
+        "*.db",
+        "a b/\"x\\\\y\"",
+        "!**/*.log",
+        "[ab]?",
+        "{x,y}.é",
+        "\\!bang",
+        "\u{1}",
+    ];
+    let len = names.len();
+    subsequence(names, 0..=len).prop_map(move |names| {
+        // A name of its own for each rule, so that none shadows or repeats another.
+        let own = format!("rule-{index}/**");
+        let names = names.into_iter().map(String::from).chain([own]);
+        names
+            .map(|name| PathPattern::new(&name).expect("a glob"))
+            .collect()
+    })
+}
+
+fn ops(among: Vec<OpKind>) -> impl Strategy<Value = OpSet> {
+    let len = among.len();
+    subsequence(among, 1..=len).prop_map(|kinds| kinds.into_iter().fold(OpSet::EMPTY, OpSet::with))
+}
+
+fn bytes() -> impl Strategy<Value = std::ops::Range<u64>> {
+    (0u64..1 << 40, 1u64..1 << 40, any::<bool>())
+        .prop_map(|(start, len, open)| start..if open { u64::MAX } else { start + len })
+}
+
+const BYTE_OPS: [OpKind; 4] = [
+    OpKind::Read,
+    OpKind::Write,
+    OpKind::Fallocate,
+    OpKind::CopyFileRange,
+];
+
+/// Selections of operations: with a range, only operations that concern bytes, and always named.
+fn select_of_ops(index: usize) -> impl Strategy<Value = Select> {
+    let plain = (
+        paths(index),
+        proptest::option::of(ops(OpKind::ALL.to_vec())),
+    )
+        .prop_map(|(paths, ops)| Select {
+            paths,
+            ops,
+            bytes: None,
+        });
+    let ranged =
+        (paths(index), ops(BYTE_OPS.to_vec()), bytes()).prop_map(|(paths, ops, bytes)| Select {
+            paths,
+            ops: Some(ops),
+            bytes: Some(bytes),
+        });
+    prop_oneof![plain, ranged]
+}
+
+fn window() -> impl Strategy<Value = When> {
+    (
+        proptest::option::of(duration()),
+        proptest::option::of(duration()),
+    )
+        .prop_map(|(after, for_)| When {
+            after,
+            for_,
+            ..When::default()
+        })
+}
+
+fn when() -> impl Strategy<Value = When> {
+    let nth = proptest::collection::btree_set(1u64.., 0..4);
+    let option = proptest::option::of::<BoxedStrategy<u64>>;
+    let counted = (
+        nth,
+        option((1u64..).boxed()),
+        proptest::option::of(fraction()),
+        window(),
+    );
+    counted.prop_map(|(nth, every, probability, window)| {
+        let nth: Vec<u64> = nth.into_iter().collect();
+        When {
+            every: every.filter(|_| nth.is_empty()),
+            times: every.map(|every| every.max(nth.len() as u64)),
+            nth,
+            probability,
+            ..window
+        }
+    })
+}
+
+fn positions(generations: bool) -> impl Strategy<Value = Vec<BitPosition>> {
+    let position =
+        (0u64..1 << 50, 0u8..8, any::<u32>()).prop_map(move |(byte, bit, generation)| {
+            let generation = if generations { generation } else { 0 };
+            BitPosition {
+                byte,
+                bit,
+                generation,
+            }
+        });
+    proptest::collection::btree_set(position, 1..20).prop_map(|set| set.into_iter().collect())
+}
+
+fn bit_flip() -> impl Strategy<Value = BitFlip> {
+    select(Persistence::ALL.to_vec()).prop_flat_map(|persistence| {
+        let amount = prop_oneof![
+            fraction().prop_map(BitAmount::Rate),
+            (1u64..).prop_map(BitAmount::Count),
+            positions(persistence == Persistence::Sticky).prop_map(BitAmount::At),
+        ];
+        amount.prop_map(move |amount| BitFlip {
+            amount,
+            persistence,
+        })
+    })
+}
+
+fn bad_sector() -> impl Strategy<Value = BadSector> {
+    let sectors = proptest::collection::btree_set(0u64..1 << 30, 1..20);
+    let amount = prop_oneof![
+        fraction().prop_map(SectorAmount::Rate),
+        (1u64..).prop_map(SectorAmount::Count),
+        sectors
+            .prop_map(|set| SectorAmount::At(set.into_iter().map(|n| n * 4096 + n % 7).collect())),
+    ];
+    (amount, select(vec![512u32, 4096])).prop_map(|(amount, sector)| BadSector { amount, sector })
+}
+
+fn distribution() -> impl Strategy<Value = Distribution> {
+    prop_oneof![
+        duration().prop_map(Distribution::Constant),
+        (duration(), duration())
+            .prop_filter("from before to", |(from, to)| from < to)
+            .prop_map(|(from, to)| Distribution::Uniform { from, to }),
+        (duration(), 1e-9..=10.0)
+            .prop_map(|(median, sigma)| Distribution::Lognormal { median, sigma }),
+    ]
+}
+
+fn rule(index: usize) -> impl Strategy<Value = Rule> {
+    let name = format!("rule \"{index}\" \\ é");
+    let errno = select(ERRNOS.to_vec()).prop_map(|(_, errno): (&str, Errno)| errno);
+    let act = prop_oneof![
+        errno.prop_map(|errno| Fault::Error(ErrorFault { errno })),
+        distribution().prop_map(|distribution| Fault::Latency(Latency { distribution })),
+    ];
+    let of_ops = (select_of_ops(index), when(), act);
+    let flips =
+        (paths(index), when(), window(), bit_flip()).prop_map(|(paths, when, window, flip)| {
+            let accesses = flip.persistence == Persistence::Transient;
+            let select = Select {
+                paths,
+                ..Select::default()
+            };
+            (
+                select,
+                if accesses { when } else { window },
+                Fault::BitFlip(flip),
+            )
+        });
+    let sectors = (paths(index), window(), bad_sector()).prop_map(|(paths, when, bad)| {
+        let ops = Some(OpSet::EMPTY.with(OpKind::Read));
+        (
+            Select {
+                paths,
+                ops,
+                bytes: None,
+            },
+            when,
+            Fault::BadSector(bad),
+        )
+    });
+    prop_oneof![of_ops, flips, sectors].prop_map(move |(select, when, fault)| Rule {
+        name: name.clone(),
+        select,
+        when,
+        fault,
+    })
+}
+
+fn scenario() -> impl Strategy<Value = Scenario> {
+    let rules = (0usize..5).prop_flat_map(|count| (0..count).map(rule).collect::<Vec<_>>());
+    let name = proptest::option::of(select(vec!["a", "b \"c\" \\ d", "é → ü"]));
+    (name, proptest::option::of(any::<u64>()), rules).prop_map(|(name, seed, rules)| Scenario {
+        name: name.map(String::from),
+        seed,
+        rules,
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn a_written_scenario_is_read_back_equal(scenario in scenario()) {
+        let text = scenario.to_toml();
+        let parsed = parse(&text);
+        prop_assert_eq!(parsed.scenario.as_ref(), Some(&scenario), "{}\n{:?}", text, parsed.diagnostics);
+    }
+
+    #[test]
+    fn a_canonical_scenario_is_read_back_equal(scenario in scenario()) {
+        let text = scenario.canonical().to_string();
+        let value: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        let back = Scenario::from_canonical(&value);
+        prop_assert_eq!(back.as_ref(), Ok(&scenario), "{}", text);
+        prop_assert_eq!(back.expect("equal").canonical().to_string(), text);
+    }
+
+    #[test]
+    fn no_text_makes_the_reader_panic(text in "[ -~\n\u{1b}é]{0,200}") {
+        let parsed = parse(&text);
+        errorfs::diagnostic::to_text("x", &text, &parsed.diagnostics, true);
+        errorfs::diagnostic::to_json("x", &text, &parsed.diagnostics);
+    }
+
+    #[test]
+    fn no_damage_to_a_good_scenario_makes_the_reader_panic(
+        scenario in scenario(), cut in any::<proptest::sample::Index>(), put in "[\\[\\]{}=\",.\n0-9a-z-]{0,3}",
+    ) {
+        let mut text = scenario.to_toml();
+        let starts: Vec<usize> = text.char_indices().map(|(start, _)| start).collect();
+        let at = cut.index(starts.len());
+        let (at, end) = (starts[at], starts.get(at + 2).copied().unwrap_or(text.len()));
+        text.replace_range(at..end, &put);
+        let parsed = parse(&text);
+        errorfs::diagnostic::to_text("x", &text, &parsed.diagnostics, false);
+        prop_assert_eq!(parsed.scenario.is_none(),
+            errorfs::diagnostic::count(&parsed.diagnostics).0 > 0);
+    }
+}
+
+#[test]
+fn the_canonical_form_does_not_depend_on_the_spelling() {
+    let terse = "version = 1\n[[rule]]\nname = \"a\"\nselect.path = \"x\"\n\
+                 fault.bit_flip.at = [{ byte = \"4KiB\", bit = 1 }, { bit = 0, byte = 1 }]\n";
+    let wordy = "version = 1\n[[rule]]\nname = \"a\"\nselect = { path = [\"x\"] }\n\
+                 [rule.fault.bit_flip]\npersistence = \"sticky\"\n\
+                 at = [{ byte = 1, bit = 0, generation = 0 }, { byte = 4096, bit = 1 }]\n";
+    let canonical = |text| parse(text).scenario.expect("good").canonical().to_string();
+    assert_eq!(canonical(terse), canonical(wordy));
+    assert_eq!(
+        canonical(terse),
+        r#"{"rule":[{"fault":{"bit_flip":{"at":[{"bit":0,"byte":1,"generation":0},{"bit":1,"byte":4096,"generation":0}],"persistence":"sticky"}},"name":"a","select":{"path":["x"]}}],"version":1}"#
+    );
+}
+
+#[test]
+fn json_with_anything_else_in_it_is_refused() {
+    for json in [
+        "null",
+        "[]",
+        "{}",
+        r#"{"version":1,"rule":[null]}"#,
+        r#"{"version":1,"rule":[{"name":"a","fault":{"error":{"errno":"EIO"},"x":{}}}]}"#,
+        r#"{"version":1,"rule":[],"extra":{}}"#,
+    ] {
+        let value: serde_json::Value = serde_json::from_str(json).expect("JSON");
+        assert!(Scenario::from_canonical(&value).is_err(), "{json}");
+    }
+}
