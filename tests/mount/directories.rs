@@ -5,23 +5,23 @@ use std::fs::{self, File};
 use std::time::Duration;
 
 use super::on_both;
-use crate::support::python;
+use crate::support::*;
 
 #[test]
 fn a_directory_of_100_000_entries_is_complete_and_each_name_comes_once() {
-    on_both(|root| {
-        let directory = root.join("many");
-        fs::create_dir(&directory).unwrap();
-        for number in 0..100_000 {
-            File::create(directory.join(format!("entry-{number}"))).unwrap();
-        }
-        let names: Vec<_> = fs::read_dir(&directory)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name())
-            .collect();
-        assert_eq!(names.len(), 100_000);
-        assert_eq!(names.iter().collect::<HashSet<_>>().len(), 100_000);
-    });
+    require_fuse!();
+    let backing = Backing::new();
+    for number in 0..100_000 {
+        File::create(backing.join(&format!("entry-{number}"))).unwrap();
+    }
+    let mut mount = Mount::new(backing.path()).start();
+    let names: Vec<_> = fs::read_dir(mount.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(names.len(), 100_000);
+    assert_eq!(names.iter().collect::<HashSet<_>>().len(), 100_000);
+    mount.stop();
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn unlinking_while_reading_a_directory_skips_nothing() {
 fn the_dots_have_the_inodes_of_this_directory_and_its_parent() {
     on_both(|root| {
         fs::create_dir(root.join("sub")).unwrap();
-        let ended = crate::support::Program::new("sh")
+        let ended = Program::new("sh")
             .args([
                 "-c",
                 "cd $0/sub && ls -ai1 | awk '{print $1}'; stat -c %i $0/sub $0",
