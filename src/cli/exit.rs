@@ -51,6 +51,13 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
+    /// A failure that an error explains, with all that caused it.
+    pub(crate) fn caused(exit: Exit, error: &dyn std::error::Error) -> Failure {
+        let causes = std::iter::successors(Some(error), |error| error.source());
+        let message: Vec<String> = causes.map(ToString::to_string).collect();
+        Failure::new(exit, message.join(": "))
+    }
+
     /// A failure with a message.
     pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Failure {
         Failure {

@@ -68,6 +68,7 @@ pub(super) fn run(args: &Mount) -> Result<Exit, Failure> {
     if let Some(guard) = guard {
         guard.dismiss();
     }
+    serving.tell_delivered();
     ended
 }
 

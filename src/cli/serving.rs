@@ -1,77 +1,225 @@
-//! From what was typed to a filesystem under an armed plan: what `mount` and `run` have in common.
+//! From what was typed to a mounted filesystem under an armed plan: what `mount` and `run` share.
 
-use std::path::PathBuf;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use serde_json::{Value, json};
 
 use super::exit::{Exit, Failure};
 use super::place::Place;
-use crate::fs::{Filesystem, Settings};
+use super::{eprint, scenarios};
+use crate::fs::{Filesystem, Settings, survey};
 use crate::fuse::{MountOptions, Session};
 use crate::injector::Injector;
-use crate::ledger::Writer;
+use crate::ledger::{FORMAT, Header, Writer, escape};
 use crate::media::Media;
+use crate::plan::seed::DRAW_VERSION;
+use crate::plan::{Placement, Plan, compile};
+use crate::scenario::Scenario;
 
 /// What is to go wrong, and where that is recorded.
 #[derive(Debug, Args)]
 pub(super) struct PlanArgs {
-    /// A file of rules; several add up
+    /// What goes wrong; several files add up
     #[arg(long, value_name = "FILE")]
     scenario: Vec<PathBuf>,
-    /// The root of all randomness; without it the scenario's, else one is drawn and printed
+    /// The root of all randomness; default: the scenario's, else drawn and printed
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// A new file for the events; without it one below the state directory, whose name is printed
+    /// A new file for the events; default: one below the state directory, whose name is printed
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
-    /// Tells this mount's damage from that of others with the same seed
+    /// Tells this mount's damage from that of other mounts with the same seed
     #[arg(long, value_name = "NAME", default_value = "")]
     id: String,
 }
 
-/// A mount with a plan.
+/// A mount, and what it was told.
 #[derive(Debug)]
 pub(super) struct Serving {
+    /// The mount.
     pub(super) session: Session,
+    seed: Option<u64>,
+    ledger: Option<PathBuf>,
+}
+
+/// A plan with the places of its faults, ready to be armed.
+struct Readied {
+    plan: Plan,
+    placement: Placement,
+    media: Media,
+    header: Header,
+    ledger: PathBuf,
 }
 
 impl Serving {
-    /// Mounts.
+    /// Checks everything, mounts, and says what is armed. `ended` is called when the mount is gone.
     pub(super) fn start(
-        _args: &PlanArgs,
+        args: &PlanArgs,
         place: Place,
         ended: impl FnOnce(std::io::Result<()>) + Send + 'static,
     ) -> Result<Serving, Failure> {
-        let settings = Settings {
-            errorfs_is_root: rustix::process::geteuid().is_root(),
-        };
-        let injector = Injector::default();
+        let readied = ready(args, &place)?;
+        let told = readied
+            .as_ref()
+            .map(|ready| (ready.header.seed, ready.ledger.clone()));
         let options = MountOptions {
             allow_other: place.allow_other,
             ..MountOptions::new(&place.backing, &place.mountpoint)
         };
-        let own = |error: std::io::Error| Failure::new(Exit::Internal, error.to_string());
-        let fs = Filesystem::new(
-            place.root,
-            settings,
-            injector,
-            Media::default(),
-            Writer::none(),
-        )
-        .map_err(own)?;
-        let refused =
-            |error: crate::fuse::MountError| Failure::new(Exit::CannotMount, error.to_string());
+        let fs = filesystem(place, readied)?;
+        let refused = |error: crate::fuse::MountError| Failure::caused(Exit::CannotMount, &error);
         let session = Session::mount(fs, &options, ended).map_err(refused)?;
-        Ok(Serving { session })
+        let (seed, ledger) = told.unzip();
+        Ok(Serving {
+            session,
+            seed,
+            ledger,
+        })
     }
 
     /// What `--ready-fd` tells.
-    pub(super) fn summary(&self) -> serde_json::Value {
-        let mounted = self.session.mounted();
-        serde_json::json!({
+    pub(super) fn summary(&self) -> Value {
+        let path = |path: &Path| escape(path.as_os_str().as_encoded_bytes());
+        json!({
             "ready": true,
-            "mountpoint": mounted.mountpoint.to_string_lossy(),
+            "mountpoint": path(&self.session.mounted().mountpoint),
             "pid": std::process::id(),
+            "seed": self.seed,
+            "ledger": self.ledger.as_deref().map(path),
         })
     }
+
+    /// Says what was delivered, once the mount is gone.
+    pub(super) fn tell_delivered(&self) {
+        let Some(ledger) = &self.ledger else { return };
+        let writer = self.session.filesystem().ledger();
+        writer.drain();
+        let delivered = writer.delivered();
+        if delivered.is_empty() {
+            eprint("no fault reached the target");
+        }
+        for (rule, count) in delivered {
+            eprint(&format!("{rule}: {count} events delivered"));
+        }
+        eprint(&format!("ledger: {}", ledger.display()));
+    }
+}
+
+fn filesystem(place: Place, readied: Option<Readied>) -> Result<Filesystem, Failure> {
+    let settings = Settings {
+        errorfs_is_root: rustix::process::geteuid().is_root(),
+    };
+    let injector = Injector::default();
+    let (media, ledger) = match readied {
+        None => (Media::default(), Writer::none()),
+        Some(ready) => {
+            let ledger = Writer::create(&ready.ledger, &ready.header)
+                .map_err(|error| Failure::caused(Exit::Usage, &error))?;
+            injector.arm(ready.plan, ready.placement);
+            (ready.media, ledger)
+        }
+    };
+    let own = |error: std::io::Error| Failure::new(Exit::Internal, error.to_string());
+    Filesystem::new(place.root, settings, injector, media, ledger).map_err(own)
+}
+
+/// The plan of the scenarios, if there are any.
+fn ready(args: &PlanArgs, place: &Place) -> Result<Option<Readied>, Failure> {
+    let ledger = match &args.ledger {
+        Some(ledger) => Some(ledger.clone()),
+        None if args.scenario.is_empty() => None,
+        None => Some(default_ledger()?),
+    };
+    let Some(ledger) = ledger else {
+        return Ok(None);
+    };
+    place.must_not_hold(&ledger, "ledger")?;
+    let scenario = scenarios::load(&args.scenario)?;
+    let seed = seed(args.seed, &scenario);
+    let canonical = scenario.canonical();
+    let plan = compile(&scenario, seed, &args.id, canonical.to_string().as_bytes());
+    let header = header(&plan, args, place, canonical);
+    let (placement, media) = place_faults(&plan, place)?;
+    Ok(Some(Readied {
+        plan,
+        placement,
+        media,
+        header,
+        ledger,
+    }))
+}
+
+/// The seed in force; one that nobody chose is printed, or nobody could repeat the run.
+pub(super) fn seed(typed: Option<u64>, scenario: &Scenario) -> u64 {
+    typed.or(scenario.seed).unwrap_or_else(|| {
+        let drawn = u64::from(rand::random::<u32>());
+        eprint(&format!("seed {drawn} (--seed {drawn} repeats this run)"));
+        drawn
+    })
+}
+
+/// Chooses the places of every `count` among the files that are there, and notes which of those
+/// have several names.
+fn place_faults(plan: &Plan, place: &Place) -> Result<(Placement, Media), Failure> {
+    let media = Media::default();
+    let mut files = Vec::new();
+    if plan.rules().iter().any(|rule| rule.fault.is_stored()) {
+        let survey =
+            survey(place.root.as_fd()).map_err(|error| Failure::caused(Exit::Usage, &error))?;
+        for (key, first) in &survey.links {
+            media.keep_origin(*key, first);
+        }
+        files = survey.files;
+    }
+    let placement = plan
+        .place(&files)
+        .map_err(|error| Failure::caused(Exit::NothingMatched, &error))?;
+    Ok((placement, media))
+}
+
+fn header(plan: &Plan, args: &PlanArgs, place: &Place, scenario: Value) -> Header {
+    let path = |path: &Path| escape(path.as_os_str().as_encoded_bytes());
+    Header {
+        ledger: FORMAT,
+        errorfs: env!("CARGO_PKG_VERSION").to_owned(),
+        seed: plan.seed(),
+        draw: DRAW_VERSION,
+        plan: plan.id().to_owned(),
+        mount: args.id.clone(),
+        kernel: rustix::system::uname()
+            .release()
+            .to_string_lossy()
+            .into_owned(),
+        armed: jiff::Timestamp::now().to_string(),
+        options: json!({
+            "backing": path(&place.backing),
+            "mountpoint": path(&place.mountpoint),
+            "allow_other": place.allow_other,
+        }),
+        scenario,
+    }
+}
+
+/// A new file below the state directory of the XDG Base Directory Specification.
+fn default_ledger() -> Result<PathBuf, Failure> {
+    let absolute = |name: &str| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|p| p.is_absolute())
+    };
+    let state = absolute("XDG_STATE_HOME")
+        .or_else(|| Some(absolute("HOME")?.join(".local/state")))
+        .unwrap_or_else(std::env::temp_dir)
+        .join("errorfs");
+    std::fs::create_dir_all(&state).map_err(|error| {
+        let state = state.display();
+        Failure::new(
+            Exit::Usage,
+            format!("no place for a ledger at {state}: {error}; --ledger FILE"),
+        )
+    })?;
+    let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S%6f");
+    Ok(state.join(format!("{now}-{}.jsonl", std::process::id())))
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::inject::Judged;
 use crate::ledger::{Bit, Event, Outcome, escape};
 use crate::op::{Caller, Op};
-use crate::plan::{Flip, RuleId, Unreadable};
+use crate::plan::{Flip, Place, RuleId, Unreadable};
 
 /// More flipped bits of one operation follow in further events, so that lines stay short.
 const BITS_MAX: usize = 64;
@@ -66,6 +66,13 @@ impl Judged {
 }
 
 impl Judged {
+    fn damage_id(&self, rule: RuleId, file: &Path, generation: u32, place: Place) -> String {
+        self.armed
+            .plan()
+            .damage_id(rule, file, place, generation)
+            .to_string()
+    }
+
     fn event(&self, rule: RuleId, occurrence: u64) -> Event {
         let occurrence = (occurrence > 0).then_some(occurrence);
         Event {
@@ -83,11 +90,20 @@ impl Judged {
             before: *before,
             after: *after,
             generation: flip.generation,
-            id: self.armed.flip_id(flip, identity.as_deref()),
+            id: self.damage_id(
+                flip.rule,
+                &identity,
+                flip.generation,
+                Place::Bit {
+                    byte: flip.byte,
+                    bit: flip.bit,
+                },
+            ),
         };
+        let stored = self.armed.plan().rule(first.rule).fault.is_stored();
         Event {
             bits: bits.iter().map(bit).collect(),
-            file: identity.as_deref().map(written),
+            file: stored.then(|| written(&identity)),
             ..self.event(first.rule, first.occurrence)
         }
     }
@@ -95,10 +111,13 @@ impl Judged {
     /// A bad sector, without saying what came of it.
     pub(super) fn sector_event(&self, bad: &Unreadable) -> Event {
         let identity = self.armed.identity(bad.rule, &self.view.target());
+        let place = Place::Sector {
+            start: bad.sector.start,
+        };
         Event {
             sector: Some((bad.sector.start, bad.sector.end - bad.sector.start)),
-            id: Some(self.armed.sector_id(bad, identity.as_deref())),
-            file: identity.as_deref().map(written),
+            id: Some(self.damage_id(bad.rule, &identity, bad.generation, place)),
+            file: Some(written(&identity)),
             ..self.event(bad.rule, 0)
         }
     }
@@ -125,8 +144,8 @@ fn blank(judged: &Judged, rule: RuleId, outcome: Outcome) -> Event {
         mono_ns: 0,
         time: String::new(),
         outcome,
-        rule: judged.armed.rule_name(rule).to_owned(),
-        fault: judged.armed.fault_name(rule).to_owned(),
+        rule: judged.armed.plan().rule(rule).name.clone(),
+        fault: judged.armed.plan().rule(rule).fault.name().to_owned(),
         op: kind.name().to_owned(),
         path: written(&judged.view.path),
         file: None,

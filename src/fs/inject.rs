@@ -14,7 +14,7 @@ use super::{Answer, FileHandle, Filesystem};
 use crate::errno::Errno;
 use crate::injector::{Armed, DataAccess};
 use crate::ledger::{Event, Recorded};
-use crate::op::Op;
+use crate::op::{Op, OpKind};
 use crate::plan::{Decision, Delay, Unreadable};
 
 /// The least that the kernel asks for where it fills its page cache.
@@ -60,7 +60,7 @@ impl Filesystem {
             Ok(open) => open,
             Err(errno) => return answer(Err(errno)),
         };
-        let Some(judged) = self.judge_read(op, &open) else {
+        let Some(judged) = self.judge_data(op, &open) else {
             return answer(self.read_stored(&open, op.offset, op.len as usize));
         };
         let (result, events) = self.read_judged(&judged, &open, fills_cache);
@@ -102,8 +102,9 @@ impl Filesystem {
         self.decide(armed, view, op)
     }
 
-    /// Rules that count accesses draw over the bytes that are there, not over those asked for.
-    fn judge_read(&self, op: Op, open: &OpenFile) -> Option<Judged> {
+    /// The same for reads and writes. Rules that count accesses draw over the bytes that are there
+    /// to be read, not over those asked for; and where a file ends, its last sector does.
+    fn judge_data(&self, op: Op, open: &OpenFile) -> Option<Judged> {
         let armed = self.injector.current()?;
         if !armed.ops().contains(op.kind) {
             return None;
@@ -112,7 +113,10 @@ impl Filesystem {
         let mut op = op;
         if view.selection.access == DataAccess::Counted {
             let size = stat_fd(&*open.file).map_or(u64::MAX, |attr| attr.size);
-            op.len = op.len.min(size.saturating_sub(op.offset));
+            view.medium.iter().for_each(|medium| medium.set_len(size));
+            if op.kind == OpKind::Read {
+                op.len = op.len.min(size.saturating_sub(op.offset));
+            }
         }
         self.decide(armed, view, op)
     }

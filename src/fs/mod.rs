@@ -17,6 +17,7 @@ mod memory;
 mod names;
 mod node;
 mod stat;
+mod survey;
 mod timer;
 mod view;
 mod xattrs;
@@ -29,6 +30,7 @@ pub use handles::{DataPath, FileHandle, OpenFile};
 pub use names::Entry;
 pub use node::{Node, NodeId};
 pub use stat::{Attr, FileKind, Time};
+pub use survey::{Survey, SurveyError, survey};
 pub use timer::Timer;
 pub use view::Subject;
 

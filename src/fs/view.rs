@@ -69,7 +69,7 @@ impl Filesystem {
         let names = self.names.load(Ordering::Acquire);
         let mut kept = node.view.lock().expect("no holder of this lock panics");
         if let Some(view) = &*kept
-            && view.armed == armed.generation()
+            && view.armed == armed.number()
             && view.names == names
         {
             return view.clone();
@@ -91,7 +91,7 @@ impl Filesystem {
             origin,
             selection,
             medium,
-            armed: armed.generation(),
+            armed: armed.number(),
             names,
         }
     }
@@ -108,7 +108,7 @@ impl Filesystem {
             Subject::Names(old, new) => {
                 let mut view = self.look_at_name(old.0, old.1, armed)?;
                 let other = self.look_at_name(new.0, new.1, armed)?;
-                view.selection = view.selection.union(&other.selection);
+                view.selection = armed.union(&view.selection, &other.selection);
                 Arc::new(view)
             }
         })
@@ -125,7 +125,7 @@ impl Filesystem {
             path,
             selection,
             medium: None,
-            armed: armed.generation(),
+            armed: armed.number(),
             names: 0,
         })
     }

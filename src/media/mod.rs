@@ -3,6 +3,10 @@
 //!
 //! Memory only, no files: `fs` says what happened, `injector` asks what is stored.
 
+mod generations;
 mod medium;
+mod table;
 
-pub use medium::*;
+pub use generations::Generations;
+pub use medium::Medium;
+pub use table::{FileKey, Media};

@@ -1,5 +1,23 @@
 //! Scenario to plan: pure and total. No input, output, clock or randomness of its own.
+//!
+//! A plan is immutable and counts nothing: the armed plan (`injector`) has the counters, and asks
+//! here what they mean.
 
+mod compile;
+mod damage;
 mod decision;
+pub mod fault;
+mod placement;
+mod rule;
+pub mod sampler;
+pub mod seed;
+mod selector;
+mod trigger;
 
+pub use compile::compile;
+pub use damage::{DamageId, Place};
 pub use decision::*;
+pub use placement::{NothingMatched, Placed, Placement, Surveyed};
+pub use rule::{DataAccess, Plan, Rule};
+pub use selector::{Paths, Scope, bytes_of};
+pub use trigger::{Chance, Trigger};

@@ -1,0 +1,497 @@
+//! A plan in force: which rules select a path, and what happens to one operation.
+
+use std::ops::{ControlFlow, Range};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::counters::{PathStream, PathStreams, RuleCounters, Streams, find};
+use super::{Counts, next_number};
+use crate::media::Medium;
+use crate::op::{Op, OpKind, OpSet};
+use crate::plan::fault::{BadSector, BitFlip, Fault, runs};
+use crate::plan::seed::{Purpose, StreamKey};
+use crate::plan::{
+    DataAccess, Decision, Delay, Failure, Flip, Placed, Placement, Plan, Rule, RuleId, Unreadable,
+    bytes_of,
+};
+
+/// The rules that select one path: matched once per node and name, not once per operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Selection {
+    /// In file order.
+    pub rules: Arc<[RuleId]>,
+    /// What they may do to the file's data.
+    pub access: DataAccess,
+    /// The operations that any of them looks at: for all others `decide` need not be called.
+    pub ops: OpSet,
+    /// Whether any of them damages stored bytes, so that the file needs a [`Medium`].
+    pub medium: bool,
+}
+
+/// The file that an operation is on.
+#[derive(Debug)]
+pub struct Target<'a> {
+    /// The rules that select it.
+    pub selection: &'a Selection,
+    /// Its path, relative to the root, for rules that draw per path.
+    pub path: &'a Path,
+    /// The path that keys its stored damage: at arming, for files that were there; the present one
+    /// for files created since (bound at the first look).
+    pub origin: &'a Path,
+    /// Its medium; `None` if `selection.medium` is false.
+    pub medium: Option<&'a Medium>,
+}
+
+/// A plan that is in force.
+#[derive(Debug)]
+pub struct Armed {
+    number: u64,
+    plan: Plan,
+    ops: OpSet,
+    damages_media: bool,
+    placement: Placement,
+    counters: Vec<RuleCounters>,
+    paths: PathStreams,
+}
+
+/// One operation that a rule is to answer: it matched, and the conditions hold.
+struct Occasion {
+    /// Number among the rule's matching operations.
+    occurrence: u64,
+    /// Number among those of its path, with the stream to draw from; for rules that draw per path.
+    on_path: Option<(u64, StreamKey)>,
+}
+
+/// One operation under decision.
+struct Look<'a> {
+    op: &'a Op,
+    target: &'a Target<'a>,
+    now: Duration,
+    /// The streams of its path, once a rule has needed one.
+    streams: Option<Streams>,
+}
+
+impl Armed {
+    /// A plan with all counts at zero.
+    pub fn new(plan: Plan, placement: Placement) -> Armed {
+        Armed {
+            number: next_number(),
+            ops: plan
+                .rules()
+                .iter()
+                .fold(OpSet::EMPTY, |ops, rule| ops.union(rule.scope.ops)),
+            damages_media: plan.rules().iter().any(|rule| rule.fault.is_stored()),
+            counters: plan
+                .rules()
+                .iter()
+                .map(|_| RuleCounters::default())
+                .collect(),
+            plan,
+            placement,
+            paths: PathStreams::default(),
+        }
+    }
+
+    /// Different for every armed plan of this process; never 0.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// What is in force.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// How often a rule was asked and answered, so far.
+    pub fn counts(&self, rule: RuleId) -> Counts {
+        self.counters[usize::from(rule.0)].counts()
+    }
+
+    /// Which rules select this path (relative to the root, no leading slash, root itself is empty).
+    pub fn select(&self, path: &Path) -> Selection {
+        self.selection(self.plan.select(path))
+    }
+
+    /// The rules of either selection, for an operation on two names.
+    pub fn union(&self, one: &Selection, other: &Selection) -> Selection {
+        let mut rules: Vec<RuleId> = one.rules.iter().chain(&*other.rules).copied().collect();
+        rules.sort_unstable();
+        rules.dedup();
+        self.selection(rules)
+    }
+
+    fn selection(&self, rules: Vec<RuleId>) -> Selection {
+        let chosen = || rules.iter().map(|id| self.plan.rule(*id));
+        Selection {
+            access: chosen()
+                .map(|rule| rule.access)
+                .max()
+                .unwrap_or(DataAccess::Untouched),
+            ops: chosen().fold(OpSet::EMPTY, |ops, rule| ops.union(rule.scope.ops)),
+            medium: chosen().any(|rule| rule.fault.is_stored()),
+            rules: rules.into(),
+        }
+    }
+
+    /// The rules that concern a file: those that select its present path, and of those that damage
+    /// stored bytes also the ones that selected the path that it had at arming (`origin`), or that
+    /// have looked at its bytes under another name since. Damage stays with the bytes.
+    pub fn select_file(&self, path: &Path, origin: &Path, medium: Option<&Medium>) -> Selection {
+        let mut rules = self.plan.select(path);
+        let earlier = if origin == path {
+            Vec::new()
+        } else {
+            self.plan.select(origin)
+        };
+        for (id, rule) in self.plan.numbered() {
+            let bound = || medium.is_some_and(|medium| medium.is_known_to(&rule.name));
+            let damaged = rule.fault.is_stored() && (earlier.contains(&id) || bound());
+            if damaged && !rules.contains(&id) {
+                rules.push(id);
+            }
+        }
+        rules.sort_unstable();
+        self.selection(rules)
+    }
+
+    /// The path by which a rule knows the stored bytes of a file: the one at arming if the rule
+    /// selects it, else the one that the file has when the rule first looks.
+    pub fn identity(&self, id: RuleId, target: &Target<'_>) -> Arc<Path> {
+        let first = || {
+            let selected =
+                target.origin == target.path || self.plan.select(target.origin).contains(&id);
+            Arc::from(if selected { target.origin } else { target.path })
+        };
+        match target.medium {
+            Some(medium) => medium.identity(&self.plan.rule(id).name, first),
+            None => first(),
+        }
+    }
+
+    /// The operations that any rule looks at.
+    pub fn ops(&self) -> OpSet {
+        self.ops
+    }
+
+    /// Whether any rule damages stored bytes.
+    pub fn damages_media(&self) -> bool {
+        self.damages_media
+    }
+
+    /// What happens to this operation, `now` after arming. Counts it.
+    ///
+    /// An operation that fails is neither flipped nor unreadable. For an access that is
+    /// [`DataAccess::Counted`], `op.len` of a read is what there is to read; for one that is
+    /// [`DataAccess::Sticky`] it may be more, and flips beyond are not delivered.
+    pub fn decide(&self, op: &Op, target: &Target<'_>, now: Duration) -> Decision {
+        let mut decision = Decision::default();
+        let mut look = Look {
+            op,
+            target,
+            now,
+            streams: None,
+        };
+        self.decide_effects(&mut look, &mut decision);
+        self.decide_sectors(&mut look, &mut decision);
+        self.decide_flips(&mut look, &mut decision);
+        decision
+    }
+
+    /// All stored damage in a byte range as of now, without counting anything: for `preview`, and
+    /// for what an overwrite repairs. Rules are taken to be due, whatever their conditions.
+    pub fn damage(&self, range: Range<u64>, target: &Target<'_>) -> (Vec<Flip>, Vec<Unreadable>) {
+        let (mut flips, mut unreadable) = (Vec::new(), Vec::new());
+        for (id, rule) in self.rules(target) {
+            let range = rule.scope.clip(range.clone());
+            match &rule.fault {
+                _ if range.is_empty() => {}
+                Fault::BitFlip(fault) if fault.is_stored() => {
+                    self.stored_flips((id, fault), range, target, 0, &mut flips);
+                }
+                Fault::BadSector(fault) => {
+                    let _ = self.bad_sectors((id, fault), range, target, &mut |sector| {
+                        unreadable.push(sector);
+                        ControlFlow::Continue(())
+                    });
+                }
+                _ => {}
+            }
+        }
+        in_order(&mut flips);
+        unreadable.sort_by_key(|sector| (sector.sector.start, sector.rule));
+        (flips, unreadable)
+    }
+
+    fn rules(&self, target: &Target<'_>) -> impl Iterator<Item = (RuleId, &Rule)> {
+        target
+            .selection
+            .rules
+            .iter()
+            .map(|id| (*id, self.plan.rule(*id)))
+    }
+
+    /// The first delay and the first failure.
+    fn decide_effects(&self, look: &mut Look<'_>, decision: &mut Decision) {
+        for (id, rule) in self.rules(look.target) {
+            match &rule.fault {
+                Fault::Latency(fault) if decision.delay.is_none() => {
+                    let Some(occasion) = self.occasion(id, rule, look) else {
+                        continue;
+                    };
+                    let Some((nth, key)) = occasion.on_path else {
+                        continue;
+                    };
+                    decision.delay = self.fire(id).then(|| Delay {
+                        rule: id,
+                        occurrence: occasion.occurrence,
+                        by: fault.delay(key, nth),
+                    });
+                }
+                Fault::Error(fault) if decision.failure.is_none() => {
+                    let Some(occasion) = self.occasion(id, rule, look) else {
+                        continue;
+                    };
+                    decision.failure = self.fire(id).then_some(Failure {
+                        rule: id,
+                        occurrence: occasion.occurrence,
+                        errno: fault.errno,
+                    });
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The first sector in the way.
+    fn decide_sectors(&self, look: &mut Look<'_>, decision: &mut Decision) {
+        let mut found = Vec::new();
+        for (id, rule) in self.rules(look.target) {
+            let Fault::BadSector(fault) = &rule.fault else {
+                continue;
+            };
+            if self.occasion(id, rule, look).is_none() || decision.failure.is_some() {
+                continue;
+            }
+            let range = rule.scope.clip(bytes_of(look.op));
+            found.extend(self.first_bad((id, fault), range, look));
+        }
+        // Stable: of several rules for one place the first in file order wins.
+        found.sort_by_key(|sector: &Unreadable| sector.sector.start);
+        decision.unreadable = found.into_iter().find(|sector| self.fire(sector.rule));
+    }
+
+    /// Every wrong bit before the first bad sector.
+    fn decide_flips(&self, look: &mut Look<'_>, decision: &mut Decision) {
+        let limit = decision
+            .unreadable
+            .as_ref()
+            .map_or(u64::MAX, |sector| sector.sector.start);
+        for (id, rule) in self.rules(look.target) {
+            let Fault::BitFlip(fault) = &rule.fault else {
+                continue;
+            };
+            let Some(occasion) = self.occasion(id, rule, look) else {
+                continue;
+            };
+            if decision.failure.is_some() {
+                continue;
+            }
+            let range = rule.scope.clip(bytes_of(look.op));
+            let before = decision.flips.len();
+            match occasion.on_path {
+                Some((nth, key)) if !fault.is_stored() => {
+                    fault.transient(key, nth, range, &mut |at| {
+                        decision.flips.push(flip(id, at, occasion.occurrence));
+                    });
+                }
+                _ => {
+                    let counted = rule.access == DataAccess::Counted;
+                    let occurrence = if counted { occasion.occurrence } else { 0 };
+                    let all = &mut decision.flips;
+                    self.stored_flips((id, fault), range, look.target, occurrence, all);
+                }
+            }
+            // What the reader never gets is no fire.
+            let cut = |flips: &mut Vec<Flip>| flips.retain(|flip| flip.byte < limit);
+            cut(&mut decision.flips);
+            if decision.flips.len() > before && !self.fire(id) {
+                decision.flips.truncate(before);
+            }
+        }
+        in_order(&mut decision.flips);
+    }
+
+    /// Counts the operation if the rule looks at it; the occasion, if its conditions hold.
+    fn occasion(&self, id: RuleId, rule: &Rule, look: &mut Look<'_>) -> Option<Occasion> {
+        if !rule.scope.covers(look.op) || !rule.trigger.is_open(look.now) {
+            return None;
+        }
+        let occurrence = self.counters[usize::from(id.0)].count();
+        let stream = draws_per_path(rule).then(|| self.path_stream(id, rule, look));
+        let on_path = stream.map(|stream| (stream.count(), stream));
+        let due = rule.trigger.is_due(occurrence)
+            && match (rule.trigger.chance, &on_path) {
+                (Some(chance), Some((nth, stream))) => chance.draw(stream.probability, *nth),
+                _ => true,
+            };
+        due.then(|| Occasion {
+            occurrence,
+            on_path: on_path.map(|(nth, stream)| (nth, stream.fault)),
+        })
+    }
+
+    fn fire(&self, id: RuleId) -> bool {
+        self.counters[usize::from(id.0)].fire(self.plan.rule(id).trigger.times)
+    }
+
+    /// The rule's stream on the operation's path: one look into the map an operation.
+    fn path_stream(&self, id: RuleId, rule: &Rule, look: &mut Look<'_>) -> Arc<PathStream> {
+        let path = look.target.path;
+        if look.streams.is_none() {
+            look.streams = self.paths.of(path);
+        }
+        if let Some(stream) = look.streams.as_ref().and_then(|streams| find(streams, id)) {
+            return Arc::clone(stream);
+        }
+        let probability = self.plan.stream(id, path, Purpose::Probability);
+        let fault = rule
+            .fault
+            .purpose()
+            .map(|purpose| self.plan.stream(id, path, purpose));
+        let stream = PathStream::new(probability, fault.unwrap_or(probability));
+        let streams = self.paths.add(path, id, stream);
+        let stream = find(&streams, id).map(Arc::clone);
+        look.streams = Some(streams);
+        stream.expect("it has just been added")
+    }
+
+    /// The key of a rule's stored damage in the target.
+    fn stored_key(&self, id: RuleId, purpose: Purpose, target: &Target<'_>) -> StreamKey {
+        let derive = || self.plan.stream(id, &self.identity(id, target), purpose);
+        match target.medium {
+            Some(medium) => medium.key(self.number, id, derive),
+            None => derive(),
+        }
+    }
+
+    /// Where the faults of a `count` went in the target: nowhere, if it was not there at arming.
+    fn placed(&self, id: RuleId, target: &Target<'_>) -> Option<&Placed> {
+        let born = target.medium.is_some_and(Medium::is_born);
+        self.placement
+            .of(id, &self.identity(id, target))
+            .filter(|_| !born)
+    }
+
+    fn stored_flips(
+        &self,
+        (id, fault): (RuleId, &BitFlip),
+        range: Range<u64>,
+        target: &Target<'_>,
+        occurrence: u64,
+        flips: &mut Vec<Flip>,
+    ) {
+        let key = self.stored_key(id, Purpose::StoredBits, target);
+        let placed = fault.to_place().and_then(|_| self.placed(id, target));
+        let placed = placed.map_or(&[][..], |placed| &placed.bits);
+        with_pieces(target.medium, range, |pieces| {
+            for piece in pieces {
+                fault.stored(key, placed, piece, &mut |at| {
+                    flips.push(flip(id, at, occurrence))
+                });
+            }
+        });
+    }
+
+    /// The bad sectors that a byte range touches, ascending, until `emit` breaks.
+    fn bad_sectors(
+        &self,
+        (id, fault): (RuleId, &BadSector),
+        range: Range<u64>,
+        target: &Target<'_>,
+        emit: &mut impl FnMut(Unreadable) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let key = self.stored_key(id, Purpose::StoredSectors, target);
+        let placed = fault.to_place().and_then(|_| self.placed(id, target));
+        let placed = placed.map_or(&[][..], |placed| &placed.sectors);
+        let mut each = |run: &(Range<u64>, u32)| {
+            fault.each(key, placed, run, &mut |number| {
+                emit(Unreadable {
+                    rule: id,
+                    sector: fault.bytes(number),
+                    generation: run.1,
+                })
+            })
+        };
+        match target.medium.filter(|medium| !medium.is_pristine()) {
+            None => each(&(fault.numbers(&range), 0)),
+            Some(medium) => {
+                let pieces = medium.generations(fault.widen(range));
+                runs(&pieces, fault.size()).iter().try_for_each(each)
+            }
+        }
+    }
+
+    /// The first bad sector that stops an operation on this range: any for a read, for a write one
+    /// that it covers in part.
+    fn first_bad(
+        &self,
+        (id, fault): (RuleId, &BadSector),
+        range: Range<u64>,
+        look: &Look<'_>,
+    ) -> Option<Unreadable> {
+        let mut first = None;
+        let mut stop = |sector| {
+            first = Some(sector);
+            ControlFlow::Break(())
+        };
+        if look.op.kind == OpKind::Read {
+            let _ = self.bad_sectors((id, fault), range, look.target, &mut stop);
+            return first;
+        }
+        let len = look.target.medium.map_or(u64::MAX, Medium::len);
+        let selected = fault.numbers(&range);
+        let _ = fault
+            .cut(&bytes_of(look.op), len)
+            .filter(|number| selected.contains(number))
+            .try_for_each(|number| {
+                self.bad_sectors((id, fault), fault.bytes(number), look.target, &mut stop)
+            });
+        first
+    }
+}
+
+/// Whether a rule's answers are drawn from a stream of the operation's path.
+fn draws_per_path(rule: &Rule) -> bool {
+    let drawn = match &rule.fault {
+        Fault::Latency(_) => true,
+        Fault::BitFlip(fault) => !fault.is_stored(),
+        Fault::BadSector(_) | Fault::Error(_) => false,
+    };
+    drawn || rule.trigger.chance.is_some()
+}
+
+/// Calls with the write generations of a range; without a lock or an allocation for a file that has
+/// not been overwritten.
+fn with_pieces(medium: Option<&Medium>, range: Range<u64>, act: impl FnOnce(&[(Range<u64>, u32)])) {
+    match medium.filter(|medium| !medium.is_pristine()) {
+        None => act(&[(range, 0)]),
+        Some(medium) => act(&medium.generations(range)),
+    }
+}
+
+fn flip(rule: RuleId, at: crate::scenario::BitPosition, occurrence: u64) -> Flip {
+    Flip {
+        byte: at.byte,
+        bit: at.bit,
+        rule,
+        generation: at.generation,
+        occurrence,
+    }
+}
+
+/// By byte and bit; of several rules for one bit the first in file order.
+fn in_order(flips: &mut Vec<Flip>) {
+    flips.sort_unstable();
+    flips.dedup_by_key(|flip| (flip.byte, flip.bit));
+}

@@ -1,0 +1,166 @@
+//! What an armed plan counts: for every rule, and for every rule that draws per path, on each path.
+//!
+//! Atomics in maps that are cut into shards: no lock is held while anything is computed.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::plan::RuleId;
+use crate::plan::seed::StreamKey;
+
+/// Locks of the map of paths.
+const SHARDS: usize = 64;
+
+/// How often a rule was asked and answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Operations that it selects, inside its time window.
+    pub matched: u64,
+    /// Operations to which it did something.
+    pub fired: u64,
+}
+
+/// The counters of one rule.
+#[derive(Debug, Default)]
+pub(super) struct RuleCounters {
+    matched: AtomicU64,
+    fired: AtomicU64,
+}
+
+impl RuleCounters {
+    /// Counts a matching operation; its number, from 1.
+    pub(super) fn count(&self) -> u64 {
+        self.matched.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Counts a fire, unless there have been `times` of them already.
+    pub(super) fn fire(&self, times: Option<u64>) -> bool {
+        let limit = times.unwrap_or(u64::MAX);
+        let below = |fired| (fired < limit).then_some(fired + 1);
+        self.fired
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, below)
+            .is_ok()
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        Counts {
+            matched: self.matched.load(Ordering::Relaxed),
+            fired: self.fired.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// One rule on one path: its streams, and how many operations of this path have matched it.
+#[derive(Debug)]
+pub(super) struct PathStream {
+    pub(super) probability: StreamKey,
+    pub(super) fault: StreamKey,
+    matched: AtomicU64,
+}
+
+impl PathStream {
+    pub(super) fn new(probability: StreamKey, fault: StreamKey) -> PathStream {
+        PathStream {
+            probability,
+            fault,
+            matched: AtomicU64::new(0),
+        }
+    }
+
+    /// Counts a matching operation; its number on this path, from 1.
+    pub(super) fn count(&self) -> u64 {
+        self.matched.fetch_add(1, Ordering::Relaxed) + 1
+    }
+}
+
+/// The streams of one path: of the rules that asked for one so far.
+pub(super) type Streams = Arc<[(RuleId, Arc<PathStream>)]>;
+
+/// The streams of every path that needed one.
+#[derive(Debug)]
+pub(super) struct PathStreams {
+    shards: [RwLock<HashMap<Box<Path>, Streams>>; SHARDS],
+    hasher: std::hash::RandomState,
+}
+
+impl Default for PathStreams {
+    fn default() -> PathStreams {
+        PathStreams {
+            shards: std::array::from_fn(|_| RwLock::default()),
+            hasher: std::hash::RandomState::new(),
+        }
+    }
+}
+
+impl PathStreams {
+    /// What is known of a path.
+    pub(super) fn of(&self, path: &Path) -> Option<Streams> {
+        let shard = self
+            .shard(path)
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        shard.get(path).cloned()
+    }
+
+    /// Adds a rule's stream to a path, unless somebody else was faster; what is known then.
+    pub(super) fn add(&self, path: &Path, rule: RuleId, stream: PathStream) -> Streams {
+        let mut shard = self
+            .shard(path)
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        let known = shard.entry(path.into()).or_insert_with(|| Arc::from([]));
+        if find(known, rule).is_none() {
+            let added = (rule, Arc::new(stream));
+            *known = known.iter().cloned().chain([added]).collect();
+        }
+        Arc::clone(known)
+    }
+
+    // Which shard and which place in it decide nothing but speed: the hash may be random.
+    fn shard(&self, path: &Path) -> &RwLock<HashMap<Box<Path>, Streams>> {
+        use std::hash::BuildHasher;
+        use std::os::unix::ffi::OsStrExt;
+        let hash = self.hasher.hash_one(path.as_os_str().as_bytes());
+        &self.shards[hash as usize % SHARDS]
+    }
+}
+
+/// The stream of one rule.
+pub(super) fn find(streams: &Streams, rule: RuleId) -> Option<&Arc<PathStream>> {
+    streams
+        .iter()
+        .find(|(known, _)| *known == rule)
+        .map(|(_, stream)| stream)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_caps_fires_exactly_even_when_threads_race() {
+        let counters = RuleCounters::default();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..1_000).filter(|_| counters.fire(Some(1_500))).count());
+            }
+        });
+        assert_eq!(counters.counts().fired, 1_500);
+    }
+
+    #[test]
+    fn a_path_keeps_its_counts_when_another_rule_joins() {
+        let streams = PathStreams::default();
+        let stream = || PathStream::new(StreamKey::from_u64(1), StreamKey::from_u64(2));
+        let path = Path::new("a");
+        let known = streams.add(path, RuleId(0), stream());
+        find(&known, RuleId(0)).unwrap().count();
+        let known = streams.add(path, RuleId(1), stream());
+        assert_eq!(find(&known, RuleId(0)).unwrap().count(), 2);
+        streams.add(path, RuleId(0), stream());
+        assert_eq!(streams.of(path).unwrap().len(), 2);
+        assert!(streams.of(Path::new("b")).is_none());
+    }
+}

@@ -1,0 +1,173 @@
+//! The table of all files with a memory, by device and inode number. Survives that the kernel
+//! forgets a node; never asks the backing directory anything.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::Medium;
+
+/// Locks of the table: more than any machine has threads in it at once.
+const SHARDS: usize = 64;
+
+/// A file of the backing directory, whatever its names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FileKey {
+    /// Device number.
+    pub dev: u64,
+    /// Inode number on that device.
+    pub ino: u64,
+}
+
+/// All files with a memory. Survives that the kernel forgets a node.
+#[derive(Debug)]
+pub struct Media {
+    shards: [Mutex<HashMap<FileKey, Entry>>; SHARDS],
+}
+
+#[derive(Debug, Default)]
+struct Entry {
+    medium: Option<Arc<Medium>>,
+    origin: Option<Arc<Path>>,
+    born: bool,
+}
+
+impl Entry {
+    fn remembers(&self) -> bool {
+        let in_use = |medium: &Arc<Medium>| !medium.is_pristine() || Arc::strong_count(medium) > 1;
+        self.born || self.origin.is_some() || self.medium.as_ref().is_some_and(in_use)
+    }
+}
+
+impl Default for Media {
+    fn default() -> Media {
+        Media {
+            shards: std::array::from_fn(|_| Mutex::default()),
+        }
+    }
+}
+
+impl Media {
+    /// The medium of a file, made on first use. Every caller gets the same one while it is in use
+    /// or has something to remember.
+    pub fn medium(&self, key: FileKey) -> Arc<Medium> {
+        let mut shard = self.shard(key);
+        let entry = shard.entry(key).or_default();
+        let born = entry.born;
+        let medium = entry.medium.get_or_insert_with(|| {
+            let medium = Medium::default();
+            if born {
+                medium.set_born();
+            }
+            Arc::new(medium)
+        });
+        Arc::clone(medium)
+    }
+
+    /// The kernel forgot the node: drops the entry unless it has something to remember
+    /// (an identity other than its present path's, overwritten bytes, birth through the mount) or
+    /// somebody still holds its medium: drop that first.
+    pub fn forget(&self, key: FileKey) {
+        let mut shard = self.shard(key);
+        if shard.get(&key).is_some_and(|entry| !entry.remembers()) {
+            shard.remove(&key);
+        }
+    }
+
+    /// The last name and the last handle of the file are gone; its inode number may come again.
+    pub fn removed(&self, key: FileKey) {
+        self.shard(key).remove(&key);
+    }
+
+    /// The file or directory was created through the mount: it was not there at arming.
+    pub fn born(&self, key: FileKey) {
+        let mut shard = self.shard(key);
+        let entry = shard.entry(key).or_default();
+        entry.born = true;
+        if let Some(medium) = &entry.medium {
+            medium.set_born();
+        }
+    }
+
+    /// Whether it was created through the mount.
+    pub fn is_born(&self, key: FileKey) -> bool {
+        self.shard(key).get(&key).is_some_and(|entry| entry.born)
+    }
+
+    /// Before a rename or link of what was there at arming: keeps the path that it had then.
+    /// The first call for a key wins; born files have no origin.
+    pub fn keep_origin(&self, key: FileKey, origin: &Path) {
+        let mut shard = self.shard(key);
+        let entry = shard.entry(key).or_default();
+        if !entry.born {
+            entry.origin.get_or_insert_with(|| Arc::from(origin));
+        }
+    }
+
+    /// The path at arming, where it differs from the present one. Also for directories.
+    pub fn origin(&self, key: FileKey) -> Option<Arc<Path>> {
+        self.shard(key).get(&key)?.origin.clone()
+    }
+
+    /// How many files are in the table.
+    pub fn len(&self) -> usize {
+        self.shards.iter().map(|shard| open(shard).len()).sum()
+    }
+
+    /// Whether no file is in the table.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn shard(&self, key: FileKey) -> MutexGuard<'_, HashMap<FileKey, Entry>> {
+        let number = (key.ino ^ key.dev) as usize % SHARDS;
+        open(&self.shards[number])
+    }
+}
+
+/// A panic elsewhere leaves every entry whole.
+fn open(shard: &Mutex<HashMap<FileKey, Entry>>) -> MutexGuard<'_, HashMap<FileKey, Entry>> {
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: FileKey = FileKey { dev: 1, ino: 2 };
+
+    #[test]
+    fn a_medium_is_shared_while_in_use_and_forgotten_when_it_has_nothing_to_remember() {
+        let media = Media::default();
+        let medium = media.medium(KEY);
+        media.forget(KEY);
+        assert!(Arc::ptr_eq(&medium, &media.medium(KEY)), "still in use");
+        drop(medium);
+        media.forget(KEY);
+        assert!(media.is_empty());
+    }
+
+    #[test]
+    fn overwritten_bytes_are_remembered_until_the_file_is_removed() {
+        let media = Media::default();
+        media.medium(KEY).written(0..10, 10);
+        media.forget(KEY);
+        assert_eq!(media.medium(KEY).generations(0..10), [(0..10, 1)]);
+        media.removed(KEY);
+        assert_eq!(media.medium(KEY).generations(0..10), [(0..10, 0)]);
+    }
+
+    #[test]
+    fn the_first_origin_wins_and_born_files_have_none() {
+        let media = Media::default();
+        media.keep_origin(KEY, Path::new("a"));
+        media.keep_origin(KEY, Path::new("b"));
+        media.forget(KEY);
+        assert_eq!(media.origin(KEY).as_deref(), Some(Path::new("a")));
+        let new = FileKey { dev: 1, ino: 3 };
+        media.born(new);
+        media.keep_origin(new, Path::new("x.tmp"));
+        assert_eq!(media.origin(new), None);
+        assert!(media.is_born(new) && media.medium(new).is_born());
+    }
+}

@@ -1,0 +1,68 @@
+//! Scenario to plan. Cannot fail: everything that can be wrong has been refused by validation.
+
+use super::fault::Fault;
+use super::rule::{DataAccess, Plan, Rule};
+use super::selector::{Paths, Scope, TRANSFERS};
+use super::trigger::Trigger;
+use super::{RuleId, fault};
+use crate::op::OpSet;
+use crate::scenario::{self, Persistence, Scenario, When};
+
+/// Compiles a scenario. `canonical` is its canonical form, whose hash becomes the plan's id; `seed`
+/// is the one in force, whoever chose it.
+///
+/// # Panics
+/// If the scenario has more than 65,536 rules or more patterns than one automaton holds, which
+/// validation refuses.
+pub fn compile(scenario: &Scenario, seed: u64, domain: &str, canonical: &[u8]) -> Plan {
+    assert!(
+        scenario.rules.len() <= 1 << 16,
+        "validation admits at most 65,536 rules"
+    );
+    let patterns = scenario
+        .rules
+        .iter()
+        .map(|rule| rule.select.paths.as_slice());
+    let paths = Paths::new((0..=u16::MAX).map(RuleId).zip(patterns))
+        .expect("validation admits only patterns that fit one automaton");
+    Plan {
+        seed,
+        domain: domain.to_owned(),
+        id: blake3::hash(canonical).to_hex().to_string(),
+        rules: scenario.rules.iter().map(compile_rule).collect(),
+        paths,
+    }
+}
+
+fn compile_rule(rule: &scenario::Rule) -> Rule {
+    let fault = Fault::new(&rule.fault);
+    let trigger = Trigger::new(&rule.when);
+    let ops = if trigger.is_never() || fault.is_never() {
+        OpSet::EMPTY
+    } else {
+        let asked = rule.select.ops.unwrap_or(OpSet::ALL);
+        asked.intersection(fault.concerns())
+    };
+    let bytes = rule.select.bytes.clone().map(|bytes| fault.widen(bytes));
+    let access = access(&fault, &rule.when, ops);
+    Rule {
+        name: rule.name.clone(),
+        scope: Scope { ops, bytes },
+        trigger,
+        fault,
+        access,
+    }
+}
+
+fn access(fault: &Fault, when: &When, ops: OpSet) -> DataAccess {
+    if ops.intersection(TRANSFERS).is_empty() {
+        return DataAccess::Untouched;
+    }
+    match fault {
+        Fault::BitFlip(fault::BitFlip {
+            persistence: Persistence::Sticky | Persistence::Permanent,
+            ..
+        }) if *when == When::default() => DataAccess::Sticky,
+        _ => DataAccess::Counted,
+    }
+}

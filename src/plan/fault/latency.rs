@@ -1,0 +1,125 @@
+//! The operation is answered late, and otherwise right.
+//!
+//! Models a slow device: each matching operation draws its own delay, keyed by rule, path and the
+//! operation's occurrence on that path, so that traffic elsewhere does not shift the sequence.
+//! Not modelled here: queueing (a delayed operation holds up no other) and stalls.
+
+use std::f64::consts::TAU;
+use std::time::Duration;
+
+use crate::plan::seed::{Draws, StreamKey, below};
+use crate::scenario::{self, Distribution};
+
+/// No operation waits longer: a lognormal tail has no end, and nobody watches for more than a day.
+pub const DELAY_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A distribution of delays.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Latency {
+    distribution: Distribution,
+}
+
+impl Latency {
+    /// The fault as a scenario says it.
+    pub fn new(fault: &scenario::Latency) -> Latency {
+        Latency {
+            distribution: fault.distribution,
+        }
+    }
+
+    /// The delay of the `occurrence`-th matching operation on one path, at most [`DELAY_MAX`].
+    pub fn delay(&self, key: StreamKey, occurrence: u64) -> Duration {
+        let mut draws = key.draws(occurrence, 0);
+        let delay = match self.distribution {
+            Distribution::Constant(delay) => delay,
+            Distribution::Uniform { from, to } => uniform(&mut draws, from, to),
+            Distribution::Lognormal { median, sigma } => lognormal(&mut draws, median, sigma),
+        };
+        delay.min(DELAY_MAX)
+    }
+}
+
+/// Whole nanoseconds from `from` up to and without `to`, equally likely.
+fn uniform(draws: &mut Draws, from: Duration, to: Duration) -> Duration {
+    let (from, to) = (from.min(DELAY_MAX), to.min(DELAY_MAX));
+    // A day is less than 2^47 nanoseconds.
+    let width = to.saturating_sub(from).as_nanos() as u64;
+    from + Duration::from_nanos(below(draws, width))
+}
+
+fn lognormal(draws: &mut Draws, median: Duration, sigma: f64) -> Duration {
+    let factor = libm::exp(sigma * standard_normal(draws));
+    let nanoseconds = median.as_nanos() as f64 * factor;
+    // Saturates at both ends; the caller cuts off the upper one.
+    Duration::from_nanos(nanoseconds as u64)
+}
+
+/// One normal deviate from two draws (Box and Muller, "A note on the generation of random normal
+/// deviates", 1958), with libm's functions because they give the same bits on every machine.
+fn standard_normal(draws: &mut Draws) -> f64 {
+    /// 2^-53: the 53 highest bits of a draw make a number in (0, 1] or [0, 1).
+    const UNIT: f64 = 1.0 / 9_007_199_254_740_992.0;
+    let above_zero = ((draws.draw() >> 11) + 1) as f64 * UNIT;
+    let below_one = (draws.draw() >> 11) as f64 * UNIT;
+    libm::sqrt(-2.0 * libm::log(above_zero)) * libm::cos(TAU * below_one)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: StreamKey = StreamKey::from_u64(7);
+
+    fn latency(distribution: Distribution) -> Latency {
+        Latency::new(&scenario::Latency { distribution })
+    }
+
+    fn sorted(distribution: Distribution) -> Vec<Duration> {
+        let fault = latency(distribution);
+        let mut delays: Vec<_> = (1..=4_000).map(|n| fault.delay(KEY, n)).collect();
+        delays.sort_unstable();
+        delays
+    }
+
+    #[test]
+    fn a_constant_is_constant_and_cut_off_after_a_day() {
+        let five = Duration::from_secs(5);
+        assert_eq!(latency(Distribution::Constant(five)).delay(KEY, 1), five);
+        let forever = Distribution::Constant(Duration::MAX);
+        assert_eq!(latency(forever).delay(KEY, 1), DELAY_MAX);
+    }
+
+    #[test]
+    fn uniform_delays_fill_their_range() {
+        let [from, to] = [1, 9].map(Duration::from_millis);
+        let delays = sorted(Distribution::Uniform { from, to });
+        assert!(delays[0] >= from && delays[3_999] < to);
+        let quarters = [1_000, 2_000, 3_000].map(|rank| delays[rank].as_micros());
+        // Order statistics of 4000: 5 standard deviations of the middle one are 316 us.
+        assert!(
+            quarters
+                .iter()
+                .zip([3_000, 5_000, 7_000])
+                .all(|(q, e)| q.abs_diff(e) < 320)
+        );
+        let point = Distribution::Uniform { from, to: from };
+        assert_eq!(latency(point).delay(KEY, 1), from);
+    }
+
+    #[test]
+    fn lognormal_delays_have_their_median_and_sigma() {
+        let median = Duration::from_millis(20);
+        let delays = sorted(Distribution::Lognormal { median, sigma: 1.2 });
+        let logs = |rank: usize| (delays[rank].as_secs_f64() / 0.02).ln() / 1.2;
+        // Quantiles of the standard normal; 5 standard deviations of the outer ones are 0.12.
+        for (rank, quantile) in [(635, -1.0), (2_000, 0.0), (3_365, 1.0)] {
+            assert!(
+                (logs(rank) - quantile).abs() < 0.12,
+                "{rank}: {}",
+                logs(rank)
+            );
+        }
+        let extreme = Distribution::Lognormal { median, sigma: 1e6 };
+        assert!(sorted(extreme).iter().all(|delay| *delay <= DELAY_MAX));
+    }
+}

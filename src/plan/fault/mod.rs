@@ -1,0 +1,99 @@
+//! What rules inject: one file per kind. Each says where it strikes, never what `fs` does then.
+
+mod bad_sector;
+mod bit_flip;
+mod error;
+mod latency;
+
+use std::ops::Range;
+
+pub use bad_sector::{BadSector, Run, runs};
+pub use bit_flip::BitFlip;
+pub use error::ErrorFault;
+pub use latency::{DELAY_MAX, Latency};
+
+use super::seed::Purpose;
+use crate::op::OpSet;
+use crate::scenario;
+
+/// A compiled fault.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fault {
+    /// Single bits read wrong.
+    BitFlip(BitFlip),
+    /// The operation fails with an errno.
+    Error(ErrorFault),
+    /// Sectors that cannot be read until they are overwritten.
+    BadSector(BadSector),
+    /// The operation is answered late.
+    Latency(Latency),
+}
+
+impl Fault {
+    /// The fault as a scenario says it.
+    pub fn new(fault: &scenario::Fault) -> Fault {
+        match fault {
+            scenario::Fault::BitFlip(fault) => Fault::BitFlip(BitFlip::new(fault)),
+            scenario::Fault::Error(fault) => Fault::Error(ErrorFault::new(fault)),
+            scenario::Fault::BadSector(fault) => Fault::BadSector(BadSector::new(fault)),
+            scenario::Fault::Latency(fault) => Fault::Latency(Latency::new(fault)),
+        }
+    }
+
+    /// The word for its kind in scenarios and ledgers.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Fault::BitFlip(_) => "bit_flip",
+            Fault::Error(_) => "error",
+            Fault::BadSector(_) => "bad_sector",
+            Fault::Latency(_) => "latency",
+        }
+    }
+
+    /// The operations that it can happen to.
+    pub fn concerns(&self) -> OpSet {
+        match self {
+            Fault::BitFlip(_) => bit_flip::CONCERNS,
+            Fault::BadSector(_) => bad_sector::CONCERNS,
+            Fault::Error(_) | Fault::Latency(_) => OpSet::ALL,
+        }
+    }
+
+    /// Whether it is a property of the stored bytes, so that it can be told without an operation.
+    pub fn is_stored(&self) -> bool {
+        match self {
+            Fault::BitFlip(fault) => fault.is_stored(),
+            Fault::BadSector(_) => true,
+            Fault::Error(_) | Fault::Latency(_) => false,
+        }
+    }
+
+    /// Whether it strikes nowhere, ever.
+    pub fn is_never(&self) -> bool {
+        match self {
+            Fault::BitFlip(fault) => fault.is_never(),
+            Fault::BadSector(fault) => fault.is_never(),
+            Fault::Error(_) | Fault::Latency(_) => false,
+        }
+    }
+
+    /// The stream that it draws from.
+    pub fn purpose(&self) -> Option<Purpose> {
+        match self {
+            Fault::BitFlip(fault) if fault.is_stored() => Some(Purpose::StoredBits),
+            Fault::BitFlip(_) => Some(Purpose::Transient),
+            Fault::BadSector(_) => Some(Purpose::StoredSectors),
+            Fault::Latency(_) => Some(Purpose::Latency),
+            Fault::Error(_) => None,
+        }
+    }
+
+    /// `select.bytes` as this fault takes it: whole sectors, where a sector is the smallest thing
+    /// that can be lost.
+    pub(super) fn widen(&self, bytes: Range<u64>) -> Range<u64> {
+        match self {
+            Fault::BadSector(fault) => fault.widen(bytes),
+            _ => bytes,
+        }
+    }
+}
