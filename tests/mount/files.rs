@@ -207,3 +207,22 @@ fn a_descriptor_outlives_the_permission_that_opened_it() {
         assert_eq!(fs::metadata(root.join("moved")).unwrap().len(), 10);
     });
 }
+
+/// SQLite opens every database so.
+#[test]
+fn a_file_is_opened_with_the_flag_that_refuses_symlinks() {
+    on_both(|root| {
+        use rustix::fs::OFlags;
+        let path = root.join("file");
+        fs::write(&path, "x").unwrap();
+        std::os::unix::fs::symlink("file", root.join("link")).unwrap();
+        let open = |name: &str, flags: OFlags| {
+            let flags = flags | OFlags::RDWR | OFlags::NOFOLLOW;
+            rustix::fs::open(root.join(name), flags, rustix::fs::Mode::RUSR).map(drop)
+        };
+        for flags in [OFlags::empty(), OFlags::CREATE] {
+            assert_eq!(open("file", flags), Ok(()));
+            assert_eq!(open("link", flags), Err(rustix::io::Errno::LOOP));
+        }
+    });
+}
