@@ -16,10 +16,12 @@ use crate::op::{Caller, Op};
 
 /// Flags of open(2) that are ours to handle: what must exist the kernel has seen to; appending is
 /// done request by request, as the flag may change while the file is open; and alignment is not
-/// asked of us by callers whose memory is not ours.
+/// asked of us by callers whose memory is not ours. That it is no symlink the kernel knows; the way
+/// to the backing file leads through one of its own.
 const NOT_PASSED_ON: OFlags = OFlags::CREATE
     .union(OFlags::EXCL)
     .union(OFlags::NOCTTY)
+    .union(OFlags::NOFOLLOW)
     .union(OFlags::TRUNC)
     .union(OFlags::APPEND)
     .union(OFlags::DIRECT);
