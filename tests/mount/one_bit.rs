@@ -66,7 +66,8 @@ fn assert_in_ledger(mount: &Mount, previewed: &Previewed) {
             (bit.byte, bit.bit, &bit.id),
             (previewed.byte, previewed.bit, &previewed.id)
         );
-        assert_eq!((bit.before, bit.after), (previewed.before, previewed.after));
+        let served = (Some(previewed.before), Some(previewed.after));
+        assert_eq!((bit.before, bit.after), served);
     }
 }
 
