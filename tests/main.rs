@@ -1,7 +1,23 @@
 //! All integration tests, in one binary.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "what panics in a test fails it, with the place"
+)]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the harness collects it"
+)]
+
 mod cli;
+mod documents;
 mod ledger;
+mod mount;
+mod preview;
+mod programs;
 mod property;
 mod scenario;
 mod statistical;
+mod support;
+mod tidy;

@@ -7,6 +7,7 @@ mod guard;
 mod keeper;
 mod mount;
 mod place;
+mod preview;
 mod process;
 mod ready;
 mod replay;
@@ -33,14 +34,15 @@ struct Cli {
 enum Verb {
     Mount(mount::Mount),
     Run(run::Run),
+    Check(check::Check),
+    Preview(preview::Preview),
+    Replay(replay::Replay),
     Doctor(doctor::Doctor),
     Umount(umount::Umount),
-    Replay(replay::Replay),
     #[command(hide = true)]
     Guard(guard::Guard),
     #[command(hide = true)]
     Keeper(keeper::Keeper),
-    Check(check::Check),
 }
 
 /// Parses the command line, runs the verb, says what went wrong.
@@ -73,6 +75,7 @@ fn dispatch(verb: Verb) -> Result<Exit, Failure> {
         Verb::Guard(args) => guard::run(&args),
         Verb::Keeper(args) => keeper::run(args),
         Verb::Check(check) => check::run(&check),
+        Verb::Preview(args) => preview::run(&args),
     }
 }
 

@@ -94,6 +94,7 @@ impl Serving {
     /// Says what was delivered, once the mount is gone.
     pub(super) fn tell_delivered(&self) {
         let Some(ledger) = &self.ledger else { return };
+        self.session.filesystem().tell_never_read();
         let writer = self.session.filesystem().ledger();
         writer.drain();
         let delivered = writer.delivered();

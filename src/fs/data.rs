@@ -9,17 +9,19 @@ use rustix::fs::{FallocateFlags, OFlags, SeekFrom};
 use rustix::io::ReadWriteFlags;
 
 use super::handles::{DataPath, OpenFile};
-use super::{Answer, Entry, FileHandle, Filesystem, Node, NodeId};
+use super::{Answer, Entry, FileHandle, Filesystem, Node, NodeId, locked};
 use crate::errno::Errno;
 use crate::injector::DataAccess;
 use crate::op::{Caller, Op};
 
 /// Flags of open(2) that are ours to handle: what must exist the kernel has seen to; appending is
 /// done request by request, as the flag may change while the file is open; and alignment is not
-/// asked of us by callers whose memory is not ours.
+/// asked of us by callers whose memory is not ours. That it is no symlink the kernel knows; the way
+/// to the backing file leads through one of its own.
 const NOT_PASSED_ON: OFlags = OFlags::CREATE
     .union(OFlags::EXCL)
     .union(OFlags::NOCTTY)
+    .union(OFlags::NOFOLLOW)
     .union(OFlags::TRUNC)
     .union(OFlags::APPEND)
     .union(OFlags::DIRECT);
@@ -61,7 +63,7 @@ impl Filesystem {
 
     fn opened(&self, node: Arc<Node>, file: OwnedFd, flags: i32) -> Opened {
         let file = Arc::new(file);
-        *node.lifeline.lock().expect("no holder of this lock panics") = Arc::downgrade(&file);
+        *locked(&node.lifeline) = Arc::downgrade(&file);
         let path = self.data_path(&node, flags);
         let handle = self.open_files.add(Arc::new(OpenFile {
             node,

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use rustix::fs::{FileType, OFlags, RawDir, SeekFrom, seek};
 
 use super::stat::FileKind;
-use super::{Answer, FileHandle, Filesystem, Node, NodeId};
+use super::{Answer, FileHandle, Filesystem, Node, NodeId, locked};
 
 /// Bytes asked of the backing directory at a time: what the kernel asks of us.
 const BATCH: usize = 32 * 1024;
@@ -73,23 +73,14 @@ impl Filesystem {
     /// `readdir`: entries from a cookie on.
     pub fn readdir(&self, handle: FileHandle, cookie: u64) -> Answer<Listing> {
         let open = self.open_directories.get(handle)?;
-        // The kernel asks for one part of a stream at a time: nobody waits for this lock.
-        let mut batch = open.batch.lock().expect("no holder of this lock panics");
-        let from = match batch.position(cookie) {
-            Some(from) if from < batch.entries.len() => from,
-            known => {
-                let next = read_batch(&open.directory, known.is_none().then_some(cookie))?;
-                *batch = Batch {
-                    entries: Arc::new(next),
-                    cookie,
-                };
-                0
-            }
-        };
-        Ok(Listing {
-            batch: batch.entries.clone(),
-            from,
-        })
+        let batch = locked(&open.batch).clone();
+        match batch.position(cookie) {
+            Some(from) if from < batch.entries.len() => Ok(Listing {
+                batch: batch.entries,
+                from,
+            }),
+            known => open.read(cookie, known.is_none()),
+        }
     }
 
     /// `releasedir`.
@@ -101,6 +92,22 @@ impl Filesystem {
     pub fn fsyncdir(&self, handle: FileHandle, data_only: bool) -> Answer<()> {
         let open = self.open_directories.get(handle)?;
         super::data::sync(&open.directory, data_only)
+    }
+}
+
+impl DirHandle {
+    /// The next batch. The kernel asks for one part of a stream at a time: nobody reads the same
+    /// one meanwhile, so that no lock is held over the system call.
+    fn read(&self, cookie: u64, seek: bool) -> Answer<Listing> {
+        let entries = Arc::new(read_batch(&self.directory, seek.then_some(cookie))?);
+        *locked(&self.batch) = Batch {
+            entries: entries.clone(),
+            cookie,
+        };
+        Ok(Listing {
+            batch: entries,
+            from: 0,
+        })
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex};
 
-use super::NodeId;
+use super::{NodeId, locked};
 
 /// Far below the usual descriptor limit of 1024, large enough for the directories in use.
 const DIRECTORIES_MAX: usize = 256;
@@ -19,18 +19,14 @@ pub(super) struct DirectoryCache {
 impl DirectoryCache {
     /// The directory, if it is open.
     pub(super) fn get(&self, id: NodeId) -> Option<Arc<OwnedFd>> {
-        self.open
-            .lock()
-            .expect("no holder of this lock panics")
-            .get(&id)
-            .cloned()
+        locked(&self.open).get(&id).cloned()
     }
 
     /// Keeps a directory open. A full cache gives up half of what it has: which half does not
     /// matter, since whatever is in use comes back with its next use.
     pub(super) fn keep(&self, id: NodeId, directory: Arc<OwnedFd>) {
         let evicted = {
-            let mut open = self.open.lock().expect("no holder of this lock panics");
+            let mut open = locked(&self.open);
             let evicted = if open.len() >= DIRECTORIES_MAX {
                 halve(&mut open)
             } else {
@@ -44,11 +40,7 @@ impl DirectoryCache {
 
     /// The node is gone.
     pub(super) fn forget(&self, id: NodeId) {
-        let directory = self
-            .open
-            .lock()
-            .expect("no holder of this lock panics")
-            .remove(&id);
+        let directory = locked(&self.open).remove(&id);
         drop(directory);
     }
 }

@@ -3,16 +3,24 @@
 use std::path::Path;
 
 use super::inject::Judged;
+use crate::injector::Armed;
 use crate::ledger::{Bit, Event, Outcome, escape};
 use crate::op::{Caller, Op};
-use crate::plan::{Flip, RuleId, Unreadable};
+use crate::plan::{DamageId, Flip, RuleId, Unreadable};
 
 /// More flipped bits of one operation follow in further events, so that lines stay short.
-const BITS_MAX: usize = 64;
+pub(super) const BITS_MAX: usize = 64;
+
+/// A flipped bit with the byte before and after, if it was served.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Flipped {
+    pub(super) flip: Flip,
+    pub(super) bytes: Option<(u8, u8)>,
+}
 
 impl Judged {
-    /// Flips the decided bits of what was read; returns them with the bytes before and after.
-    pub(super) fn flip(&self, data: &mut [u8]) -> Vec<(Flip, u8, u8)> {
+    /// Flips the decided bits of what was read.
+    pub(super) fn flip(&self, data: &mut [u8]) -> Vec<Flipped> {
         let end = self.op.offset + data.len() as u64;
         let here = |flip: &&Flip| (self.op.offset..end).contains(&flip.byte);
         let flips: Vec<Flip> = self.decision.flips.iter().filter(here).copied().collect();
@@ -21,12 +29,11 @@ impl Judged {
         for flip in &flips {
             data[at(flip)] ^= 1 << flip.bit;
         }
-        let after = |flip: &Flip| data[at(flip)];
-        flips
-            .iter()
-            .zip(before)
-            .map(|(flip, before)| (*flip, before, after(flip)))
-            .collect()
+        let flipped = |(flip, before)| Flipped {
+            flip,
+            bytes: Some((before, data[at(&flip)])),
+        };
+        flips.into_iter().zip(before).map(flipped).collect()
     }
 
     /// The delay and the failure.
@@ -52,41 +59,30 @@ impl Judged {
         events
     }
 
-    /// The same, and flipped bits with the bytes before and after.
-    pub(super) fn events_with_bits(&self, bits: Vec<(Flip, u8, u8)>) -> Vec<Event> {
+    /// The same, and flipped bits.
+    pub(super) fn events_with_bits(&self, bits: &[Flipped]) -> Vec<Event> {
         let mut events = self.events();
-        let same = |a: &(Flip, u8, u8), b: &(Flip, u8, u8)| a.0.rule == b.0.rule;
-        let mut bits = bits;
-        bits.sort_by_key(|(flip, ..)| (flip.rule, flip.byte, flip.bit));
-        for of_rule in bits.chunk_by(same) {
-            events.extend(of_rule.chunks(BITS_MAX).map(|chunk| self.bits_event(chunk)));
-        }
+        events.extend(self.bits_events(bits));
         events
     }
-}
 
-impl Judged {
-    fn event(&self, rule: RuleId, occurrence: u64) -> Event {
-        let occurrence = (occurrence > 0).then_some(occurrence);
-        Event {
-            occurrence,
-            ..blank(self, rule, Outcome::Delivered)
-        }
+    /// Flipped bits: by rule, and no more in a line than is good for it.
+    pub(super) fn bits_events(&self, bits: &[Flipped]) -> Vec<Event> {
+        let mut bits = bits.to_vec();
+        bits.sort_by_key(|bit| (bit.flip.rule, bit.flip.byte, bit.flip.bit));
+        let of_rules = bits.chunk_by(|a, b| a.flip.rule == b.flip.rule);
+        let chunks = of_rules.flat_map(|of_rule| of_rule.chunks(BITS_MAX));
+        chunks.map(|chunk| self.bits_event(chunk)).collect()
     }
 
-    fn bits_event(&self, bits: &[(Flip, u8, u8)]) -> Event {
-        let (first, ..) = bits[0];
+    fn bits_event(&self, bits: &[Flipped]) -> Event {
+        let first = bits[0].flip;
         let identity = self.armed.identity(first.rule, &self.view.target());
-        let bit = |(flip, before, after): &(Flip, u8, u8)| Bit {
-            byte: flip.byte,
-            bit: flip.bit,
-            before: *before,
-            after: *after,
-            generation: flip.generation,
-            id: self.armed.flip_id(flip, identity.as_deref()),
-        };
         Event {
-            bits: bits.iter().map(bit).collect(),
+            bits: bits
+                .iter()
+                .map(|bit| line(bit, &self.armed, identity.as_deref()))
+                .collect(),
             file: identity.as_deref().map(written),
             ..self.event(first.rule, first.occurrence)
         }
@@ -97,51 +93,98 @@ impl Judged {
         let identity = self.armed.identity(bad.rule, &self.view.target());
         Event {
             sector: Some((bad.sector.start, bad.sector.end - bad.sector.start)),
-            id: Some(self.armed.sector_id(bad, identity.as_deref())),
+            id: Some(self.armed.sector_id(bad, identity.as_deref()).to_string()),
             file: identity.as_deref().map(written),
             ..self.event(bad.rule, 0)
         }
     }
 
-    /// Damage that has ended: flipped bits and bad sectors, by what became of them.
-    pub(super) fn end_events(&self, outcome: Outcome, bad: &[Unreadable]) -> Vec<Event> {
-        let stored = |flip: &Flip| (*flip, 0, 0);
-        let bits = self.decision.flips.iter().map(stored).collect();
-        let sectors = bad.iter().map(|bad| self.sector_event(bad));
-        let events = self.events_with_bits(bits).into_iter().chain(sectors);
-        events.map(|event| Event { outcome, ..event }).collect()
+    /// The id of stored damage; `None` for what is not stored.
+    pub(super) fn flip_id(&self, flip: &Flip) -> Option<DamageId> {
+        let identity = self.armed.identity(flip.rule, &self.view.target())?;
+        Some(self.armed.flip_id(flip, Some(&identity)))
+    }
+
+    /// The id of a bad sector.
+    pub(super) fn sector_id(&self, bad: &Unreadable) -> Option<DamageId> {
+        let identity = self.armed.identity(bad.rule, &self.view.target())?;
+        Some(self.armed.sector_id(bad, Some(&identity)))
+    }
+
+    fn event(&self, rule: RuleId, occurrence: u64) -> Event {
+        let Op {
+            kind,
+            offset,
+            len,
+            caller,
+        } = self.op;
+        Event {
+            op: kind.name().to_owned(),
+            path: written(&self.view.path),
+            ino: self.view.ino,
+            offset,
+            len,
+            occurrence: (occurrence > 0).then_some(occurrence),
+            pid: caller.pid,
+            uid: caller.uid,
+            comm: command_name(caller),
+            ..blank(&self.armed, rule)
+        }
     }
 }
 
-fn blank(judged: &Judged, rule: RuleId, outcome: Outcome) -> Event {
-    let Op {
-        kind,
-        offset,
-        len,
-        caller,
-    } = judged.op;
+/// Stored damage that nobody read, told when the mount ends.
+pub(super) fn never_read(armed: &Armed, file: &Path, rule: RuleId) -> Event {
+    Event {
+        outcome: Outcome::NeverRead,
+        op: "unmount".to_owned(),
+        path: written(file),
+        file: Some(written(file)),
+        ..blank(armed, rule)
+    }
+}
+
+/// One flipped bit as the ledger has it.
+pub(super) fn line(flipped: &Flipped, armed: &Armed, identity: Option<&Path>) -> Bit {
+    let Flip {
+        byte,
+        bit,
+        generation,
+        ..
+    } = flipped.flip;
+    Bit {
+        byte,
+        bit,
+        before: flipped.bytes.map(|(before, _)| before),
+        after: flipped.bytes.map(|(_, after)| after),
+        generation,
+        id: armed.flip_id(&flipped.flip, identity).to_string(),
+    }
+}
+
+fn blank(armed: &Armed, rule: RuleId) -> Event {
     Event {
         seq: 0,
         mono_ns: 0,
         time: String::new(),
-        outcome,
-        rule: judged.armed.rule_name(rule).to_owned(),
-        fault: judged.armed.plan().rule(rule).fault.name().to_owned(),
-        op: kind.name().to_owned(),
-        path: written(&judged.view.path),
+        outcome: Outcome::Delivered,
+        rule: armed.rule_name(rule).to_owned(),
+        fault: armed.fault_name(rule).to_owned(),
+        op: String::new(),
+        path: String::new(),
         file: None,
-        ino: judged.view.ino,
-        offset,
-        len,
+        ino: 0,
+        offset: 0,
+        len: 0,
         occurrence: None,
         bits: Vec::new(),
         id: None,
         sector: None,
         errno: None,
         delay_ns: None,
-        pid: caller.pid,
-        uid: caller.uid,
-        comm: command_name(caller),
+        pid: 0,
+        uid: 0,
+        comm: String::new(),
     }
 }
 

@@ -12,10 +12,10 @@ use super::locate::proc_path;
 use super::node::NodeTable;
 use super::stat::stat_fd;
 use super::timer::Timer;
-use super::{Answer, Node};
+use super::{Answer, Node, locked};
 use crate::injector::Injector;
 use crate::ledger::Writer;
-use crate::media::{FileKey, Media};
+use crate::media::{Fates, FileKey, Media};
 
 /// How a filesystem behaves, apart from its plan.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +35,7 @@ pub struct Filesystem {
     pub(super) open_directories: Handles<DirHandle>,
     pub(super) injector: Injector,
     pub(super) media: Media,
+    pub(super) fates: Fates,
     pub(super) ledger: Arc<Writer>,
     pub(super) timer: Timer,
     pub(super) armed_at: Instant,
@@ -61,6 +62,7 @@ impl Filesystem {
             open_directories: Handles::default(),
             injector,
             media,
+            fates: Fates::default(),
             ledger: Arc::new(ledger),
             timer: Timer::start()?,
             armed_at: Instant::now(),
@@ -128,11 +130,7 @@ impl Filesystem {
         if !self.remembers() {
             return;
         }
-        let pin = node
-            .pin
-            .lock()
-            .expect("no holder of this lock panics")
-            .clone();
+        let pin = locked(&node.pin).clone();
         let removed = pin
             .and_then(|pin| stat_fd(&*pin).ok())
             .is_some_and(|attr| attr.nlink == 0);

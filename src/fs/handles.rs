@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 
-use super::Node;
+use super::{Node, reading, writing};
 use crate::errno::Errno;
 
 /// The number of an open file or directory.
@@ -54,24 +54,18 @@ impl<T> Handles<T> {
     /// A number for something that was just opened.
     pub(super) fn add(&self, opened: Arc<T>) -> FileHandle {
         let handle = self.next.fetch_add(1, Ordering::Relaxed);
-        self.open
-            .write()
-            .expect("no holder of this lock panics")
-            .insert(handle, opened);
+        writing(&self.open).insert(handle, opened);
         FileHandle(handle)
     }
 
     /// What the number stands for.
     pub(super) fn get(&self, handle: FileHandle) -> Result<Arc<T>, Errno> {
-        let open = self.open.read().expect("no holder of this lock panics");
+        let open = reading(&self.open);
         open.get(&handle.0).cloned().ok_or(Errno::EBADF)
     }
 
     /// The kernel is done with it; it is closed when its last operation is.
     pub(super) fn remove(&self, handle: FileHandle) -> Option<Arc<T>> {
-        self.open
-            .write()
-            .expect("no holder of this lock panics")
-            .remove(&handle.0)
+        writing(&self.open).remove(&handle.0)
     }
 }

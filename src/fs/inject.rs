@@ -147,12 +147,16 @@ impl Filesystem {
         let len = match good_prefix(judged, fills_cache) {
             Prefix::Bytes(len) => len,
             Prefix::Again => return (Err(Errno::EIO), judged.events()),
-            Prefix::Bad(sector) => return (Err(Errno::EIO), judged.events_with_sector(sector)),
+            Prefix::Bad(sector) => {
+                self.reads(judged, &[], Some(sector));
+                return (Err(Errno::EIO), judged.events_with_sector(sector));
+            }
         };
         match self.read_stored(open, judged.op.offset, len as usize) {
             Ok(mut data) => {
                 let bits = judged.flip(&mut data);
-                (Ok(data), judged.events_with_bits(bits))
+                self.reads(judged, &bits, None);
+                (Ok(data), judged.events_with_bits(&bits))
             }
             Err(errno) => (Err(errno), judged.events()),
         }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use rustix::fs::{Mode, OFlags, openat};
 
 use super::stat::{Attr, stat_fd, stat_name};
-use super::{Answer, Filesystem, Node, NodeId};
+use super::{Answer, Filesystem, Node, NodeId, locked};
 use crate::errno::Errno;
 
 const BY_PATH: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
@@ -48,13 +48,9 @@ impl Filesystem {
         if node.id == NodeId::ROOT {
             return Some(self.root.clone());
         }
-        let pinned = || {
-            node.pin
-                .lock()
-                .expect("no holder of this lock panics")
-                .clone()
-        };
-        self.directories.get(node.id).or_else(pinned)
+        self.directories
+            .get(node.id)
+            .or_else(|| locked(&node.pin).clone())
     }
 
     /// The file of a node as an `O_PATH` descriptor.
@@ -62,14 +58,8 @@ impl Filesystem {
         if let Some(open) = self.open_directory(node) {
             return Ok(open);
         }
-        self.by_name(node).or_else(|errno| {
-            let lifeline = node
-                .lifeline
-                .lock()
-                .expect("no holder of this lock panics")
-                .upgrade();
-            lifeline.ok_or(errno)
-        })
+        self.by_name(node)
+            .or_else(|errno| locked(&node.lifeline).upgrade().ok_or(errno))
     }
 
     fn by_name(&self, node: &Arc<Node>) -> Answer<Arc<OwnedFd>> {

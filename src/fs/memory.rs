@@ -2,15 +2,20 @@
 //! and the events that say what became of the damage that was there.
 
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 
+use super::events::{BITS_MAX, Flipped, line, never_read};
 use super::inject::Judged;
 use super::view::View;
 use super::{Answer, Filesystem, Node};
 use crate::injector::Armed;
-use crate::ledger::{Event, Outcome};
+use crate::ledger::{Bit, Event, Outcome};
+use crate::media::Fates;
 use crate::op::Op;
-use crate::plan::{Decision, Unreadable};
+use crate::plan::fault::Fault;
+use crate::plan::{DamageId, Decision, Flip, Placed, RuleId, Unreadable};
+use crate::scenario::BitPosition;
 
 /// The state of a byte range just before an operation ends what is stored there.
 #[derive(Debug)]
@@ -44,13 +49,12 @@ impl Filesystem {
         if let Some(medium) = &before.judged.view.medium {
             medium.written(range.clone(), before.size);
         }
-        before
-            .judged
-            .decision
-            .flips
-            .retain(|flip| range.contains(&flip.byte));
+        let armed = before.judged.armed.clone();
+        let ends = |rule: RuleId| armed.plan().rule(rule).fault.ends_by_overwriting();
+        let flips = &mut before.judged.decision.flips;
+        flips.retain(|flip| range.contains(&flip.byte) && ends(flip.rule));
         before.bad.retain(|bad| range.contains(&bad.sector.start));
-        self.tell(before.judged.end_events(Outcome::Repaired, &before.bad));
+        self.tell_end(before, Outcome::Repaired);
     }
 
     /// The bytes of `range` were cut off, punched or zeroed.
@@ -59,13 +63,68 @@ impl Filesystem {
         if let Some(medium) = &before.judged.view.medium {
             medium.discarded(range, before.size);
         }
-        self.tell(before.judged.end_events(Outcome::Gone, &before.bad));
+        self.tell_end(before, Outcome::Gone);
     }
 
     /// The last name of a file is gone, and with it, for all that the target can tell, its damage.
     pub(super) fn removed(&self, node: &Arc<Node>, op: Op) {
         if let Ok(Some(before)) = self.before_end(node, op, 0..u64::MAX) {
-            self.tell(before.judged.end_events(Outcome::Gone, &before.bad));
+            self.tell_end(before, Outcome::Gone);
+        }
+    }
+
+    /// Tells of the end of damage that was read before, or whose place was named beforehand; what a
+    /// rate might have done to bytes that nobody read is nobody's business.
+    fn tell_end(&self, before: Before, outcome: Outcome) {
+        let Before {
+            mut judged,
+            mut bad,
+            ..
+        } = before;
+        let known = |rule, id: Option<DamageId>| {
+            let read = id.is_some_and(|id| self.fates.ends(id));
+            read || judged.armed.names_places(rule)
+        };
+        let mut flips = judged.decision.flips.clone();
+        flips.retain(|flip| known(flip.rule, judged.flip_id(flip)));
+        bad.retain(|bad| known(bad.rule, judged.sector_id(bad)));
+        judged.decision.flips.clear();
+        let unseen = |flip| Flipped { flip, bytes: None };
+        let bits: Vec<Flipped> = flips.into_iter().map(unseen).collect();
+        let mut events = judged.bits_events(&bits);
+        events.extend(bad.iter().map(|bad| judged.sector_event(bad)));
+        self.tell(
+            events
+                .into_iter()
+                .map(|event| Event { outcome, ..event })
+                .collect(),
+        );
+    }
+
+    /// Remembers that the target is about to read these.
+    pub(super) fn reads(&self, judged: &Judged, bits: &[Flipped], bad: Option<&Unreadable>) {
+        let bits = bits.iter().filter_map(|bit| judged.flip_id(&bit.flip));
+        self.fates
+            .reads(bits.chain(bad.and_then(|bad| judged.sector_id(bad))));
+    }
+
+    /// Tells of all placed damage that is still there and that nobody read: the mount ends.
+    pub fn tell_never_read(&self) {
+        let Some(armed) = self.injector.current() else {
+            return;
+        };
+        for (rule, file, placed) in armed.placed_everywhere() {
+            let flips = placed.bits.iter().map(|at| stored_flip(rule, at));
+            let waiting = |flip: &Flip| self.fates.is_waiting(armed.flip_id(flip, Some(file)));
+            let line = |flip| line(&Flipped { flip, bytes: None }, &armed, Some(file));
+            let bits: Vec<Bit> = flips.filter(waiting).map(line).collect();
+            for bits in bits.chunks(BITS_MAX).map(<[Bit]>::to_vec) {
+                self.tell(vec![Event {
+                    bits,
+                    ..never_read(&armed, file, rule)
+                }]);
+            }
+            self.tell(unread_sectors(&armed, rule, file, placed, &self.fates));
         }
     }
 
@@ -75,6 +134,46 @@ impl Filesystem {
             self.ledger.record(events, |_| {});
         }
     }
+}
+
+fn stored_flip(rule: RuleId, at: &BitPosition) -> Flip {
+    Flip {
+        byte: at.byte,
+        bit: at.bit,
+        rule,
+        generation: at.generation,
+        occurrence: 0,
+    }
+}
+
+fn unread_sectors(
+    armed: &Armed,
+    rule: RuleId,
+    file: &Path,
+    placed: &Placed,
+    fates: &Fates,
+) -> Vec<Event> {
+    let Fault::BadSector(fault) = &armed.plan().rule(rule).fault else {
+        return Vec::new();
+    };
+    let sector = |number: &u64| Unreadable {
+        rule,
+        sector: fault.bytes(*number),
+        generation: 0,
+    };
+    let waiting = |bad: &Unreadable| fates.is_waiting(armed.sector_id(bad, Some(file)));
+    let event = |bad: Unreadable| Event {
+        sector: Some((bad.sector.start, bad.sector.end - bad.sector.start)),
+        id: Some(armed.sector_id(&bad, Some(file)).to_string()),
+        ..never_read(armed, file, rule)
+    };
+    placed
+        .sectors
+        .iter()
+        .map(sector)
+        .filter(waiting)
+        .map(event)
+        .collect()
 }
 
 fn stored_damage(

@@ -22,6 +22,8 @@ mod timer;
 mod view;
 mod xattrs;
 
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
 pub use attributes::{Changes, Space, Timestamp};
 pub use data::Opened;
 pub use directories::{DirEntry, DirHandle, Listing};
@@ -36,3 +38,18 @@ pub use view::Subject;
 
 /// What an operation answers: a value, or the errno that the caller gets.
 pub type Answer<T> = Result<T, crate::errno::Errno>;
+
+/// Takes a lock. A panic elsewhere ends the process (see `cli::process`), so that none is poisoned.
+fn locked<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
+    lock.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Takes a lock to read.
+fn reading<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Takes a lock to write.
+fn writing<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+    lock.write().unwrap_or_else(PoisonError::into_inner)
+}

@@ -10,7 +10,7 @@ use rustix::fs::{linkat, mkdirat, mknodat, openat, renameat_with, symlinkat, unl
 
 use super::credentials::AsCaller;
 use super::stat::{Attr, FileKind, stat_fd, stat_name};
-use super::{Answer, Filesystem, Node, NodeId};
+use super::{Answer, Filesystem, Node, NodeId, locked};
 use crate::errno::Errno;
 use crate::op::{Caller, Op};
 
@@ -225,7 +225,8 @@ impl Filesystem {
         let Some((node, file)) = victim else { return };
         let last = stat_fd(&file).is_ok_and(|attr| attr.nlink == 0);
         if node.is_at(parent, name) {
-            *node.pin.lock().expect("no holder of this lock panics") = Some(Arc::new(file));
+            let earlier = locked(&node.pin).replace(Arc::new(file));
+            drop(earlier); // closing is a system call: not under the lock
         }
         if last {
             self.removed(&node, op);
@@ -238,6 +239,7 @@ impl Filesystem {
             return;
         };
         self.directories.forget(id);
+        node.forget_view();
         self.forget_memory(&node);
     }
 }

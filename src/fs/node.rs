@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, RwLock, Weak};
 
 use super::stat::Attr;
 use super::view::View;
+use super::{locked, reading, writing};
 use crate::media::FileKey;
 
 /// How the kernel names a file: the backing inode number wherever that is unambiguous.
@@ -62,10 +63,7 @@ impl Node {
 
     /// Where it was last seen.
     pub(super) fn place(&self) -> Place {
-        self.place
-            .lock()
-            .expect("no holder of this lock panics")
-            .clone()
+        locked(&self.place).clone()
     }
 
     /// Whether it was last seen as `name` in `parent`.
@@ -83,15 +81,16 @@ impl Node {
             parent: Some(parent.clone()),
             name: name.to_owned(),
         };
-        *self.place.lock().expect("no holder of this lock panics") = moved;
-        *self.pin.lock().expect("no holder of this lock panics") = None;
+        *locked(&self.place) = moved;
+        let pin = locked(&self.pin).take();
+        drop(pin); // closing is a system call: not under the lock
         self.forget_view();
         true
     }
 
     /// What was known of the rules for it no longer holds.
     pub(super) fn forget_view(&self) {
-        *self.view.lock().expect("no holder of this lock panics") = None;
+        *locked(&self.view) = None;
     }
 
     /// The node and its ancestors up to the root, with the names that lead there.
@@ -154,7 +153,7 @@ impl NodeTable {
         if id == NodeId::ROOT {
             return Some(self.root.clone());
         }
-        let known = self.known.read().expect("no holder of this lock panics");
+        let known = reading(&self.known);
         known.by_id.get(&id).map(|counted| counted.node.clone())
     }
 
@@ -163,7 +162,7 @@ impl NodeTable {
         if key == self.root.key {
             return Some(self.root.clone());
         }
-        let known = self.known.read().expect("no holder of this lock panics");
+        let known = reading(&self.known);
         known
             .by_key
             .get(&key)
@@ -175,7 +174,7 @@ impl NodeTable {
         if attr.key == self.root.key {
             return self.root.clone();
         }
-        let mut known = self.known.write().expect("no holder of this lock panics");
+        let mut known = writing(&self.known);
         let id = match known.by_key.get(&attr.key) {
             Some(id) => *id,
             None => known.add(attr.key, self.root.key.dev, parent, name),
@@ -190,7 +189,7 @@ impl NodeTable {
 
     /// The kernel drops `lookups` references; returns the node if those were the last.
     pub(super) fn forget(&self, id: NodeId, lookups: u64) -> Option<Arc<Node>> {
-        let mut known = self.known.write().expect("no holder of this lock panics");
+        let mut known = writing(&self.known);
         let counted = known.by_id.get_mut(&id)?;
         counted.lookups = counted.lookups.saturating_sub(lookups);
         if counted.lookups > 0 {

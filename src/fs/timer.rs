@@ -3,9 +3,11 @@
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+
+use super::locked;
 
 /// How long an empty timer sleeps; whoever enters something wakes it.
 const IDLE: Duration = Duration::from_secs(3600);
@@ -71,11 +73,7 @@ impl Timer {
     pub fn release(&self) {
         self.shared.lock().closed = true;
         self.shared.changed.notify_one();
-        let thread = self
-            .thread
-            .lock()
-            .expect("no holder of this lock panics")
-            .take();
+        let thread = locked(&self.thread).take();
         if let Some(thread) = thread {
             let _ = thread.join();
         }
@@ -90,7 +88,7 @@ impl Drop for Timer {
 
 impl Shared {
     fn lock(&self) -> std::sync::MutexGuard<'_, Waiting> {
-        self.waiting.lock().expect("no holder of this lock panics")
+        locked(&self.waiting)
     }
 
     fn run(&self) {
@@ -114,7 +112,7 @@ impl Shared {
             }
             let first = waiting.heap.peek().map(|first| first.due - Instant::now());
             let woken = self.changed.wait_timeout(waiting, first.unwrap_or(IDLE));
-            waiting = woken.expect("no holder of this lock panics").0;
+            waiting = woken.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 }

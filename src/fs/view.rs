@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::{Answer, FileHandle, Filesystem, Node, NodeId};
+use super::{Answer, FileHandle, Filesystem, Node, NodeId, locked};
 use crate::injector::{Armed, DataAccess, Selection, Target};
 use crate::media::Medium;
 
@@ -67,7 +67,7 @@ impl Filesystem {
     /// The view of a node under the armed plan.
     pub(super) fn view(&self, node: &Arc<Node>, armed: &Armed) -> Arc<View> {
         let names = self.names.load(Ordering::Acquire);
-        let mut kept = node.view.lock().expect("no holder of this lock panics");
+        let mut kept = locked(&node.view);
         if let Some(view) = &*kept
             && view.armed == armed.generation()
             && view.names == names

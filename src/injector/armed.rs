@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::counters::{PathStream, PathStreams, RuleCounters, Streams, find};
 use super::{Counts, Target, next_generation};
 use crate::media::Medium;
-use crate::op::{Op, OpKind};
+use crate::op::{Op, OpKind, OpSet};
 use crate::plan::fault::{BadSector, BitFlip, Fault, runs};
 use crate::plan::seed::{Purpose, StreamKey};
 use crate::plan::{
@@ -21,6 +21,8 @@ use crate::plan::{
 pub struct Armed {
     generation: u64,
     plan: Plan,
+    ops: OpSet,
+    damages_media: bool,
     placement: Placement,
     counters: Vec<RuleCounters>,
     paths: PathStreams,
@@ -48,6 +50,11 @@ impl Armed {
     pub fn new(plan: Plan, placement: Placement) -> Armed {
         Armed {
             generation: next_generation(),
+            ops: plan
+                .rules()
+                .iter()
+                .fold(OpSet::EMPTY, |ops, rule| ops.union(rule.scope.ops)),
+            damages_media: plan.rules().iter().any(damages_media),
             counters: plan
                 .rules()
                 .iter()
@@ -69,6 +76,21 @@ impl Armed {
         &self.plan
     }
 
+    /// The operations that any rule looks at, on any path.
+    pub fn ops(&self) -> OpSet {
+        self.ops
+    }
+
+    /// Whether any rule damages stored bytes, so that files need a memory.
+    pub fn damages_media(&self) -> bool {
+        self.damages_media
+    }
+
+    /// Every place that a `count` chose: the rule, the path that keys the file's damage, the places.
+    pub fn placed_everywhere(&self) -> impl Iterator<Item = (RuleId, &Path, &Placed)> {
+        self.placement.each()
+    }
+
     /// How often a rule was asked and answered, so far.
     pub fn counts(&self, rule: RuleId) -> Counts {
         self.counters[usize::from(rule.0)].counts()
@@ -76,6 +98,15 @@ impl Armed {
 
     /// What happens to this operation, `now` after arming. Counts it.
     ///
+    /// # Order
+    /// Rules are asked in file order. The first latency rule that fires gives the delay, the first
+    /// error rule that fires gives the failure; later rules of that kind then do not see the
+    /// operation, and do not count it. Damage is a matter of places: every rule applies, the first
+    /// one wins a bit, and the first bad sector in the file is the one in the way. Kinds do not hide
+    /// operations from each other: one that fails is still counted by the rules that would have
+    /// damaged it, but uses up none of their `times`.
+    ///
+    /// # What the answer leaves out
     /// An operation that fails is neither flipped nor unreadable. For an access that is
     /// [`DataAccess::Counted`], `op.len` of a read is what there is to read; for one that is
     /// [`DataAccess::Sticky`] it may be more, and flips beyond are not delivered.
@@ -352,6 +383,10 @@ impl Armed {
             });
         first
     }
+}
+
+fn damages_media(rule: &Rule) -> bool {
+    rule.fault.is_stored() && !rule.scope.ops.is_empty()
 }
 
 /// Whether a rule's answers are drawn from a stream of the operation's path.

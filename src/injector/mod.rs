@@ -2,14 +2,6 @@
 //!
 //! The answer for an operation is a pure function of the plan and of what is counted here; `fs`
 //! alone acts on it.
-//!
-//! # Order
-//! Rules are asked in file order. The first latency rule that fires gives the delay, the first error
-//! rule that fires gives the failure; later rules of that kind then do not see the operation, and do
-//! not count it. Stored and transient damage is a matter of places: every rule applies, the first one
-//! wins a bit, and the first bad sector in the file is the one in the way. Kinds do not hide
-//! operations from each other: one that fails is still counted by the rules that would have damaged
-//! it, but uses up none of their `times`.
 
 mod armed;
 mod counters;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::Armed;
 use crate::media::Medium;
 use crate::op::OpSet;
-use crate::plan::{DataAccess, Flip, Place, Rule, RuleId, Unreadable};
+use crate::plan::{DamageId, DataAccess, Flip, Place, RuleId, Unreadable};
 
 /// The rules that select one path: matched once per node and name, not once per operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,16 +90,9 @@ impl Armed {
         }
     }
 
-    /// The operations that any rule looks at, on any path.
-    pub fn ops(&self) -> OpSet {
-        let rules = self.plan().rules().iter();
-        rules.fold(OpSet::EMPTY, |ops, rule| ops.union(rule.scope.ops))
-    }
-
-    /// Whether any rule damages stored bytes, so that files need a memory.
-    pub fn damages_media(&self) -> bool {
-        let can = |rule: &Rule| rule.fault.is_stored() && !rule.scope.ops.is_empty();
-        self.plan().rules().iter().any(can)
+    /// Whether a rule names the places of its damage (`count`, `at`) instead of drawing them.
+    pub fn names_places(&self, rule: RuleId) -> bool {
+        self.plan().rule(rule).fault.names_places()
     }
 
     /// A rule's name in the scenario.
@@ -122,8 +115,8 @@ impl Armed {
         })
     }
 
-    /// The damage id of a flipped bit, 16 hexadecimal digits; `identity` as [`Armed::identity`] says.
-    pub fn flip_id(&self, flip: &Flip, identity: Option<&Path>) -> String {
+    /// The damage id of a flipped bit; `identity` as [`Armed::identity`] says.
+    pub fn flip_id(&self, flip: &Flip, identity: Option<&Path>) -> DamageId {
         let Flip {
             byte,
             bit,
@@ -141,19 +134,16 @@ impl Armed {
                 },
             ),
         };
-        let id = self
-            .plan()
-            .damage_id(flip.rule, file, place, flip.generation);
-        id.to_string()
+        self.plan()
+            .damage_id(flip.rule, file, place, flip.generation)
     }
 
     /// The damage id of a bad sector.
-    pub fn sector_id(&self, bad: &Unreadable, identity: Option<&Path>) -> String {
+    pub fn sector_id(&self, bad: &Unreadable, identity: Option<&Path>) -> DamageId {
         let place = Place::Sector {
             start: bad.sector.start,
         };
         let file = identity.unwrap_or(Path::new(""));
-        let id = self.plan().damage_id(bad.rule, file, place, bad.generation);
-        id.to_string()
+        self.plan().damage_id(bad.rule, file, place, bad.generation)
     }
 }

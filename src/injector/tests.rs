@@ -298,6 +298,27 @@ fn a_write_to_the_end_of_the_file_covers_its_last_sector() {
 }
 
 #[test]
+fn an_operation_without_bytes_meets_no_bad_sector() {
+    let armed = arm(vec![rule(
+        "lse",
+        bad(SectorAmount::Rate(1.0)),
+        When::default(),
+    )]);
+    let medium = Medium::default();
+    for overwritten in [false, true] {
+        assert!(
+            read(&armed, &medium, 700, 0).is_clean(),
+            "at the end of the file"
+        );
+        assert!(ask(&armed, Some(&medium), OpKind::Write, 700, 0).is_clean());
+        assert!(!read(&armed, &medium, 700, 1).is_clean());
+        if !overwritten {
+            medium.written(0..100, 9_000);
+        }
+    }
+}
+
+#[test]
 fn damage_tells_without_counting() {
     let armed = arm(vec![
         rule(

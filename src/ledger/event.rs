@@ -108,10 +108,12 @@ pub struct Bit {
     pub byte: u64,
     /// 0 is the least significant.
     pub bit: u8,
-    /// The byte as it is stored.
-    pub before: u8,
-    /// The byte as the target got it.
-    pub after: u8,
+    /// The byte as it is stored; of damage that was delivered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<u8>,
+    /// The byte as the target got it; of damage that was delivered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<u8>,
     /// How often the byte had been overwritten.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub generation: u32,

@@ -9,7 +9,8 @@ use rustix::process::{PidfdFlags, getppid, pidfd_open};
 /// the death signal of prctl(2) would come with the end of the thread.
 pub fn when_parent_ends(gone: impl FnOnce() + Send + 'static) -> io::Result<()> {
     let Some(parent) = getppid() else {
-        return Ok(gone());
+        gone();
+        return Ok(());
     };
     let parent = pidfd_open(parent, PidfdFlags::empty())?;
     let wait = move || {

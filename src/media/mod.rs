@@ -3,10 +3,12 @@
 //!
 //! Memory only, no files: `fs` says what happened, `injector` asks what is stored.
 
+mod fates;
 mod generations;
 mod medium;
 mod table;
 
+pub use fates::Fates;
 pub use generations::Generations;
 pub use medium::{Binding, Medium};
 pub use table::{FileKey, Media};

@@ -64,6 +64,15 @@ impl Placement {
     pub fn of(&self, rule: RuleId, file: &Path) -> Option<&Placed> {
         self.rules.get(&rule)?.get(file)
     }
+
+    /// All places: the rule, the path that keys the file's damage, the places in it.
+    pub fn each(&self) -> impl Iterator<Item = (RuleId, &Path, &Placed)> {
+        self.rules.iter().flat_map(|(rule, files)| {
+            files
+                .iter()
+                .map(|(file, placed)| (*rule, file.as_path(), placed))
+        })
+    }
 }
 
 impl Plan {

@@ -46,7 +46,7 @@ impl Trigger {
         (self.nth.is_empty() || self.nth.binary_search(&occurrence).is_ok())
             && self
                 .every
-                .is_none_or(|every| occurrence % every.max(1) == 0)
+                .is_none_or(|every| occurrence.is_multiple_of(every.max(1)))
     }
 
     /// Whether no operation can ever fire it.

@@ -42,8 +42,8 @@ fn bit(byte: u64, bit: u8, generation: u32) -> Bit {
     Bit {
         byte,
         bit,
-        before: 0,
-        after: 1 << bit,
+        before: Some(0),
+        after: Some(1 << bit),
         generation,
         id: "x".into(),
     }

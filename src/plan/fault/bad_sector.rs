@@ -64,6 +64,10 @@ impl BadSector {
         }
     }
 
+    pub(super) fn names_places(&self) -> bool {
+        !matches!(self.amount, Amount::Rate(_))
+    }
+
     pub(super) fn is_never(&self) -> bool {
         match &self.amount {
             Amount::Rate(trials) => trials.probability() <= 0.0,
@@ -72,8 +76,11 @@ impl BadSector {
         }
     }
 
-    /// The whole sectors that a byte range touches, by number.
+    /// The whole sectors that a byte range touches, by number; none for a range without bytes.
     pub fn numbers(&self, bytes: &Range<u64>) -> Range<u64> {
+        if bytes.is_empty() {
+            return 0..0;
+        }
         bytes.start / self.size..bytes.end.div_ceil(self.size)
     }
 
@@ -121,8 +128,9 @@ impl BadSector {
     /// `len` bytes ends its last sector early: writing up to there covers it.
     pub fn cut(&self, write: &Range<u64>, len: u64) -> impl Iterator<Item = u64> + use<> {
         let numbers = self.numbers(write);
-        let first = (!write.start.is_multiple_of(self.size)).then_some(numbers.start);
-        let early = !write.end.is_multiple_of(self.size) && write.end < len;
+        let late = !write.start.is_multiple_of(self.size) && !write.is_empty();
+        let first = late.then_some(numbers.start);
+        let early = !write.end.is_multiple_of(self.size) && write.end < len && !write.is_empty();
         let last = early
             .then(|| numbers.end - 1)
             .filter(|last| first != Some(*last));
@@ -234,6 +242,7 @@ mod tests {
         );
         assert_eq!(cut(512..1_000, 1_001), [1]);
         assert!(cut(512..512, u64::MAX).is_empty());
+        assert!(cut(600..600, u64::MAX).is_empty());
     }
 
     #[test]

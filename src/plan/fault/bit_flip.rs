@@ -65,6 +65,14 @@ impl BitFlip {
         self.persistence != Persistence::Transient
     }
 
+    pub(super) fn names_places(&self) -> bool {
+        !matches!(self.amount, Amount::Rate(_))
+    }
+
+    pub(super) fn ends_by_overwriting(&self) -> bool {
+        self.persistence == Persistence::Sticky
+    }
+
     pub(super) fn is_never(&self) -> bool {
         match &self.amount {
             Amount::Rate(trials) => trials.probability() <= 0.0,

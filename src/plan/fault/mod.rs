@@ -68,6 +68,24 @@ impl Fault {
         }
     }
 
+    /// Whether it names its places instead of drawing them as they are looked at.
+    pub fn names_places(&self) -> bool {
+        match self {
+            Fault::BitFlip(fault) => fault.names_places(),
+            Fault::BadSector(fault) => fault.names_places(),
+            Fault::Error(_) | Fault::Latency(_) => false,
+        }
+    }
+
+    /// Whether overwriting the damaged bytes ends it.
+    pub fn ends_by_overwriting(&self) -> bool {
+        match self {
+            Fault::BitFlip(fault) => fault.ends_by_overwriting(),
+            Fault::BadSector(_) => true,
+            Fault::Error(_) | Fault::Latency(_) => false,
+        }
+    }
+
     /// Whether it strikes nowhere, ever.
     pub fn is_never(&self) -> bool {
         match self {

@@ -1,0 +1,247 @@
+//! `errorfs preview`: what a scenario and a seed would damage in a directory, without mounting it.
+//!
+//! The ground truth beforehand: the same compile, placement and damage as of a mount that has just
+//! been armed. Reads the directory, writes nothing to it.
+
+use std::io::{BufWriter, ErrorKind, Write};
+use std::ops::Range;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use rustix::fs::{Mode, OFlags, ResolveFlags, open, openat2};
+use serde::Serialize;
+
+use super::exit::{Exit, Failure};
+use super::{eprint, scenarios, serving};
+use crate::fs::survey;
+use crate::injector::{Armed, Target};
+use crate::ledger::escape;
+use crate::media::Medium;
+use crate::plan::{Flip, Plan, Surveyed, Unreadable, compile};
+use crate::scenario::Scenario;
+
+/// Bytes that are judged at a time: bounds memory, and is a multiple of every sector size.
+const STRIDE: u64 = 8 << 20;
+
+/// Say which bits and sectors a scenario and a seed would damage, without mounting.
+#[derive(Debug, Args)]
+pub(super) struct Preview {
+    /// A scenario file; may be repeated.
+    #[arg(long, required = true, value_name = "FILE")]
+    scenario: Vec<PathBuf>,
+    /// The root of all randomness, instead of the scenario's; drawn and printed if neither has one.
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// The id that the mount will have; without one, every copy of a directory has the same damage.
+    #[arg(
+        long,
+        value_name = "MOUNT_ID",
+        default_value = "",
+        hide_default_value = true
+    )]
+    id: String,
+    /// One JSON object a line.
+    #[arg(long)]
+    json: bool,
+    /// The directory that would be mounted.
+    dir: PathBuf,
+}
+
+/// Runs the verb.
+pub(super) fn run(preview: &Preview) -> Result<Exit, Failure> {
+    let scenario = scenarios::load(&preview.scenario)?;
+    let seed = serving::seed(preview.seed, &scenario);
+    let canonical = scenario.canonical().to_string();
+    let plan = compile(&scenario, seed, &preview.id, canonical.as_bytes());
+    warn_of_the_unpredictable(&scenario, &plan);
+    let root = open_directory(&preview.dir)?;
+    let files = survey(root.as_fd())
+        .map_err(|error| unreadable(&preview.dir, &error))?
+        .files;
+    let placement = plan
+        .place(&files)
+        .map_err(|error| Failure::caused(Exit::NothingMatched, &error))?;
+    let armed = Armed::new(plan, placement);
+    let out = BufWriter::new(std::io::stdout().lock());
+    let mut listing = Listing {
+        armed: &armed,
+        root: root.as_fd(),
+        json: preview.json,
+        out,
+    };
+    match listing.all(&files) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(unreadable(&preview.dir, &error))
+        }
+        _ => Ok(Exit::Done),
+    }
+}
+
+/// What is not a property of stored bytes, or not always to be seen, is said and not guessed.
+fn warn_of_the_unpredictable(scenario: &Scenario, plan: &Plan) {
+    for (rule, source) in plan.rules().iter().zip(&scenario.rules) {
+        let (name, fault) = (&rule.name, rule.fault.name());
+        if !rule.fault.is_stored() {
+            eprint(&format!(
+                "rule `{name}` ({fault}) depends on the operations that come: not shown"
+            ));
+        } else if !source.when.is_always() {
+            eprint(&format!(
+                "rule `{name}` ({fault}) shows this damage only when its conditions hold"
+            ));
+        }
+    }
+}
+
+fn open_directory(dir: &Path) -> Result<OwnedFd, Failure> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    open(dir, flags, Mode::empty()).map_err(|error| unreadable(dir, &error))
+}
+
+fn unreadable(dir: &Path, error: &dyn std::error::Error) -> Failure {
+    let failure = Failure::caused(Exit::Usage, error);
+    let message = format!("cannot preview `{}`: {}", dir.display(), failure.message);
+    Failure::new(failure.exit, message)
+}
+
+/// One damaged bit, as a line of JSON. The format may only grow.
+#[derive(Debug, Serialize)]
+struct BitLine<'a> {
+    rule: &'a str,
+    fault: &'static str,
+    path: String,
+    byte: u64,
+    bit: u8,
+    before: u8,
+    after: u8,
+    id: String,
+}
+
+/// One bad sector, as a line of JSON. The format may only grow.
+#[derive(Debug, Serialize)]
+struct SectorLine<'a> {
+    rule: &'a str,
+    fault: &'static str,
+    path: String,
+    /// First byte and length.
+    sector: (u64, u64),
+    id: String,
+}
+
+/// Writes what would be damaged, file by file.
+struct Listing<'a, W> {
+    armed: &'a Armed,
+    root: BorrowedFd<'a>,
+    json: bool,
+    out: W,
+}
+
+impl<W: Write> Listing<'_, W> {
+    fn all(&mut self, files: &[Surveyed]) -> std::io::Result<()> {
+        files.iter().try_for_each(|file| self.file(file))?;
+        self.out.flush()
+    }
+
+    fn file(&mut self, file: &Surveyed) -> std::io::Result<()> {
+        let selection = self.armed.select(&file.path);
+        if !selection.medium {
+            return Ok(());
+        }
+        let medium = Medium::default();
+        let target = Target {
+            selection: &selection,
+            path: &file.path,
+            origin: &file.path,
+            medium: Some(&medium),
+        };
+        let mut data = None;
+        for start in (0..file.len).step_by(STRIDE as usize) {
+            let range = start..file.len.min(start + STRIDE);
+            let (flips, sectors) = self.armed.damage(range, &target);
+            for flip in flips {
+                self.bit(file, &flip, &mut data)?;
+            }
+            sectors
+                .iter()
+                .try_for_each(|sector| self.sector(file, sector))?;
+        }
+        Ok(())
+    }
+
+    fn bit(
+        &mut self,
+        file: &Surveyed,
+        flip: &Flip,
+        data: &mut Option<OwnedFd>,
+    ) -> std::io::Result<()> {
+        let before = match data {
+            Some(data) => byte_at(data, flip.byte)?,
+            None => byte_at(data.insert(open_file(self.root, &file.path)?), flip.byte)?,
+        };
+        let line = BitLine {
+            rule: self.armed.rule_name(flip.rule),
+            fault: self.armed.fault_name(flip.rule),
+            path: escape(file.path.as_os_str().as_encoded_bytes()),
+            byte: flip.byte,
+            bit: flip.bit,
+            before,
+            after: before ^ 1 << flip.bit,
+            id: self.armed.flip_id(flip, Some(&file.path)).to_string(),
+        };
+        if self.json {
+            return self.json_line(&line);
+        }
+        let BitLine {
+            rule,
+            path,
+            byte,
+            bit,
+            after,
+            id,
+            ..
+        } = line;
+        writeln!(
+            self.out,
+            "{path}: byte {byte} bit {bit}: {before:#04x} -> {after:#04x} ({rule}, {id})"
+        )
+    }
+
+    fn sector(&mut self, file: &Surveyed, bad: &Unreadable) -> std::io::Result<()> {
+        let line = SectorLine {
+            rule: self.armed.rule_name(bad.rule),
+            fault: self.armed.fault_name(bad.rule),
+            path: escape(file.path.as_os_str().as_encoded_bytes()),
+            sector: (bad.sector.start, bad.sector.end - bad.sector.start),
+            id: self.armed.sector_id(bad, Some(&file.path)).to_string(),
+        };
+        if self.json {
+            return self.json_line(&line);
+        }
+        let (SectorLine { rule, path, id, .. }, Range { start, end }) = (line, &bad.sector);
+        writeln!(
+            self.out,
+            "{path}: bytes {start}..{end} unreadable ({rule}, {id})"
+        )
+    }
+
+    fn json_line(&mut self, line: &impl Serialize) -> std::io::Result<()> {
+        serde_json::to_writer(&mut self.out, line)?;
+        writeln!(self.out)
+    }
+}
+
+/// Opens a file that the survey has found: still inside the directory, and no link.
+fn open_file(root: BorrowedFd<'_>, path: &Path) -> std::io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+    Ok(openat2(root, path, flags, Mode::empty(), resolve)?)
+}
+
+fn byte_at(file: &OwnedFd, offset: u64) -> std::io::Result<u8> {
+    let mut byte = [0];
+    match rustix::io::pread(file, &mut byte, offset)? {
+        0 => Err(ErrorKind::UnexpectedEof.into()),
+        _ => Ok(byte[0]),
+    }
+}

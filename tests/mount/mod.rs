@@ -1,0 +1,44 @@
+//! Real mounts, real faults, one file per subject.
+
+mod attributes;
+mod bad_sector;
+mod crash;
+mod descriptors;
+mod directories;
+mod errors;
+mod files;
+mod latency;
+mod lifecycle;
+mod limits;
+mod names;
+mod one_bit;
+mod ownership;
+mod rate;
+mod refusals;
+mod repair;
+mod replay;
+mod sharing;
+mod sticky;
+mod transient;
+
+use std::path::Path;
+
+use crate::support::*;
+
+/// Checks the same claim on a plain directory and on an idle mount, and that the mount then looks
+/// exactly like its backing directory.
+fn on_both(claim: impl Fn(&Path)) {
+    claim(Backing::new().path());
+    require_fuse!();
+    let backing = Backing::new();
+    let mut mount = Mount::new(backing.path()).start();
+    claim(mount.path());
+    assert_eq!(tree_hash(mount.path()), tree_hash(backing.path()));
+    assert!(mount.delivered().is_empty());
+    mount.stop();
+}
+
+/// The error number of what failed.
+fn errno<T>(result: std::io::Result<T>) -> Option<i32> {
+    result.err().and_then(|error| error.raw_os_error())
+}
