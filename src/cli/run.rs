@@ -12,7 +12,7 @@ use super::exit::{Exit, Failure};
 use super::place::Place;
 use super::serving::{PlanArgs, Serving};
 use crate::fuse::Session;
-use crate::isolation::{Enclosure, Ended, Start, Surroundings, enter_namespace};
+use crate::isolation::{Enclosure, Ended, NamespaceError, Start, Surroundings, enter_namespace};
 use crate::sys::process::Namespaces;
 
 /// How long the processes that the command left may take to die before the mount goes.
@@ -57,10 +57,13 @@ pub(super) fn run(args: &Run) -> Result<Exit, Failure> {
 }
 
 fn enclose(args: &Run) -> Result<Exit, Failure> {
-    let cannot = |error: &dyn std::error::Error| Failure::caused(Exit::CannotMount, error);
+    let cannot = |error: NamespaceError| {
+        let message = format!("{error}; errorfs doctor tells what is missing");
+        Failure::new(Exit::CannotMount, message)
+    };
     super::process::start_log();
     let surroundings = Surroundings::of_this_process();
-    let namespaces = enter_namespace().map_err(|error| cannot(&error))?;
+    let namespaces = enter_namespace().map_err(cannot)?;
     let mut place = Place::in_place(&args.on)?;
     // Only the command is there to see the mount, and it may become whoever it may become.
     place.allow_other = namespaces == Namespaces::Mounts;

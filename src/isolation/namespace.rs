@@ -37,10 +37,10 @@ impl fmt::Display for Step {
 }
 
 impl Step {
-    fn failed(self, source: io::Error) -> NamespaceError {
+    fn failed(self, namespaces: Namespaces, source: io::Error) -> NamespaceError {
         let hint = match source.kind() {
-            io::ErrorKind::PermissionDenied => {
-                "; user namespaces are probably restricted here (see errorfs doctor)"
+            io::ErrorKind::PermissionDenied if namespaces == Namespaces::UsersAndMounts => {
+                "; this user is not privileged, and user namespaces are probably restricted"
             }
             io::ErrorKind::StorageFull => "; user.max_user_namespaces is used up, or 0",
             _ => "",
@@ -63,26 +63,29 @@ pub fn enter_namespace() -> Result<Namespaces, NamespaceError> {
 
 /// As [`enter_namespace`], with privileges only.
 pub fn enter_mount_namespace() -> Result<(), NamespaceError> {
-    unshare(Namespaces::Mounts).map_err(|error| Step::Unshare.failed(error))?;
-    make_private()
+    let namespaces = Namespaces::Mounts;
+    unshare(namespaces).map_err(|error| Step::Unshare.failed(namespaces, error))?;
+    make_private(namespaces)
 }
 
 /// As [`enter_namespace`], in a user namespace only.
 pub fn enter_user_namespace() -> Result<(), NamespaceError> {
     // Afterwards they read as nobody's until the maps are written.
     let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
-    unshare(Namespaces::UsersAndMounts).map_err(|error| Step::Unshare.failed(error))?;
+    let namespaces = Namespaces::UsersAndMounts;
+    unshare(namespaces).map_err(|error| Step::Unshare.failed(namespaces, error))?;
     let write = |file: &str, text: String| {
-        fs::write(format!("/proc/self/{file}"), text).map_err(|error| Step::Map.failed(error))
+        fs::write(format!("/proc/self/{file}"), text)
+            .map_err(|error| Step::Map.failed(namespaces, error))
     };
     write("setgroups", "deny".into())?;
     write("uid_map", format!("{uid} {uid} 1"))?;
     write("gid_map", format!("{gid} {gid} 1"))?;
-    make_private()
+    make_private(namespaces)
 }
 
 /// Nothing that is mounted from here on goes to other namespaces, and nothing comes from them.
-fn make_private() -> Result<(), NamespaceError> {
+fn make_private(namespaces: Namespaces) -> Result<(), NamespaceError> {
     let flags = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
-    mount_change("/", flags).map_err(|errno| Step::Private.failed(errno.into()))
+    mount_change("/", flags).map_err(|errno| Step::Private.failed(namespaces, errno.into()))
 }

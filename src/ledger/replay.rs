@@ -3,11 +3,6 @@
 //! Pure. Stored damage becomes one rule a file, with the bits or sectors that were read. What was
 //! counted becomes one rule for each distinct effect: the original's `select` and window, so that
 //! it counts the same operations, and the occurrences that had this effect.
-//!
-//! # Why not by time
-//!
-//! Times differ from run to run even when everything else is equal; occurrences do not, as long as
-//! the target's operations come in the same order.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -62,6 +57,11 @@ pub enum ReplayError {
 
 /// The scenario that gives the delivered faults of these events again. `scenario` and `seed` are
 /// those of the ledger's header.
+///
+/// # Why not by time
+///
+/// Times differ from run to run even when everything else is equal; occurrences do not, as long as
+/// the target's operations come in the same order.
 pub fn replay(scenario: &Scenario, seed: u64, events: &[Event]) -> Result<Replay, ReplayError> {
     let mut omitted = Vec::new();
     let mut rules = Vec::new();

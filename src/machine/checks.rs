@@ -111,7 +111,7 @@ fn device() -> Check {
 
 fn filesystem() -> Check {
     let known = fs::read_to_string("/proc/filesystems").unwrap_or_default();
-    match known.lines().any(|line| line.trim() == "fuse") {
+    match known.split_whitespace().any(|word| word == "fuse") {
         true => Check::ok("kernel-fuse", "the kernel knows the filesystem"),
         false => Check::fail(
             "kernel-fuse",
