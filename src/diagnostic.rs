@@ -63,10 +63,7 @@ impl Diagnostic {
         span: Range<usize>,
         message: impl Into<String>,
     ) -> Diagnostic {
-        Diagnostic {
-            severity: Severity::Warning,
-            ..Diagnostic::error(code, span, message)
-        }
+        Diagnostic { severity: Severity::Warning, ..Diagnostic::error(code, span, message) }
     }
 
     /// This diagnostic with words at the caret.
@@ -84,20 +81,14 @@ impl Diagnostic {
 
 /// How many errors and how many warnings there are.
 pub fn count(diagnostics: &[Diagnostic]) -> (usize, usize) {
-    let errors = diagnostics
-        .iter()
-        .filter(|diagnostic| diagnostic.severity == Severity::Error)
-        .count();
+    let errors =
+        diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
     (errors, diagnostics.len() - errors)
 }
 
 /// The last line under a list that contains errors: "2 errors, 0 warnings: nothing was mounted".
 pub fn footer(errors: usize, warnings: usize) -> String {
-    format!(
-        "{}, {}: nothing was mounted",
-        plural(errors, "error"),
-        plural(warnings, "warning")
-    )
+    format!("{}, {}: nothing was mounted", plural(errors, "error"), plural(warnings, "warning"))
 }
 
 /// "1 rule", "2 rules".
@@ -109,11 +100,7 @@ pub fn plural(count: usize, noun: &str) -> String {
 /// The diagnostics of one file for a person, each with its source line and a caret, each followed
 /// by an empty line.
 pub fn to_text(file: &str, text: &str, diagnostics: &[Diagnostic], colour: bool) -> String {
-    let renderer = if colour {
-        Renderer::styled()
-    } else {
-        Renderer::plain()
-    };
+    let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
     diagnostics
         .iter()
         .map(|diagnostic| render(&renderer, file, text, diagnostic) + "\n\n")
@@ -125,9 +112,7 @@ fn render(renderer: &Renderer, file: &str, text: &str, diagnostic: &Diagnostic) 
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let title = level
-        .primary_title(harmless(&diagnostic.message))
-        .id(diagnostic.code);
+    let title = level.primary_title(harmless(&diagnostic.message)).id(diagnostic.code);
     let mut group = if text.is_empty() {
         title.element(Origin::path(harmless(file)))
     } else {
@@ -197,10 +182,7 @@ pub fn to_github(file: &str, text: &str, diagnostics: &[Diagnostic]) -> String {
 }
 
 fn github_data(text: &str) -> String {
-    let escaped = text
-        .replace('%', "%25")
-        .replace('\r', "%0D")
-        .replace('\n', "%0A");
+    let escaped = text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
     harmless(&escaped)
 }
 
@@ -213,10 +195,7 @@ fn github_property(text: &str) -> String {
 fn position(text: &str, byte: usize) -> (usize, usize) {
     let before = &text[..byte];
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    (
-        before.matches('\n').count() + 1,
-        before[line_start..].chars().count() + 1,
-    )
+    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }
 
 /// The span, made to lie on characters of the text: a wrong span must not panic in a renderer.
@@ -229,10 +208,7 @@ fn clamp(text: &str, span: &Range<usize>) -> Range<usize> {
 /// The last beginning of a character at or before that byte.
 fn boundary(text: &str, byte: usize) -> usize {
     let byte = byte.min(text.len());
-    (0..=byte)
-        .rev()
-        .find(|byte| text.is_char_boundary(*byte))
-        .unwrap_or(0)
+    (0..=byte).rev().find(|byte| text.is_char_boundary(*byte)).unwrap_or(0)
 }
 
 /// The text with everything that could steer a terminal, or hide what it says, made visible.
@@ -266,14 +242,8 @@ mod tests {
     fn no_rendering_lets_a_terminal_escape_through() {
         let file = "a\u{1b}]0;owned\u{7}.toml";
         let text = to_text(file, TEXT, &[sample()], false);
-        assert!(
-            !text.contains('\u{1b}') && !text.contains('\u{7}'),
-            "{text}"
-        );
-        assert!(
-            text.contains("error[bad-name]: no \\u{1b}[31m here"),
-            "{text}"
-        );
+        assert!(!text.contains('\u{1b}') && !text.contains('\u{7}'), "{text}");
+        assert!(text.contains("error[bad-name]: no \\u{1b}[31m here"), "{text}");
         let github = to_github(file, TEXT, &[sample()]);
         assert!(!github.contains('\u{1b}'), "{github}");
         let json = to_json(file, TEXT, &[sample()]).to_string();

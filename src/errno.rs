@@ -160,18 +160,12 @@ impl Errno {
             "ENOTSUP" => "EOPNOTSUPP",
             other => other,
         };
-        ERRNOS
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, errno)| *errno)
+        ERRNOS.iter().find(|(known, _)| *known == name).map(|(_, errno)| *errno)
     }
 
     /// The error of that number; what Linux does not know becomes `EIO`.
     pub fn from_raw(raw: i32) -> Errno {
-        u16::try_from(raw)
-            .ok()
-            .filter(|raw| (1..=133).contains(raw))
-            .map_or(Errno::EIO, Errno)
+        u16::try_from(raw).ok().filter(|raw| (1..=133).contains(raw)).map_or(Errno::EIO, Errno)
     }
 
     /// The number.
@@ -181,10 +175,7 @@ impl Errno {
 
     /// The name; numbers without one are written as such.
     pub fn name(self) -> &'static str {
-        ERRNOS
-            .iter()
-            .find(|(_, errno)| *errno == self)
-            .map_or("E?", |(name, _)| name)
+        ERRNOS.iter().find(|(_, errno)| *errno == self).map_or("E?", |(name, _)| name)
     }
 }
 

@@ -173,17 +173,13 @@ impl OpSet {
 
     /// The kinds in the set, in the order of [`OpKind::ALL`].
     pub fn iter(self) -> impl Iterator<Item = OpKind> {
-        OpKind::ALL
-            .into_iter()
-            .filter(move |kind| self.contains(*kind))
+        OpKind::ALL.into_iter().filter(move |kind| self.contains(*kind))
     }
 }
 
 impl std::fmt::Debug for OpSet {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_set()
-            .entries(self.iter().map(OpKind::name))
-            .finish()
+        f.debug_set().entries(self.iter().map(OpKind::name)).finish()
     }
 }
 

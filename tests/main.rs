@@ -1,14 +1,7 @@
 //! All integration tests, in one binary.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "what panics in a test fails it, with the place"
-)]
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "the harness collects it"
-)]
+#![expect(clippy::unwrap_used, reason = "what panics in a test fails it, with the place")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the harness collects it")]
 
 mod cli;
 mod documents;

@@ -11,24 +11,14 @@ fn preview(scenario: &str, dir: &Path, arguments: &[&str]) -> Output {
     let file = scratch.path().join("s.toml");
     fs::write(&file, scenario).expect("a scenario file");
     let mut command = Command::new(env!("CARGO_BIN_EXE_errorfs"));
-    command
-        .args(["preview", "--scenario"])
-        .arg(&file)
-        .args(arguments)
-        .arg(dir);
+    command.args(["preview", "--scenario"]).arg(&file).args(arguments).arg(dir);
     command.output().expect("errorfs runs")
 }
 
 fn lines(output: &Output) -> Vec<Value> {
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout.clone()).expect("lines of text");
-    text.lines()
-        .map(|line| serde_json::from_str(line).expect("a line of JSON"))
-        .collect()
+    text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
 }
 
 /// A directory of two files and a symbolic link out of it.
@@ -54,9 +44,7 @@ fn one_bit_is_named_with_the_byte_before_and_after() {
     let dir = directory();
     for seed in ["1", "2", "3", "4", "5"] {
         let found = lines(&preview(ONE_BIT, dir.path(), &["--seed", seed, "--json"]));
-        let [line] = &found[..] else {
-            panic!("{found:?}")
-        };
+        let [line] = &found[..] else { panic!("{found:?}") };
         let [before, after] = ["before", "after"].map(|key| line[key].as_u64().unwrap());
         assert_eq!(before ^ after, 1 << line["bit"].as_u64().unwrap());
         assert!(matches!(
@@ -73,11 +61,7 @@ fn one_bit_is_named_with_the_byte_before_and_after() {
 fn every_copy_has_the_same_damage_unless_the_mounts_have_ids() {
     let [one, other] = [directory(), directory()];
     let of = |dir: &tempfile::TempDir, id| {
-        lines(&preview(
-            ONE_BIT,
-            dir.path(),
-            &["--seed", "9", "--json", "--id", id],
-        ))
+        lines(&preview(ONE_BIT, dir.path(), &["--seed", "9", "--json", "--id", id]))
     };
     assert_eq!(of(&one, ""), of(&other, ""));
     assert_ne!(of(&one, "node-1"), of(&other, "node-2"));
@@ -103,24 +87,12 @@ distribution = { constant = "1ms" }
     let output = preview(scenario, dir.path(), &["--json"]);
     let found = lines(&output);
     assert_eq!(found.len(), 3);
-    assert!(
-        found
-            .iter()
-            .all(|line| line["sector"][1] == 512 && line["path"] == "a.sst")
-    );
+    assert!(found.iter().all(|line| line["sector"][1] == 512 && line["path"] == "a.sst"));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(
-        said.contains("rule `slow` (latency) depends on the operations"),
-        "{said}"
-    );
+    assert!(said.contains("rule `slow` (latency) depends on the operations"), "{said}");
     let human = preview(scenario, dir.path(), &[]);
     let text = String::from_utf8(human.stdout).unwrap();
-    assert_eq!(
-        text.lines()
-            .filter(|line| line.contains(" unreadable (lse, "))
-            .count(),
-        3
-    );
+    assert_eq!(text.lines().filter(|line| line.contains(" unreadable (lse, ")).count(), 3);
 }
 
 #[test]
@@ -129,8 +101,5 @@ fn a_count_that_finds_no_place_ends_with_5() {
     let output = preview(ONE_BIT, dir.path(), &["--seed", "1"]);
     assert_eq!(output.status.code(), Some(5));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(
-        said.contains("rule `one` places 1 bit(s), but the 0 file(s)"),
-        "{said}"
-    );
+    assert!(said.contains("rule `one` places 1 bit(s), but the 0 file(s)"), "{said}");
 }

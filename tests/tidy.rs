@@ -67,12 +67,7 @@ fn sources(folder: &str) -> Vec<Source> {
         .filter(|path| path.extension().is_some_and(|end| end == "rs"))
         .map(|path| {
             let text = std::fs::read_to_string(&path).unwrap();
-            let path = path
-                .strip_prefix(root())
-                .unwrap()
-                .to_str()
-                .unwrap()
-                .to_owned();
+            let path = path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
             let code = code_of(&path, &text);
             Source { path, text, code }
         })
@@ -94,17 +89,9 @@ fn code_of(path: &str, text: &str) -> Vec<String> {
 
 /// The line with `"..."` emptied and quoted characters removed. Enough for rustfmt's lines.
 fn without_strings(line: &str) -> String {
-    let line = line
-        .replace("'\"'", "")
-        .replace("'{'", "")
-        .replace("'}'", "")
-        .replace("\\\"", "");
+    let line = line.replace("'\"'", "").replace("'{'", "").replace("'}'", "").replace("\\\"", "");
     let parts = line.split('"').enumerate();
-    parts
-        .filter(|(place, _)| place % 2 == 0)
-        .map(|(_, part)| part)
-        .collect::<Vec<_>>()
-        .join("\"\"")
+    parts.filter(|(place, _)| place % 2 == 0).map(|(_, part)| part).collect::<Vec<_>>().join("\"\"")
 }
 
 /// Every line of code outside `allowed` that contains one of the words is a complaint.
@@ -142,53 +129,29 @@ fn only_the_folder_fuse_names_fuser() {
 
 #[test]
 fn only_sys_names_libc_or_is_unsafe() {
-    none(complain_of(&["libc::", "unsafe"], |source| {
-        source.is_in("sys")
-    }));
+    none(complain_of(&["libc::", "unsafe"], |source| source.is_in("sys")));
 }
 
 #[test]
 fn only_cli_prints_and_exits() {
-    let words = [
-        "println!",
-        "eprintln!",
-        "print!",
-        "eprint!",
-        "process::exit",
-        "stdout()",
-        "stderr()",
-    ];
+    let words =
+        ["println!", "eprintln!", "print!", "eprint!", "process::exit", "stdout()", "stderr()"];
     none(complain_of(&words, |source| source.is_in("cli")));
 }
 
 #[test]
 fn plan_and_injector_have_no_files_no_network_no_clock_and_no_randomness_of_their_own() {
-    let words = [
-        "std::fs",
-        "std::net",
-        "Instant::now",
-        "SystemTime",
-        "rand::rng",
-        "std::env",
-    ];
-    none(complain_of(&words, |source| {
-        !(source.is_in("plan") || source.is_in("injector"))
-    }));
+    let words = ["std::fs", "std::net", "Instant::now", "SystemTime", "rand::rng", "std::env"];
+    none(complain_of(&words, |source| !(source.is_in("plan") || source.is_in("injector"))));
 }
 
 #[test]
 fn arrows_between_folders_point_one_way() {
     let rank = |noun: &str| ORDER.iter().position(|level| level.contains(&noun));
     let mut complaints = Vec::new();
-    for source in sources("src")
-        .iter()
-        .filter(|source| source.path != "src/lib.rs")
-    {
+    for source in sources("src").iter().filter(|source| source.path != "src/lib.rs") {
         let Some(from) = rank(source.noun()) else {
-            complaints.push(format!(
-                "{}: not in the order of tests/tidy.rs",
-                source.path
-            ));
+            complaints.push(format!("{}: not in the order of tests/tidy.rs", source.path));
             continue;
         };
         // The names of events are a leaf, as are words and numbers: everyone may say them.
@@ -217,11 +180,7 @@ fn used_by(source: &Source) -> BTreeSet<String> {
                 .next()
                 .map(str::to_owned)
         };
-        nouns.extend(
-            list.into_iter()
-                .filter_map(name)
-                .filter(|noun| !noun.is_empty()),
-        );
+        nouns.extend(list.into_iter().filter_map(name).filter(|noun| !noun.is_empty()));
     }
     nouns
 }
@@ -251,11 +210,7 @@ fn files_and_functions_stay_within_their_budgets() {
     let mut complaints = Vec::new();
     for source in sources("src").iter().chain(&sources("tests")) {
         if source.code.len() > FILE_LINES_MAX {
-            complaints.push(format!(
-                "{}: {} lines of code",
-                source.path,
-                source.code.len()
-            ));
+            complaints.push(format!("{}: {} lines of code", source.path, source.code.len()));
         }
         for (name, lines) in functions(&source.code) {
             if lines > FUNCTION_LINES_MAX {
@@ -278,14 +233,7 @@ fn functions(code: &[String]) -> Vec<(String, usize)> {
         let end = code[place..].iter().position(|line| *line == closing);
         let name = name.split(['(', '<']).next().unwrap().to_owned();
         let one_line = line.trim_end().ends_with(['}', ';']);
-        found.push((
-            name,
-            if one_line {
-                1
-            } else {
-                end.map_or(1, |lines| lines + 1)
-            },
-        ));
+        found.push((name, if one_line { 1 } else { end.map_or(1, |lines| lines + 1) }));
     }
     found
 }
@@ -294,11 +242,7 @@ fn functions(code: &[String]) -> Vec<(String, usize)> {
 fn every_file_says_first_what_it_is_responsible_for() {
     let mut complaints = Vec::new();
     for source in sources("src").iter().chain(&sources("tests")) {
-        let header = source
-            .text
-            .lines()
-            .take_while(|line| line.starts_with("//!"))
-            .count();
+        let header = source.text.lines().take_while(|line| line.starts_with("//!")).count();
         let is_page = source.path == "src/lib.rs";
         if header == 0 || (header > 8 && !is_page) {
             complaints.push(format!("{}: a header of {header} lines", source.path));
@@ -309,18 +253,14 @@ fn every_file_says_first_what_it_is_responsible_for() {
 
 #[test]
 fn no_module_is_named_after_nothing() {
-    let forbidden = [
-        "utils", "util", "common", "helpers", "helper", "manager", "misc",
-    ];
-    let files = files_below(&root().join("src"))
-        .into_iter()
-        .chain(files_below(&root().join("tests")));
+    let forbidden = ["utils", "util", "common", "helpers", "helper", "manager", "misc"];
+    let files =
+        files_below(&root().join("src")).into_iter().chain(files_below(&root().join("tests")));
     let named = |path: &PathBuf| {
         path.iter().any(|part| {
-            forbidden.iter().any(|word| {
-                part.to_str()
-                    .is_some_and(|part| part.split('.').next() == Some(word))
-            })
+            forbidden
+                .iter()
+                .any(|word| part.to_str().is_some_and(|part| part.split('.').next() == Some(word)))
         })
     };
     none(
@@ -349,17 +289,11 @@ fn the_map_in_the_readme_is_the_tree() {
             format!("src/{}{folder}", entry.file_name().to_str().unwrap())
         })
         .collect();
-    let in_src: BTreeSet<_> = named
-        .iter()
-        .filter(|name| name.starts_with("src/"))
-        .cloned()
-        .collect();
+    let in_src: BTreeSet<_> =
+        named.iter().filter(|name| name.starts_with("src/")).cloned().collect();
     assert_eq!(in_src, there, "README.md, map (left), and the tree (right)");
     for name in named.iter().filter(|name| !name.starts_with("src/")) {
-        assert!(
-            root().join(name).exists(),
-            "README.md, map: there is no {name}"
-        );
+        assert!(root().join(name).exists(), "README.md, map: there is no {name}");
     }
 }
 
@@ -409,17 +343,12 @@ fn no_file_names_a_development_machine_or_a_registry() {
 
 /// The files that git knows; without git, those that a release would contain.
 fn tracked() -> Vec<String> {
-    let listed = std::process::Command::new("git")
-        .args(["ls-files", "-z"])
-        .current_dir(root())
-        .output();
+    let listed =
+        std::process::Command::new("git").args(["ls-files", "-z"]).current_dir(root()).output();
     let text = listed.map(|output| output.stdout).unwrap_or_default();
-    let names = text
-        .split(|byte| *byte == 0)
-        .map(|name| String::from_utf8_lossy(name).into_owned());
-    names
-        .filter(|name| !name.is_empty() && name != "Cargo.lock")
-        .collect()
+    let names =
+        text.split(|byte| *byte == 0).map(|name| String::from_utf8_lossy(name).into_owned());
+    names.filter(|name| !name.is_empty() && name != "Cargo.lock").collect()
 }
 
 #[test]
@@ -440,22 +369,13 @@ fn scripts_are_short_and_strict() {
 
 #[test]
 fn the_rules_of_this_file_find_what_they_look_for() {
-    let code = code_of(
-        "x.rs",
-        "fn a() {\n    b(\"unsafe\"); // libc::x\n}\n\n#[cfg(test)]\nunsafe {}\n",
-    );
+    let code =
+        code_of("x.rs", "fn a() {\n    b(\"unsafe\"); // libc::x\n}\n\n#[cfg(test)]\nunsafe {}\n");
     assert_eq!(code, ["fn a() {", "    b(\"\"); ", "}"]);
     assert!(has_word("unsafe {", "unsafe") && !has_word("unsafe_code", "unsafe"));
     assert!(has_word("libc::x", "libc::") && !has_word("mylibc::x", "libc::"));
     assert_eq!(functions(&code), [("a".to_owned(), 3)]);
     let text = "use crate::{fs::{a, b}, plan::C};\nuse crate::op::Op;\n".to_owned();
-    let source = Source {
-        path: "src/x.rs".into(),
-        code: code_of("src/x.rs", &text),
-        text,
-    };
-    assert_eq!(
-        used_by(&source),
-        ["fs", "op", "plan"].map(str::to_owned).into()
-    );
+    let source = Source { path: "src/x.rs".into(), code: code_of("src/x.rs", &text), text };
+    assert_eq!(used_by(&source), ["fs", "op", "plan"].map(str::to_owned).into());
 }

@@ -32,11 +32,7 @@ enum Format {
 
 /// Runs the verb.
 pub(super) fn run(check: &Check) -> Result<Exit, Failure> {
-    let checked: Vec<Checked> = check
-        .files
-        .iter()
-        .map(|path| scenarios::check(path))
-        .collect();
+    let checked: Vec<Checked> = check.files.iter().map(|path| scenarios::check(path)).collect();
     let out: String = match check.format {
         Format::Human => {
             scenarios::print_all(&checked);
@@ -48,11 +44,9 @@ pub(super) fn run(check: &Check) -> Result<Exit, Failure> {
             .map(|one| diagnostic::to_github(&one.file, &one.text, &one.diagnostics))
             .collect(),
     };
-    std::io::stdout()
-        .write_all(out.as_bytes())
-        .map_err(|error| {
-            Failure::new(Exit::TryAgain, format!("cannot write to stdout: {error}"))
-        })?;
+    std::io::stdout().write_all(out.as_bytes()).map_err(|error| {
+        Failure::new(Exit::TryAgain, format!("cannot write to stdout: {error}"))
+    })?;
     let all_good = checked.iter().all(|one| one.scenario.is_some());
     Ok(if all_good { Exit::Done } else { Exit::BadFile })
 }

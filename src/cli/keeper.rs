@@ -46,10 +46,7 @@ pub(super) fn run(args: Keeper) -> Result<Exit, Failure> {
     if let Some(cwd) = args.cwd {
         command.current_dir(cwd);
     }
-    let surroundings = Surroundings {
-        umask: args.umask,
-        open_files: args.open_files,
-    };
+    let surroundings = Surroundings { umask: args.umask, open_files: args.open_files };
     surroundings.restore();
     keep(errorfs, command).map_err(internal)?;
     Ok(Exit::Done)

@@ -53,16 +53,11 @@ pub(super) fn run(args: &Mount) -> Result<Exit, Failure> {
     let place = Place::check(&args.place)?;
     let (sender, endings) = channel();
     watch(args, &sender)?;
-    let serving = Serving::start(&args.plan, place, move |end| {
-        drop(sender.send(Ending::Gone(end)))
-    })?;
-    let guard = Guard::spawn(
-        &serving.session.mounted().mountpoint,
-        serving.session.mounted().device,
-    );
-    let guard = guard
-        .inspect_err(|error| eprint(&format!("no guard: {error}")))
-        .ok();
+    let serving =
+        Serving::start(&args.plan, place, move |end| drop(sender.send(Ending::Gone(end))))?;
+    let guard =
+        Guard::spawn(&serving.session.mounted().mountpoint, serving.session.mounted().device);
+    let guard = guard.inspect_err(|error| eprint(&format!("no guard: {error}"))).ok();
     if let Some(ready) = ready {
         super::ready::tell(ready, &serving.summary());
     }
@@ -84,10 +79,7 @@ fn serve(serving: &Serving, endings: &Receiver<Ending>) -> Result<Exit, Failure>
         }
         Ok(Ending::Asked) | Err(_) => {}
     }
-    serving
-        .session
-        .unmount()
-        .map_err(|error| internal(error.to_string()))?;
+    serving.session.unmount().map_err(|error| internal(error.to_string()))?;
     while let Ok(ending) = endings.recv_timeout(GRACE) {
         if matches!(ending, Ending::Gone(_)) {
             return Ok(Exit::Done);
@@ -101,15 +93,8 @@ fn watch(args: &Mount, sender: &Sender<Ending>) -> Result<(), Failure> {
     let own = |error: std::io::Error| Failure::new(Exit::Internal, error.to_string());
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(own)?;
     let theirs = sender.clone();
-    let forward = move || {
-        signals
-            .forever()
-            .for_each(|_| drop(theirs.send(Ending::Asked)))
-    };
-    std::thread::Builder::new()
-        .name("signals".into())
-        .spawn(forward)
-        .map_err(own)?;
+    let forward = move || signals.forever().for_each(|_| drop(theirs.send(Ending::Asked)));
+    std::thread::Builder::new().name("signals".into()).spawn(forward).map_err(own)?;
     if args.exit_with_parent {
         let theirs = sender.clone();
         when_parent_ends(move || drop(theirs.send(Ending::Asked))).map_err(own)?;

@@ -72,19 +72,12 @@ impl Place {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = rustix::fs::open(&backing, flags, Mode::empty())
             .map_err(|errno| usage(format!("cannot open {}: {errno}", backing.display())))?;
-        Ok(Place {
-            root,
-            backing,
-            mountpoint,
-            allow_other,
-        })
+        Ok(Place { root, backing, mountpoint, allow_other })
     }
 
     /// Refuses files of errorfs' own below the mount: writing there would wait for itself.
     pub(super) fn must_not_hold(&self, file: &Path, what: &str) -> Result<(), Failure> {
-        let parent = file
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty());
+        let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty());
         let parent = std::fs::canonicalize(parent.unwrap_or(Path::new(".")))
             .map_err(|error| usage(format!("{what} {}: {error}", file.display())))?;
         if parent.starts_with(&self.mountpoint) || parent.starts_with(&self.backing) {
@@ -103,9 +96,7 @@ impl Place {
 /// A mountpoint that a killed errorfs left dead is made usable again.
 fn recover(mountpoint: &Path) -> Result<(), Failure> {
     let dead = |path: &Path| {
-        let error = std::fs::metadata(path)
-            .err()
-            .and_then(|error| error.raw_os_error());
+        let error = std::fs::metadata(path).err().and_then(|error| error.raw_os_error());
         error == Some(rustix::io::Errno::NOTCONN.raw_os_error())
     };
     let Ok(path) = absolute(mountpoint) else {
@@ -120,18 +111,16 @@ fn recover(mountpoint: &Path) -> Result<(), Failure> {
 
 fn suits(backing: &Path, mountpoint: &Path, args: &PlaceArgs) -> Result<(), Failure> {
     if SYSTEM.iter().any(|system| backing == Path::new(system)) && !args.force {
-        let message = format!(
-            "{} belongs to the system; --force if you mean it",
-            backing.display()
-        );
+        let message =
+            format!("{} belongs to the system; --force if you mean it", backing.display());
         return Err(usage(message));
     }
     if backing == mountpoint {
         return match args.in_place {
             true => Ok(()),
-            false => Err(usage(
-                "the mountpoint is the backing directory; --in-place if you mean it",
-            )),
+            false => {
+                Err(usage("the mountpoint is the backing directory; --in-place if you mean it"))
+            }
         };
     }
     if args.in_place {
@@ -164,10 +153,7 @@ fn directory(typed: &Path, what: &str) -> Result<PathBuf, Failure> {
     let path = std::fs::canonicalize(typed).map_err(wrong)?;
     match std::fs::metadata(&path).map_err(wrong)? {
         found if Metadata::is_dir(&found) => Ok(path),
-        _ => Err(usage(format!(
-            "{what} {} is not a directory",
-            typed.display()
-        ))),
+        _ => Err(usage(format!("{what} {} is not a directory", typed.display()))),
     }
 }
 

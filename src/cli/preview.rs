@@ -34,12 +34,7 @@ pub(super) struct Preview {
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
     /// The id that the mount will have; without one, every copy of a directory has the same damage.
-    #[arg(
-        long,
-        value_name = "MOUNT_ID",
-        default_value = "",
-        hide_default_value = true
-    )]
+    #[arg(long, value_name = "MOUNT_ID", default_value = "", hide_default_value = true)]
     id: String,
     /// One JSON object a line.
     #[arg(long)]
@@ -56,20 +51,12 @@ pub(super) fn run(preview: &Preview) -> Result<Exit, Failure> {
     let plan = compile(&scenario, seed, &preview.id, canonical.as_bytes());
     warn_of_the_unpredictable(&scenario, &plan);
     let root = open_directory(&preview.dir)?;
-    let files = survey(root.as_fd())
-        .map_err(|error| unreadable(&preview.dir, &error))?
-        .files;
-    let placement = plan
-        .place(&files)
-        .map_err(|error| Failure::caused(Exit::NothingMatched, &error))?;
+    let files = survey(root.as_fd()).map_err(|error| unreadable(&preview.dir, &error))?.files;
+    let placement =
+        plan.place(&files).map_err(|error| Failure::caused(Exit::NothingMatched, &error))?;
     let armed = Armed::new(plan, placement);
     let out = BufWriter::new(std::io::stdout().lock());
-    let mut listing = Listing {
-        armed: &armed,
-        root: root.as_fd(),
-        json: preview.json,
-        out,
-    };
+    let mut listing = Listing { armed: &armed, root: root.as_fd(), json: preview.json, out };
     match listing.all(&files) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(unreadable(&preview.dir, &error))
@@ -162,9 +149,7 @@ impl<W: Write> Listing<'_, W> {
             for flip in flips {
                 self.bit(file, &flip, &mut data)?;
             }
-            sectors
-                .iter()
-                .try_for_each(|sector| self.sector(file, sector))?;
+            sectors.iter().try_for_each(|sector| self.sector(file, sector))?;
         }
         Ok(())
     }
@@ -192,15 +177,7 @@ impl<W: Write> Listing<'_, W> {
         if self.json {
             return self.json_line(&line);
         }
-        let BitLine {
-            rule,
-            path,
-            byte,
-            bit,
-            after,
-            id,
-            ..
-        } = line;
+        let BitLine { rule, path, byte, bit, after, id, .. } = line;
         writeln!(
             self.out,
             "{path}: byte {byte} bit {bit}: {before:#04x} -> {after:#04x} ({rule}, {id})"
@@ -219,10 +196,7 @@ impl<W: Write> Listing<'_, W> {
             return self.json_line(&line);
         }
         let (SectorLine { rule, path, id, .. }, Range { start, end }) = (line, &bad.sector);
-        writeln!(
-            self.out,
-            "{path}: bytes {start}..{end} unreadable ({rule}, {id})"
-        )
+        writeln!(self.out, "{path}: bytes {start}..{end} unreadable ({rule}, {id})")
     }
 
     fn json_line(&mut self, line: &impl Serialize) -> std::io::Result<()> {

@@ -11,13 +11,7 @@ use tracing_subscriber::EnvFilter;
 pub(super) fn prepare() {
     umask(rustix::fs::Mode::empty());
     let limit = getrlimit(Resource::Nofile);
-    let _ = setrlimit(
-        Resource::Nofile,
-        Rlimit {
-            current: limit.maximum,
-            ..limit
-        },
-    );
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
     let report = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         report(panic);
@@ -29,8 +23,6 @@ pub(super) fn prepare() {
 pub(super) fn start_log() {
     let filter = EnvFilter::try_from_env("ERRORFS_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(colour);
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colour);
     let _ = log.with_writer(std::io::stderr).try_init();
 }

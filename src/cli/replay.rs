@@ -41,9 +41,7 @@ pub(super) fn run(args: &Replay) -> Result<Exit, Failure> {
     let name = args.ledger.display();
     let ledger = read(&args.ledger).map_err(|error| bad(error.to_string()))?;
     if ledger.truncated {
-        eprint(&format!(
-            "{name}: the last line is cut off; its fault was not delivered"
-        ));
+        eprint(&format!("{name}: the last line is cut off; its fault was not delivered"));
     }
     let scenario = Scenario::from_canonical(&ledger.header.scenario)
         .map_err(|mistakes| bad(format!("{name}:1: its scenario: {}", told(&mistakes))))?;

@@ -72,11 +72,7 @@ fn enclose(args: &Run) -> Result<Exit, Failure> {
     super::process::prepare();
     let (sender, gone) = channel();
     let serving = Serving::start(&args.plan, place, move |end| drop(sender.send(end)))?;
-    let start = Start {
-        command: &args.command,
-        cwd: cwd.as_deref(),
-        surroundings,
-    };
+    let start = Start { command: &args.command, cwd: cwd.as_deref(), surroundings };
     let ended = command(&start, &serving.session, &gone);
     serving.tell_delivered();
     exit(args, ended?)
@@ -96,9 +92,7 @@ fn command(
     enclosure.wait_for_rest(REST);
     match gone.try_recv() {
         Ok(Ok(())) => eprint("the mount was gone before the command ended"),
-        Ok(Err(error)) => eprint(&format!(
-            "the mount failed before the command ended: {error}"
-        )),
+        Ok(Err(error)) => eprint(&format!("the mount failed before the command ended: {error}")),
         Err(_) => {
             let unmounted = session.unmount();
             unmounted.unwrap_or_else(|error| eprint(&error.to_string()));

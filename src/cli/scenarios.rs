@@ -37,10 +37,8 @@ impl Checked {
 pub(crate) fn load(paths: &[PathBuf]) -> Result<Scenario, Failure> {
     let checked: Vec<Checked> = paths.iter().map(|path| check(path)).collect();
     print_all(&checked);
-    let named: Option<Vec<(String, Scenario)>> = checked
-        .into_iter()
-        .map(|one| Some((one.file, one.scenario?)))
-        .collect();
+    let named: Option<Vec<(String, Scenario)>> =
+        checked.into_iter().map(|one| Some((one.file, one.scenario?))).collect();
     let named = named.ok_or_else(|| Failure::new(Exit::BadFile, ""))?;
     scenario::merge(named).map_err(|errors| {
         let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
@@ -54,19 +52,11 @@ pub(crate) fn check(path: &Path) -> Checked {
     match read(path) {
         Ok(text) => {
             let parsed = scenario::parse(&text);
-            Checked {
-                file,
-                text,
-                scenario: parsed.scenario,
-                diagnostics: parsed.diagnostics,
-            }
+            Checked { file, text, scenario: parsed.scenario, diagnostics: parsed.diagnostics }
         }
-        Err(diagnostic) => Checked {
-            file,
-            text: String::new(),
-            scenario: None,
-            diagnostics: vec![diagnostic],
-        },
+        Err(diagnostic) => {
+            Checked { file, text: String::new(), scenario: None, diagnostics: vec![diagnostic] }
+        }
     }
 }
 
@@ -78,9 +68,7 @@ fn read(path: &Path) -> Result<String, Diagnostic> {
     };
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(unreadable)?;
-    file.take(FILE_BYTES_MAX + 1)
-        .read_to_end(&mut bytes)
-        .map_err(unreadable)?;
+    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > FILE_BYTES_MAX {
         let message = format!("the file is larger than {} MiB", FILE_BYTES_MAX >> 20);
         let error = Diagnostic::error("unreadable-file", 0..0, message);
@@ -88,11 +76,7 @@ fn read(path: &Path) -> Result<String, Diagnostic> {
     }
     String::from_utf8(bytes).map_err(|error| {
         let good = error.utf8_error().valid_up_to();
-        let line = error.as_bytes()[..good]
-            .iter()
-            .filter(|byte| **byte == b'\n')
-            .count()
-            + 1;
+        let line = error.as_bytes()[..good].iter().filter(|byte| **byte == b'\n').count() + 1;
         let message = format!("the file is not UTF-8: see line {line}, byte {good} of the file");
         Diagnostic::error("not-utf8", 0..0, message).help("scenario files are text in UTF-8")
     })
@@ -102,10 +86,7 @@ fn read(path: &Path) -> Result<String, Diagnostic> {
 pub(crate) fn print_all(checked: &[Checked]) {
     let colour = wants_colour();
     let mut text: String = checked.iter().map(|one| one.to_text(colour)).collect();
-    let all: Vec<Diagnostic> = checked
-        .iter()
-        .flat_map(|one| one.diagnostics.clone())
-        .collect();
+    let all: Vec<Diagnostic> = checked.iter().flat_map(|one| one.diagnostics.clone()).collect();
     let (errors, warnings) = diagnostic::count(&all);
     if errors > 0 {
         text += &diagnostic::footer(errors, warnings);

@@ -61,9 +61,7 @@ impl Serving {
         ended: impl FnOnce(std::io::Result<()>) + Send + 'static,
     ) -> Result<Serving, Failure> {
         let readied = ready(args, &place)?;
-        let told = readied
-            .as_ref()
-            .map(|ready| (ready.header.seed, ready.ledger.clone()));
+        let told = readied.as_ref().map(|ready| (ready.header.seed, ready.ledger.clone()));
         let options = MountOptions {
             allow_other: place.allow_other,
             ..MountOptions::new(&place.backing, &place.mountpoint)
@@ -72,11 +70,7 @@ impl Serving {
         let refused = |error: crate::fuse::MountError| Failure::caused(Exit::CannotMount, &error);
         let session = Session::mount(fs, &options, ended).map_err(refused)?;
         let (seed, ledger) = told.unzip();
-        Ok(Serving {
-            session,
-            seed,
-            ledger,
-        })
+        Ok(Serving { session, seed, ledger })
     }
 
     /// What `--ready-fd` tells.
@@ -110,9 +104,7 @@ impl Serving {
 }
 
 fn filesystem(place: Place, readied: Option<Readied>) -> Result<Filesystem, Failure> {
-    let settings = Settings {
-        errorfs_is_root: rustix::process::geteuid().is_root(),
-    };
+    let settings = Settings { errorfs_is_root: rustix::process::geteuid().is_root() };
     let injector = Injector::default();
     let (media, ledger) = match readied {
         None => (Media::default(), Writer::none()),
@@ -144,13 +136,7 @@ fn ready(args: &PlanArgs, place: &Place) -> Result<Option<Readied>, Failure> {
     let plan = compile(&scenario, seed, &args.id, canonical.to_string().as_bytes());
     let header = header(&plan, args, place, canonical);
     let (placement, media) = place_faults(&plan, place)?;
-    Ok(Some(Readied {
-        plan,
-        placement,
-        media,
-        header,
-        ledger,
-    }))
+    Ok(Some(Readied { plan, placement, media, header, ledger }))
 }
 
 /// The seed in force; one that nobody chose is printed, or nobody could repeat the run.
@@ -175,9 +161,8 @@ fn place_faults(plan: &Plan, place: &Place) -> Result<(Placement, Media), Failur
         }
         files = survey.files;
     }
-    let placement = plan
-        .place(&files)
-        .map_err(|error| Failure::caused(Exit::NothingMatched, &error))?;
+    let placement =
+        plan.place(&files).map_err(|error| Failure::caused(Exit::NothingMatched, &error))?;
     Ok((placement, media))
 }
 
@@ -190,10 +175,7 @@ fn header(plan: &Plan, args: &PlanArgs, place: &Place, scenario: Value) -> Heade
         draw: DRAW_VERSION,
         plan: plan.id().to_owned(),
         mount: args.id.clone(),
-        kernel: rustix::system::uname()
-            .release()
-            .to_string_lossy()
-            .into_owned(),
+        kernel: rustix::system::uname().release().to_string_lossy().into_owned(),
         armed: jiff::Timestamp::now().to_string(),
         options: json!({
             "backing": path(&place.backing),
@@ -206,11 +188,8 @@ fn header(plan: &Plan, args: &PlanArgs, place: &Place, scenario: Value) -> Heade
 
 /// A new file below the state directory of the XDG Base Directory Specification.
 fn default_ledger() -> Result<PathBuf, Failure> {
-    let absolute = |name: &str| {
-        std::env::var_os(name)
-            .map(PathBuf::from)
-            .filter(|p| p.is_absolute())
-    };
+    let absolute =
+        |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|p| p.is_absolute());
     let state = absolute("XDG_STATE_HOME")
         .or_else(|| Some(absolute("HOME")?.join(".local/state")))
         .unwrap_or_else(std::env::temp_dir)

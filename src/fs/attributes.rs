@@ -105,10 +105,7 @@ fn change_owner(file: &OwnedFd, changes: &Changes) -> Answer<()> {
     if changes.uid.is_none() && changes.gid.is_none() && !untouched {
         return Ok(());
     }
-    let (uid, gid) = (
-        changes.uid.map(Uid::from_raw),
-        changes.gid.map(Gid::from_raw),
-    );
+    let (uid, gid) = (changes.uid.map(Uid::from_raw), changes.gid.map(Gid::from_raw));
     Ok(chownat(file, "", uid, gid, AtFlags::EMPTY_PATH)?)
 }
 
@@ -125,17 +122,8 @@ fn change_times(file: &OwnedFd, changes: &Changes) -> Answer<()> {
 
 fn timespec(time: Option<Timestamp>) -> Timespec {
     match time {
-        None => Timespec {
-            tv_sec: 0,
-            tv_nsec: UTIME_OMIT,
-        },
-        Some(Timestamp::Now) => Timespec {
-            tv_sec: 0,
-            tv_nsec: UTIME_NOW,
-        },
-        Some(Timestamp::At((tv_sec, nanos))) => Timespec {
-            tv_sec,
-            tv_nsec: nanos.into(),
-        },
+        None => Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
+        Some(Timestamp::Now) => Timespec { tv_sec: 0, tv_nsec: UTIME_NOW },
+        Some(Timestamp::At((tv_sec, nanos))) => Timespec { tv_sec, tv_nsec: nanos.into() },
     }
 }

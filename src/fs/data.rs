@@ -65,12 +65,7 @@ impl Filesystem {
         let file = Arc::new(file);
         *locked(&node.lifeline) = Arc::downgrade(&file);
         let path = self.data_path(&node, flags);
-        let handle = self.open_files.add(Arc::new(OpenFile {
-            node,
-            file,
-            path,
-            flags,
-        }));
+        let handle = self.open_files.add(Arc::new(OpenFile { node, file, path, flags }));
         Opened { handle, path }
     }
 
@@ -200,10 +195,6 @@ fn backing_flags(flags: i32) -> OFlags {
 
 /// fsync(2) or fdatasync(2).
 pub(super) fn sync(file: impl AsFd, data_only: bool) -> Answer<()> {
-    let done = if data_only {
-        rustix::fs::fdatasync(file)
-    } else {
-        rustix::fs::fsync(file)
-    };
+    let done = if data_only { rustix::fs::fdatasync(file) } else { rustix::fs::fsync(file) };
     Ok(done?)
 }

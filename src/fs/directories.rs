@@ -62,11 +62,7 @@ impl Filesystem {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY;
         let node = self.node(id)?;
         let directory = self.reopen(&node, flags)?;
-        let handle = DirHandle {
-            node,
-            directory,
-            batch: Mutex::default(),
-        };
+        let handle = DirHandle { node, directory, batch: Mutex::default() };
         Ok(self.open_directories.add(Arc::new(handle)))
     }
 
@@ -75,10 +71,7 @@ impl Filesystem {
         let open = self.open_directories.get(handle)?;
         let batch = locked(&open.batch).clone();
         match batch.position(cookie) {
-            Some(from) if from < batch.entries.len() => Ok(Listing {
-                batch: batch.entries,
-                from,
-            }),
+            Some(from) if from < batch.entries.len() => Ok(Listing { batch: batch.entries, from }),
             known => open.read(cookie, known.is_none()),
         }
     }
@@ -100,14 +93,8 @@ impl DirHandle {
     /// one meanwhile, so that no lock is held over the system call.
     fn read(&self, cookie: u64, seek: bool) -> Answer<Listing> {
         let entries = Arc::new(read_batch(&self.directory, seek.then_some(cookie))?);
-        *locked(&self.batch) = Batch {
-            entries: entries.clone(),
-            cookie,
-        };
-        Ok(Listing {
-            batch: entries,
-            from: 0,
-        })
+        *locked(&self.batch) = Batch { entries: entries.clone(), cookie };
+        Ok(Listing { batch: entries, from: 0 })
     }
 }
 

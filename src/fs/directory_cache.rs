@@ -27,11 +27,7 @@ impl DirectoryCache {
     pub(super) fn keep(&self, id: NodeId, directory: Arc<OwnedFd>) {
         let evicted = {
             let mut open = locked(&self.open);
-            let evicted = if open.len() >= DIRECTORIES_MAX {
-                halve(&mut open)
-            } else {
-                Vec::new()
-            };
+            let evicted = if open.len() >= DIRECTORIES_MAX { halve(&mut open) } else { Vec::new() };
             open.insert(id, directory);
             evicted
         };

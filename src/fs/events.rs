@@ -29,10 +29,7 @@ impl Judged {
         for flip in &flips {
             data[at(flip)] ^= 1 << flip.bit;
         }
-        let flipped = |(flip, before)| Flipped {
-            flip,
-            bytes: Some((before, data[at(&flip)])),
-        };
+        let flipped = |(flip, before)| Flipped { flip, bytes: Some((before, data[at(&flip)])) };
         flips.into_iter().zip(before).map(flipped).collect()
     }
 
@@ -52,10 +49,7 @@ impl Judged {
     /// The same, and a sector that could not be read.
     pub(super) fn events_with_sector(&self, bad: &Unreadable) -> Vec<Event> {
         let mut events = self.events();
-        events.push(Event {
-            errno: Some("EIO".to_owned()),
-            ..self.sector_event(bad)
-        });
+        events.push(Event { errno: Some("EIO".to_owned()), ..self.sector_event(bad) });
         events
     }
 
@@ -79,10 +73,7 @@ impl Judged {
         let first = bits[0].flip;
         let identity = self.armed.identity(first.rule, &self.view.target());
         Event {
-            bits: bits
-                .iter()
-                .map(|bit| line(bit, &self.armed, identity.as_deref()))
-                .collect(),
+            bits: bits.iter().map(|bit| line(bit, &self.armed, identity.as_deref())).collect(),
             file: identity.as_deref().map(written),
             ..self.event(first.rule, first.occurrence)
         }
@@ -112,12 +103,7 @@ impl Judged {
     }
 
     fn event(&self, rule: RuleId, occurrence: u64) -> Event {
-        let Op {
-            kind,
-            offset,
-            len,
-            caller,
-        } = self.op;
+        let Op { kind, offset, len, caller } = self.op;
         Event {
             op: kind.name().to_owned(),
             path: written(&self.view.path),
@@ -146,12 +132,7 @@ pub(super) fn never_read(armed: &Armed, file: &Path, rule: RuleId) -> Event {
 
 /// One flipped bit as the ledger has it.
 pub(super) fn line(flipped: &Flipped, armed: &Armed, identity: Option<&Path>) -> Bit {
-    let Flip {
-        byte,
-        bit,
-        generation,
-        ..
-    } = flipped.flip;
+    let Flip { byte, bit, generation, .. } = flipped.flip;
     Bit {
         byte,
         bit,

@@ -86,9 +86,7 @@ impl Filesystem {
     }
 
     fn remembers(&self) -> bool {
-        self.injector
-            .current()
-            .is_some_and(|armed| armed.damages_media())
+        self.injector.current().is_some_and(|armed| armed.damages_media())
     }
 
     /// A file or directory came into being through the mount.
@@ -112,15 +110,10 @@ impl Filesystem {
             return node.path();
         }
         let chain = node.ancestry();
-        let known = chain
-            .iter()
-            .position(|(node, _)| self.media.origin(node.key).is_some());
+        let known = chain.iter().position(|(node, _)| self.media.origin(node.key).is_some());
         let end = known.unwrap_or(chain.len() - 1);
-        let mut path = self
-            .media
-            .origin(chain[end].0.key)
-            .map(|p| p.to_path_buf())
-            .unwrap_or_default();
+        let mut path =
+            self.media.origin(chain[end].0.key).map(|p| p.to_path_buf()).unwrap_or_default();
         path.extend(chain[..end].iter().rev().map(|(_, name)| name));
         path
     }
@@ -131,14 +124,8 @@ impl Filesystem {
             return;
         }
         let pin = locked(&node.pin).clone();
-        let removed = pin
-            .and_then(|pin| stat_fd(&*pin).ok())
-            .is_some_and(|attr| attr.nlink == 0);
-        if removed {
-            self.media.removed(node.key)
-        } else {
-            self.media.forget(node.key)
-        }
+        let removed = pin.and_then(|pin| stat_fd(&*pin).ok()).is_some_and(|attr| attr.nlink == 0);
+        if removed { self.media.removed(node.key) } else { self.media.forget(node.key) }
     }
 
     /// The file of an `O_PATH` descriptor as a path for calls that take no descriptor.

@@ -43,10 +43,7 @@ pub(super) struct Handles<T> {
 
 impl<T> Default for Handles<T> {
     fn default() -> Handles<T> {
-        Handles {
-            next: AtomicU64::new(1),
-            open: RwLock::default(),
-        }
+        Handles { next: AtomicU64::new(1), open: RwLock::default() }
     }
 }
 

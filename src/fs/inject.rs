@@ -127,12 +127,7 @@ impl Filesystem {
             return None;
         }
         let decision = armed.decide(&op, &view.target(), self.armed_at.elapsed());
-        (!decision.is_clean()).then_some(Judged {
-            armed,
-            view,
-            op,
-            decision,
-        })
+        (!decision.is_clean()).then_some(Judged { armed, view, op, decision })
     }
 
     fn read_judged(

@@ -26,18 +26,11 @@ impl Filesystem {
             return Ok(open);
         }
         let chain = node.ancestry();
-        let known = chain
-            .iter()
-            .position(|(node, _)| self.open_directory(node).is_some());
+        let known = chain.iter().position(|(node, _)| self.open_directory(node).is_some());
         let known = known.ok_or(Errno::ESTALE)?;
         let mut directory = self.open_directory(&chain[known].0).ok_or(Errno::ESTALE)?;
         for (child, name) in chain[..known].iter().rev() {
-            let opened = openat(
-                &*directory,
-                name,
-                BY_PATH | OFlags::DIRECTORY,
-                Mode::empty(),
-            );
+            let opened = openat(&*directory, name, BY_PATH | OFlags::DIRECTORY, Mode::empty());
             directory = Arc::new(verified(child, opened.map_err(lost)?)?);
             self.directories.keep(child.id, directory.clone());
         }
@@ -48,9 +41,7 @@ impl Filesystem {
         if node.id == NodeId::ROOT {
             return Some(self.root.clone());
         }
-        self.directories
-            .get(node.id)
-            .or_else(|| locked(&node.pin).clone())
+        self.directories.get(node.id).or_else(|| locked(&node.pin).clone())
     }
 
     /// The file of a node as an `O_PATH` descriptor.
@@ -58,8 +49,7 @@ impl Filesystem {
         if let Some(open) = self.open_directory(node) {
             return Ok(open);
         }
-        self.by_name(node)
-            .or_else(|errno| locked(&node.lifeline).upgrade().ok_or(errno))
+        self.by_name(node).or_else(|errno| locked(&node.lifeline).upgrade().ok_or(errno))
     }
 
     fn by_name(&self, node: &Arc<Node>) -> Answer<Arc<OwnedFd>> {
@@ -85,11 +75,7 @@ impl Filesystem {
     /// Opens the file of a node with access to its content.
     pub(super) fn reopen(&self, node: &Arc<Node>, flags: OFlags) -> Answer<OwnedFd> {
         let located = self.locate(node)?;
-        Ok(rustix::fs::open(
-            proc_path(&located),
-            flags | OFlags::CLOEXEC,
-            Mode::empty(),
-        )?)
+        Ok(rustix::fs::open(proc_path(&located), flags | OFlags::CLOEXEC, Mode::empty())?)
     }
 }
 
@@ -101,11 +87,7 @@ pub(super) fn proc_path(fd: &impl AsFd) -> String {
 
 /// Somebody else may have put another file under the name since.
 fn verified(node: &Node, opened: OwnedFd) -> Answer<OwnedFd> {
-    if stat_fd(&opened)?.key == node.key {
-        Ok(opened)
-    } else {
-        Err(Errno::ESTALE)
-    }
+    if stat_fd(&opened)?.key == node.key { Ok(opened) } else { Err(Errno::ESTALE) }
 }
 
 /// A known node whose name is gone is stale, not absent: the kernel then looks again.

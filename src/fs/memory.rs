@@ -76,11 +76,7 @@ impl Filesystem {
     /// Tells of the end of damage that was read before, or whose place was named beforehand; what a
     /// rate might have done to bytes that nobody read is nobody's business.
     fn tell_end(&self, before: Before, outcome: Outcome) {
-        let Before {
-            mut judged,
-            mut bad,
-            ..
-        } = before;
+        let Before { mut judged, mut bad, .. } = before;
         let known = |rule, id: Option<DamageId>| {
             let read = id.is_some_and(|id| self.fates.ends(id));
             read || judged.armed.names_places(rule)
@@ -93,19 +89,13 @@ impl Filesystem {
         let bits: Vec<Flipped> = flips.into_iter().map(unseen).collect();
         let mut events = judged.bits_events(&bits);
         events.extend(bad.iter().map(|bad| judged.sector_event(bad)));
-        self.tell(
-            events
-                .into_iter()
-                .map(|event| Event { outcome, ..event })
-                .collect(),
-        );
+        self.tell(events.into_iter().map(|event| Event { outcome, ..event }).collect());
     }
 
     /// Remembers that the target is about to read these.
     pub(super) fn reads(&self, judged: &Judged, bits: &[Flipped], bad: Option<&Unreadable>) {
         let bits = bits.iter().filter_map(|bit| judged.flip_id(&bit.flip));
-        self.fates
-            .reads(bits.chain(bad.and_then(|bad| judged.sector_id(bad))));
+        self.fates.reads(bits.chain(bad.and_then(|bad| judged.sector_id(bad))));
     }
 
     /// Tells of all placed damage that is still there and that nobody read: the mount ends.
@@ -119,10 +109,7 @@ impl Filesystem {
             let line = |flip| line(&Flipped { flip, bytes: None }, &armed, Some(file));
             let bits: Vec<Bit> = flips.filter(waiting).map(line).collect();
             for bits in bits.chunks(BITS_MAX).map(<[Bit]>::to_vec) {
-                self.tell(vec![Event {
-                    bits,
-                    ..never_read(&armed, file, rule)
-                }]);
+                self.tell(vec![Event { bits, ..never_read(&armed, file, rule) }]);
             }
             self.tell(unread_sectors(&armed, rule, file, placed, &self.fates));
         }
@@ -137,13 +124,7 @@ impl Filesystem {
 }
 
 fn stored_flip(rule: RuleId, at: &BitPosition) -> Flip {
-    Flip {
-        byte: at.byte,
-        bit: at.bit,
-        rule,
-        generation: at.generation,
-        occurrence: 0,
-    }
+    Flip { byte: at.byte, bit: at.bit, rule, generation: at.generation, occurrence: 0 }
 }
 
 fn unread_sectors(
@@ -156,24 +137,14 @@ fn unread_sectors(
     let Fault::BadSector(fault) = &armed.plan().rule(rule).fault else {
         return Vec::new();
     };
-    let sector = |number: &u64| Unreadable {
-        rule,
-        sector: fault.bytes(*number),
-        generation: 0,
-    };
+    let sector = |number: &u64| Unreadable { rule, sector: fault.bytes(*number), generation: 0 };
     let waiting = |bad: &Unreadable| fates.is_waiting(armed.sector_id(bad, Some(file)));
     let event = |bad: Unreadable| Event {
         sector: Some((bad.sector.start, bad.sector.end - bad.sector.start)),
         id: Some(armed.sector_id(&bad, Some(file)).to_string()),
         ..never_read(armed, file, rule)
     };
-    placed
-        .sectors
-        .iter()
-        .map(sector)
-        .filter(waiting)
-        .map(event)
-        .collect()
+    placed.sectors.iter().map(sector).filter(waiting).map(event).collect()
 }
 
 fn stored_damage(
@@ -186,17 +157,6 @@ fn stored_damage(
         true => Default::default(),
         false => armed.damage(range, &view.target()),
     };
-    let decision = Decision {
-        flips,
-        ..Decision::default()
-    };
-    (
-        Judged {
-            armed,
-            view,
-            op,
-            decision,
-        },
-        bad,
-    )
+    let decision = Decision { flips, ..Decision::default() };
+    (Judged { armed, view, op, decision }, bad)
 }

@@ -41,17 +41,12 @@ impl Filesystem {
         if node.move_to(parent, name) && attr.kind == FileKind::Directory {
             self.names_changed();
         }
-        Entry {
-            id: node.id,
-            attr: *attr,
-        }
+        Entry { id: node.id, attr: *attr }
     }
 
     /// `mkdir`. The kernel has applied the umask.
     pub fn mkdir(&self, parent: NodeId, name: &OsStr, mode: u32, by: Caller) -> Answer<Entry> {
-        self.make(parent, name, by, |dir| {
-            Ok(mkdirat(dir, name, permissions(mode))?)
-        })
+        self.make(parent, name, by, |dir| Ok(mkdirat(dir, name, permissions(mode))?))
     }
 
     /// `mknod`: a regular file, a FIFO, a socket or a device node.
@@ -65,13 +60,7 @@ impl Filesystem {
     ) -> Answer<Entry> {
         let kind = FileType::from_raw_mode(mode as RawMode);
         self.make(parent, name, by, |dir| {
-            Ok(mknodat(
-                dir,
-                name,
-                kind,
-                permissions(mode),
-                decode_device(rdev),
-            )?)
+            Ok(mknodat(dir, name, kind, permissions(mode), decode_device(rdev))?)
         })
     }
 
@@ -140,13 +129,7 @@ impl Filesystem {
         let directory = self.directory(&parent)?;
         self.keep_origin(&node);
         let by_proc = super::locate::proc_path(&*file);
-        linkat(
-            rustix::fs::CWD,
-            by_proc,
-            &*directory,
-            single(name)?,
-            AtFlags::SYMLINK_FOLLOW,
-        )?;
+        linkat(rustix::fs::CWD, by_proc, &*directory, single(name)?, AtFlags::SYMLINK_FOLLOW)?;
         self.entry(&parent, name)
     }
 
@@ -182,10 +165,7 @@ impl Filesystem {
         let to_dir = self.directory(&to_parent)?;
         let moved = self.nodes_at(&from_dir, single(from.1)?);
         let victim = self.pinned(&to_dir, single(to.1)?);
-        moved
-            .iter()
-            .chain(victim.as_ref().map(|(node, _)| node))
-            .for_each(|n| self.keep_origin(n));
+        moved.iter().chain(victim.as_ref().map(|(node, _)| node)).for_each(|n| self.keep_origin(n));
         renameat_with(&*from_dir, from.1, &*to_dir, to.1, flags)?;
         if flags.contains(RenameFlags::EXCHANGE) {
             victim.inspect(|(node, _)| self.moved(node, &from_parent, from.1));
@@ -260,9 +240,6 @@ fn permissions(mode: u32) -> Mode {
 
 /// The kernel's `new_decode_dev`.
 fn decode_device(dev: u32) -> u64 {
-    let (major, minor) = (
-        (dev & 0x000f_ff00) >> 8,
-        (dev & 0xff) | ((dev >> 12) & 0x000f_ff00),
-    );
+    let (major, minor) = ((dev & 0x000f_ff00) >> 8, (dev & 0xff) | ((dev >> 12) & 0x000f_ff00));
     rustix::fs::makedev(major, minor)
 }

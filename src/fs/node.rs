@@ -51,10 +51,7 @@ impl Node {
         Node {
             id,
             key,
-            place: Mutex::new(Place {
-                parent,
-                name: name.to_owned(),
-            }),
+            place: Mutex::new(Place { parent, name: name.to_owned() }),
             pin: Mutex::default(),
             lifeline: Mutex::default(),
             view: Mutex::default(),
@@ -77,10 +74,7 @@ impl Node {
         if self.id == NodeId::ROOT || self.is_at(parent, name) {
             return false;
         }
-        let moved = Place {
-            parent: Some(parent.clone()),
-            name: name.to_owned(),
-        };
+        let moved = Place { parent: Some(parent.clone()), name: name.to_owned() };
         *locked(&self.place) = moved;
         let pin = locked(&self.pin).take();
         drop(pin); // closing is a system call: not under the lock
@@ -109,12 +103,7 @@ impl Node {
 
     /// Its path relative to the root; the root's is empty.
     pub(super) fn path(self: &Arc<Node>) -> PathBuf {
-        self.ancestry()
-            .iter()
-            .rev()
-            .skip(1)
-            .map(|(_, name)| name)
-            .collect()
+        self.ancestry().iter().rev().skip(1).map(|(_, name)| name).collect()
     }
 }
 
@@ -142,10 +131,7 @@ impl NodeTable {
     /// A table that knows only the root.
     pub(super) fn new(root: FileKey) -> NodeTable {
         let root = Arc::new(Node::new(NodeId::ROOT, root, None, OsStr::new("")));
-        NodeTable {
-            root,
-            known: RwLock::default(),
-        }
+        NodeTable { root, known: RwLock::default() }
     }
 
     /// The node of that id.
@@ -163,10 +149,7 @@ impl NodeTable {
             return Some(self.root.clone());
         }
         let known = reading(&self.known);
-        known
-            .by_key
-            .get(&key)
-            .map(|id| known.by_id[id].node.clone())
+        known.by_key.get(&key).map(|id| known.by_id[id].node.clone())
     }
 
     /// The kernel learns of a file under a name: one lookup more.
@@ -179,10 +162,7 @@ impl NodeTable {
             Some(id) => *id,
             None => known.add(attr.key, self.root.key.dev, parent, name),
         };
-        let counted = known
-            .by_id
-            .get_mut(&id)
-            .expect("both maps hold the same nodes");
+        let counted = known.by_id.get_mut(&id).expect("both maps hold the same nodes");
         counted.lookups += 1;
         counted.node.clone()
     }

@@ -90,9 +90,7 @@ impl Attr {
             atime: time(stat.stx_atime),
             mtime: time(stat.stx_mtime),
             ctime: time(stat.stx_ctime),
-            generation: (birth.0 as u64)
-                .wrapping_mul(1_000_000_000)
-                .wrapping_add(birth.1.into()),
+            generation: (birth.0 as u64).wrapping_mul(1_000_000_000).wrapping_add(birth.1.into()),
         }
     }
 }

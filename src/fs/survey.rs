@@ -38,10 +38,7 @@ pub struct SurveyError {
 /// Reads the directory tree. What vanishes meanwhile is left out.
 pub fn survey(root: BorrowedFd<'_>) -> Result<Survey, SurveyError> {
     let mut found = Vec::new();
-    let failed = |source| SurveyError {
-        path: PathBuf::from("."),
-        source,
-    };
+    let failed = |source| SurveyError { path: PathBuf::from("."), source };
     // Opened anew: a root that is open as O_PATH names a place and cannot be read.
     let root = open_directory(root, c".").map_err(failed)?;
     walk(root.as_fd(), Path::new(""), &mut found)?;
@@ -56,10 +53,7 @@ type Found = (Surveyed, bool);
 fn once_each(found: Vec<Found>) -> Survey {
     let mut survey = Survey::default();
     for (file, linked) in found {
-        let key = FileKey {
-            dev: file.dev,
-            ino: file.ino,
-        };
+        let key = FileKey { dev: file.dev, ino: file.ino };
         if linked {
             if survey.links.contains_key(&key) {
                 continue;
@@ -72,10 +66,7 @@ fn once_each(found: Vec<Found>) -> Survey {
 }
 
 fn walk(dir: BorrowedFd<'_>, path: &Path, found: &mut Vec<Found>) -> Result<(), SurveyError> {
-    let failed = |source| SurveyError {
-        path: path.to_owned(),
-        source,
-    };
+    let failed = |source| SurveyError { path: path.to_owned(), source };
     for entry in Dir::read_from(dir).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         let name = entry.file_name();
@@ -116,17 +107,9 @@ fn open_directory(dir: BorrowedFd<'_>, name: &std::ffi::CStr) -> rustix::io::Res
     openat(dir, name, flags, Mode::empty())
 }
 
-#[expect(
-    clippy::unnecessary_cast,
-    reason = "the types of a stat differ between architectures"
-)]
+#[expect(clippy::unnecessary_cast, reason = "the types of a stat differ between architectures")]
 fn surveyed(path: PathBuf, stat: &Stat) -> Surveyed {
-    Surveyed {
-        path,
-        len: stat.st_size as u64,
-        dev: stat.st_dev as u64,
-        ino: stat.st_ino as u64,
-    }
+    Surveyed { path, len: stat.st_size as u64, dev: stat.st_dev as u64, ino: stat.st_ino as u64 }
 }
 
 #[cfg(test)]
@@ -149,14 +132,8 @@ mod tests {
         }
         fs::write(dir.path().join(OsStr::from_bytes(b"\xff")), b"four").unwrap();
         let files = survey_of(dir.path()).files;
-        let found: Vec<_> = files
-            .iter()
-            .map(|f| (f.path.as_os_str().as_bytes(), f.len))
-            .collect();
-        assert_eq!(
-            found,
-            [(&b"a.b"[..], 1), (b"a/z", 3), (b"b", 2), (b"\xff", 4)]
-        );
+        let found: Vec<_> = files.iter().map(|f| (f.path.as_os_str().as_bytes(), f.len)).collect();
+        assert_eq!(found, [(&b"a.b"[..], 1), (b"a/z", 3), (b"b", 2), (b"\xff", 4)]);
     }
 
     #[test]

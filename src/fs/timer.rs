@@ -42,13 +42,9 @@ impl Timer {
     pub fn start() -> std::io::Result<Timer> {
         let shared = Arc::new(Shared::default());
         let theirs = shared.clone();
-        let thread = std::thread::Builder::new()
-            .name("timer".into())
-            .spawn(move || theirs.run())?;
-        Ok(Timer {
-            shared,
-            thread: Mutex::new(Some(thread)),
-        })
+        let thread =
+            std::thread::Builder::new().name("timer".into()).spawn(move || theirs.run())?;
+        Ok(Timer { shared, thread: Mutex::new(Some(thread)) })
     }
 
     /// Runs `answer` at `due`, or at once after [`Timer::release`].
@@ -60,11 +56,7 @@ impl Timer {
         }
         waiting.entered += 1;
         let order = waiting.entered;
-        waiting.heap.push(Entry {
-            due,
-            order,
-            answer: Box::new(answer),
-        });
+        waiting.heap.push(Entry { due, order, answer: Box::new(answer) });
         drop(waiting);
         self.shared.changed.notify_one();
     }
@@ -120,11 +112,7 @@ impl Shared {
 impl Waiting {
     fn take_due(&mut self, now: Instant) -> Vec<Entry> {
         let mut due = Vec::new();
-        while self
-            .heap
-            .peek()
-            .is_some_and(|first| self.closed || first.due <= now)
-        {
+        while self.heap.peek().is_some_and(|first| self.closed || first.due <= now) {
             due.extend(self.heap.pop());
         }
         due
@@ -133,9 +121,7 @@ impl Waiting {
 
 impl std::fmt::Debug for Timer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Timer")
-            .field("waiting", &self.shared.lock().heap.len())
-            .finish()
+        f.debug_struct("Timer").field("waiting", &self.shared.lock().heap.len()).finish()
     }
 }
 
@@ -172,9 +158,7 @@ mod tests {
         let now = Instant::now();
         for delay_ms in [30, 10, 20] {
             let sender = sender.clone();
-            timer.at(now + Duration::from_millis(delay_ms), move || {
-                sender.send(delay_ms).unwrap()
-            });
+            timer.at(now + Duration::from_millis(delay_ms), move || sender.send(delay_ms).unwrap());
         }
         let order: Vec<u64> = receiver.iter().take(3).collect();
         assert_eq!(order, [10, 20, 30]);

@@ -85,15 +85,7 @@ impl Filesystem {
         let selection = armed.select_file(&path, &origin, medium.as_deref());
         let medium = medium.filter(|_| selection.medium);
         let ino = node.key.ino;
-        View {
-            ino,
-            path,
-            origin,
-            selection,
-            medium,
-            armed: armed.generation(),
-            names,
-        }
+        View { ino, path, origin, selection, medium, armed: armed.generation(), names }
     }
 
     /// The view of whatever an operation is on.

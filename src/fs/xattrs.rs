@@ -14,12 +14,7 @@ impl Filesystem {
     /// `setxattr`.
     pub fn setxattr(&self, id: NodeId, name: &OsStr, value: &[u8], flags: i32) -> Answer<()> {
         let (_file, path) = self.path_of(&self.node(id)?)?;
-        Ok(setxattr(
-            path,
-            name,
-            value,
-            XattrFlags::from_bits_retain(flags as u32),
-        )?)
+        Ok(setxattr(path, name, value, XattrFlags::from_bits_retain(flags as u32))?)
     }
 
     /// `getxattr`: the value, whatever the size that the caller has room for.

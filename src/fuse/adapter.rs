@@ -47,12 +47,7 @@ impl fuser::Filesystem for Adapter {
     fn lookup(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
         let subject = Subject::Name(node(parent), name);
         let call = |fs: &Filesystem| fs.lookup(node(parent), name);
-        self.fs.around(
-            op(OpKind::Lookup, request),
-            subject,
-            call,
-            answer::entry(reply),
-        );
+        self.fs.around(op(OpKind::Lookup, request), subject, call, answer::entry(reply));
     }
 
     fn forget(&self, _request: &Request, ino: INodeNo, lookups: u64) {
@@ -63,12 +58,7 @@ impl fuser::Filesystem for Adapter {
         let id = node(ino);
         let call = |fs: &Filesystem| fs.getattr(id, open.map(handle));
         let answer = answer::attr(id, reply);
-        self.fs.around(
-            op(OpKind::Getattr, request),
-            Subject::Node(id),
-            call,
-            answer,
-        );
+        self.fs.around(op(OpKind::Getattr, request), Subject::Node(id), call, answer);
     }
 
     fn setattr(
@@ -90,29 +80,16 @@ impl fuser::Filesystem for Adapter {
         reply: ReplyAttr,
     ) {
         let (atime, mtime) = (atime.map(timestamp), mtime.map(timestamp));
-        let changes = Changes {
-            mode,
-            uid,
-            gid,
-            size,
-            atime,
-            mtime,
-        };
+        let changes = Changes { mode, uid, gid, size, atime, mtime };
         let (id, op) = (node(ino), op(OpKind::Setattr, request));
         let call = |fs: &Filesystem| fs.setattr(op, id, open.map(handle), &changes);
-        self.fs
-            .around(op, Subject::Node(id), call, answer::attr(id, reply));
+        self.fs.around(op, Subject::Node(id), call, answer::attr(id, reply));
     }
 
     fn readlink(&self, request: &Request, ino: INodeNo, reply: ReplyData) {
         let call = |fs: &Filesystem| fs.readlink(node(ino));
         let subject = Subject::Node(node(ino));
-        self.fs.around(
-            op(OpKind::Readlink, request),
-            subject,
-            call,
-            answer::data(reply),
-        );
+        self.fs.around(op(OpKind::Readlink, request), subject, call, answer::data(reply));
     }
 
     fn mknod(
@@ -127,12 +104,7 @@ impl fuser::Filesystem for Adapter {
     ) {
         let op = op(OpKind::Mknod, request);
         let call = |fs: &Filesystem| fs.mknod(node(parent), name, mode, rdev, op.caller);
-        self.fs.around(
-            op,
-            Subject::Name(node(parent), name),
-            call,
-            answer::entry(reply),
-        );
+        self.fs.around(op, Subject::Name(node(parent), name), call, answer::entry(reply));
     }
 
     fn mkdir(
@@ -146,34 +118,19 @@ impl fuser::Filesystem for Adapter {
     ) {
         let op = op(OpKind::Mkdir, request);
         let call = |fs: &Filesystem| fs.mkdir(node(parent), name, mode, op.caller);
-        self.fs.around(
-            op,
-            Subject::Name(node(parent), name),
-            call,
-            answer::entry(reply),
-        );
+        self.fs.around(op, Subject::Name(node(parent), name), call, answer::entry(reply));
     }
 
     fn unlink(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
         let op = op(OpKind::Unlink, request);
         let call = |fs: &Filesystem| fs.unlink(op, node(parent), name);
-        self.fs.around(
-            op,
-            Subject::Name(node(parent), name),
-            call,
-            answer::empty(reply),
-        );
+        self.fs.around(op, Subject::Name(node(parent), name), call, answer::empty(reply));
     }
 
     fn rmdir(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
         let op = op(OpKind::Rmdir, request);
         let call = |fs: &Filesystem| fs.rmdir(op, node(parent), name);
-        self.fs.around(
-            op,
-            Subject::Name(node(parent), name),
-            call,
-            answer::empty(reply),
-        );
+        self.fs.around(op, Subject::Name(node(parent), name), call, answer::empty(reply));
     }
 
     fn symlink(
@@ -186,12 +143,7 @@ impl fuser::Filesystem for Adapter {
     ) {
         let op = op(OpKind::Symlink, request);
         let call = |fs: &Filesystem| fs.symlink(node(parent), name, target, op.caller);
-        self.fs.around(
-            op,
-            Subject::Name(node(parent), name),
-            call,
-            answer::entry(reply),
-        );
+        self.fs.around(op, Subject::Name(node(parent), name), call, answer::entry(reply));
     }
 
     fn rename(
@@ -207,8 +159,7 @@ impl fuser::Filesystem for Adapter {
         let (from, to) = ((node(parent), name), (node(new_parent), new_name));
         let op = op(OpKind::Rename, request);
         let call = |fs: &Filesystem| fs.rename(op, from, to, rename_flags(flags));
-        self.fs
-            .around(op, Subject::Names(from, to), call, answer::empty(reply));
+        self.fs.around(op, Subject::Names(from, to), call, answer::empty(reply));
     }
 
     fn link(
@@ -221,23 +172,13 @@ impl fuser::Filesystem for Adapter {
     ) {
         let call = |fs: &Filesystem| fs.link(node(ino), node(parent), name);
         let subject = Subject::Name(node(parent), name);
-        self.fs.around(
-            op(OpKind::Link, request),
-            subject,
-            call,
-            answer::entry(reply),
-        );
+        self.fs.around(op(OpKind::Link, request), subject, call, answer::entry(reply));
     }
 
     fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
         let call = |fs: &Filesystem| fs.open(node(ino), flags.0);
         let subject = Subject::Node(node(ino));
-        self.fs.around(
-            op(OpKind::Open, request),
-            subject,
-            call,
-            answer::opened(reply),
-        );
+        self.fs.around(op(OpKind::Open, request), subject, call, answer::opened(reply));
     }
 
     fn create(
@@ -252,12 +193,7 @@ impl fuser::Filesystem for Adapter {
     ) {
         let op = op(OpKind::Create, request);
         let call = |fs: &Filesystem| fs.create(node(parent), name, mode, flags, op.caller);
-        self.fs.around(
-            op,
-            Subject::Name(node(parent), name),
-            call,
-            answer::created(reply),
-        );
+        self.fs.around(op, Subject::Name(node(parent), name), call, answer::created(reply));
     }
 
     fn read(
@@ -274,8 +210,7 @@ impl fuser::Filesystem for Adapter {
         // Only what a read(2) itself asks for has an owner; read-ahead and page faults have none.
         let fills_cache = lock_owner.is_none();
         let op = op_on(OpKind::Read, request, offset, size.into());
-        self.fs
-            .read(op, handle(open), fills_cache, answer::data(reply));
+        self.fs.read(op, handle(open), fills_cache, answer::data(reply));
     }
 
     fn write(
@@ -294,8 +229,7 @@ impl fuser::Filesystem for Adapter {
         let written_back = write_flags.contains(WriteFlags::FUSE_WRITE_CACHE);
         let flags = if written_back { 0 } else { flags.0 };
         let op = op_on(OpKind::Write, request, offset, data.len() as u64);
-        self.fs
-            .write(op, handle(open), data, flags, answer::written(reply));
+        self.fs.write(op, handle(open), data, flags, answer::written(reply));
     }
 
     fn flush(
@@ -308,12 +242,7 @@ impl fuser::Filesystem for Adapter {
     ) {
         let call = |fs: &Filesystem| fs.flush(handle(open));
         let subject = Subject::Open(handle(open));
-        self.fs.around(
-            op(OpKind::Flush, request),
-            subject,
-            call,
-            answer::empty(reply),
-        );
+        self.fs.around(op(OpKind::Flush, request), subject, call, answer::empty(reply));
     }
 
     fn release(
@@ -328,8 +257,7 @@ impl fuser::Filesystem for Adapter {
     ) {
         let subject = Subject::Open(handle(open));
         let op = op(OpKind::Release, request);
-        self.fs
-            .around(op, subject, |_| Ok(()), answer::empty(reply));
+        self.fs.around(op, subject, |_| Ok(()), answer::empty(reply));
         // Whatever a rule says: the kernel forgets the handle, and so must we.
         self.fs.release(handle(open));
     }
@@ -344,20 +272,14 @@ impl fuser::Filesystem for Adapter {
     ) {
         let call = |fs: &Filesystem| fs.fsync(handle(open), data_only);
         let subject = Subject::Open(handle(open));
-        self.fs.around(
-            op(OpKind::Fsync, request),
-            subject,
-            call,
-            answer::empty(reply),
-        );
+        self.fs.around(op(OpKind::Fsync, request), subject, call, answer::empty(reply));
     }
 
     fn opendir(&self, request: &Request, ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
         let call = |fs: &Filesystem| fs.opendir(node(ino));
         let subject = Subject::Node(node(ino));
         let op = op(OpKind::Opendir, request);
-        self.fs
-            .around(op, subject, call, answer::opened_directory(reply));
+        self.fs.around(op, subject, call, answer::opened_directory(reply));
     }
 
     fn readdir(
@@ -370,12 +292,7 @@ impl fuser::Filesystem for Adapter {
     ) {
         let call = |fs: &Filesystem| fs.readdir(handle(open), cookie);
         let subject = Subject::OpenDirectory(handle(open));
-        self.fs.around(
-            op(OpKind::Readdir, request),
-            subject,
-            call,
-            answer::entries(reply),
-        );
+        self.fs.around(op(OpKind::Readdir, request), subject, call, answer::entries(reply));
     }
 
     fn releasedir(
@@ -388,8 +305,7 @@ impl fuser::Filesystem for Adapter {
     ) {
         let subject = Subject::OpenDirectory(handle(open));
         let op = op(OpKind::Releasedir, request);
-        self.fs
-            .around(op, subject, |_| Ok(()), answer::empty(reply));
+        self.fs.around(op, subject, |_| Ok(()), answer::empty(reply));
         self.fs.releasedir(handle(open));
     }
 
@@ -403,23 +319,13 @@ impl fuser::Filesystem for Adapter {
     ) {
         let call = |fs: &Filesystem| fs.fsyncdir(handle(open), data_only);
         let subject = Subject::OpenDirectory(handle(open));
-        self.fs.around(
-            op(OpKind::Fsyncdir, request),
-            subject,
-            call,
-            answer::empty(reply),
-        );
+        self.fs.around(op(OpKind::Fsyncdir, request), subject, call, answer::empty(reply));
     }
 
     fn statfs(&self, request: &Request, ino: INodeNo, reply: ReplyStatfs) {
         let call = |fs: &Filesystem| fs.statfs(node(ino));
         let subject = Subject::Node(node(ino));
-        self.fs.around(
-            op(OpKind::Statfs, request),
-            subject,
-            call,
-            answer::space(reply),
-        );
+        self.fs.around(op(OpKind::Statfs, request), subject, call, answer::space(reply));
     }
 
     fn setxattr(
@@ -434,12 +340,7 @@ impl fuser::Filesystem for Adapter {
     ) {
         let call = |fs: &Filesystem| fs.setxattr(node(ino), name, value, flags);
         let subject = Subject::Node(node(ino));
-        self.fs.around(
-            op(OpKind::Setxattr, request),
-            subject,
-            call,
-            answer::empty(reply),
-        );
+        self.fs.around(op(OpKind::Setxattr, request), subject, call, answer::empty(reply));
     }
 
     fn getxattr(
@@ -452,34 +353,19 @@ impl fuser::Filesystem for Adapter {
     ) {
         let call = |fs: &Filesystem| fs.getxattr(node(ino), name, room);
         let subject = Subject::Node(node(ino));
-        self.fs.around(
-            op(OpKind::Getxattr, request),
-            subject,
-            call,
-            answer::xattr(room, reply),
-        );
+        self.fs.around(op(OpKind::Getxattr, request), subject, call, answer::xattr(room, reply));
     }
 
     fn listxattr(&self, request: &Request, ino: INodeNo, room: u32, reply: ReplyXattr) {
         let call = |fs: &Filesystem| fs.listxattr(node(ino), room);
         let subject = Subject::Node(node(ino));
-        self.fs.around(
-            op(OpKind::Listxattr, request),
-            subject,
-            call,
-            answer::xattr(room, reply),
-        );
+        self.fs.around(op(OpKind::Listxattr, request), subject, call, answer::xattr(room, reply));
     }
 
     fn removexattr(&self, request: &Request, ino: INodeNo, name: &OsStr, reply: ReplyEmpty) {
         let call = |fs: &Filesystem| fs.removexattr(node(ino), name);
         let subject = Subject::Node(node(ino));
-        self.fs.around(
-            op(OpKind::Removexattr, request),
-            subject,
-            call,
-            answer::empty(reply),
-        );
+        self.fs.around(op(OpKind::Removexattr, request), subject, call, answer::empty(reply));
     }
 
     fn ioctl(
@@ -497,8 +383,7 @@ impl fuser::Filesystem for Adapter {
             reply.error(super::convert::errno(answer.err().unwrap_or(Errno::ENOTTY)));
         };
         let subject = Subject::Node(node(ino));
-        self.fs
-            .around(op(OpKind::Ioctl, request), subject, |_| Ok(()), answer);
+        self.fs.around(op(OpKind::Ioctl, request), subject, |_| Ok(()), answer);
     }
 
     fn fallocate(
@@ -513,8 +398,7 @@ impl fuser::Filesystem for Adapter {
     ) {
         let op = op_on(OpKind::Fallocate, request, offset, len);
         let call = |fs: &Filesystem| fs.fallocate(op, handle(open), mode);
-        self.fs
-            .around(op, Subject::Open(handle(open)), call, answer::empty(reply));
+        self.fs.around(op, Subject::Open(handle(open)), call, answer::empty(reply));
     }
 
     fn lseek(
@@ -528,12 +412,7 @@ impl fuser::Filesystem for Adapter {
     ) {
         let call = |fs: &Filesystem| fs.lseek(handle(open), offset, whence);
         let subject = Subject::Open(handle(open));
-        self.fs.around(
-            op(OpKind::Lseek, request),
-            subject,
-            call,
-            answer::position(reply),
-        );
+        self.fs.around(op(OpKind::Lseek, request), subject, call, answer::position(reply));
     }
 
     fn copy_file_range(
@@ -549,17 +428,9 @@ impl fuser::Filesystem for Adapter {
         _flags: CopyFileRangeFlags,
         reply: ReplyWrite,
     ) {
-        let (from, to) = (
-            (handle(open_from), offset_from),
-            (handle(open_to), offset_to),
-        );
+        let (from, to) = ((handle(open_from), offset_from), (handle(open_to), offset_to));
         let op = op_on(OpKind::CopyFileRange, request, offset_to, len);
         let call = |fs: &Filesystem| fs.copy_file_range(from, to, len);
-        self.fs.around(
-            op,
-            Subject::Open(handle(open_to)),
-            call,
-            answer::written(reply),
-        );
+        self.fs.around(op, Subject::Open(handle(open_to)), call, answer::written(reply));
     }
 }

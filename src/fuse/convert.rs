@@ -19,17 +19,8 @@ pub(super) fn op(kind: OpKind, request: &Request) -> Op {
 
 /// An operation on bytes.
 pub(super) fn op_on(kind: OpKind, request: &Request, offset: u64, len: u64) -> Op {
-    let caller = Caller {
-        pid: request.pid(),
-        uid: request.uid(),
-        gid: request.gid(),
-    };
-    Op {
-        kind,
-        offset,
-        len,
-        caller,
-    }
+    let caller = Caller { pid: request.pid(), uid: request.uid(), gid: request.gid() };
+    Op { kind, offset, len, caller }
 }
 
 /// A node as the protocol names it.
@@ -50,11 +41,7 @@ pub(super) fn errno(errno: Errno) -> fuser::Errno {
 /// Attributes under the id that the kernel is to use.
 pub(super) fn attributes(id: NodeId, attr: &Attr) -> FileAttr {
     FileAttr {
-        ino: INodeNo(if id == NodeId::ROOT {
-            attr.key.ino
-        } else {
-            id.0
-        }),
+        ino: INodeNo(if id == NodeId::ROOT { attr.key.ino } else { id.0 }),
         size: attr.size,
         blocks: attr.blocks,
         atime: system_time(attr.atime),
@@ -87,11 +74,7 @@ pub(super) fn file_type(kind: FileKind) -> FileType {
 
 fn system_time((seconds, nanoseconds): Time) -> SystemTime {
     let whole = Duration::from_secs(seconds.unsigned_abs());
-    let start = if seconds < 0 {
-        UNIX_EPOCH - whole
-    } else {
-        UNIX_EPOCH + whole
-    };
+    let start = if seconds < 0 { UNIX_EPOCH - whole } else { UNIX_EPOCH + whole };
     start + Duration::from_nanos(nanoseconds.into())
 }
 
@@ -109,10 +92,7 @@ pub(super) fn timestamp(time: TimeOrNow) -> Timestamp {
 fn seconds_before(duration: Duration) -> Time {
     match duration.subsec_nanos() {
         0 => (-(duration.as_secs() as i64), 0),
-        nanoseconds => (
-            -(duration.as_secs() as i64) - 1,
-            1_000_000_000 - nanoseconds,
-        ),
+        nanoseconds => (-(duration.as_secs() as i64) - 1, 1_000_000_000 - nanoseconds),
     }
 }
 
@@ -135,13 +115,7 @@ mod tests {
 
     #[test]
     fn times_before_the_epoch_keep_their_fractions() {
-        for time in [
-            (0, 0),
-            (5, 7),
-            (-1, 0),
-            (-1, 999_999_999),
-            (-2, 250_000_000),
-        ] {
+        for time in [(0, 0), (5, 7), (-1, 0), (-1, 999_999_999), (-2, 250_000_000)] {
             let there = TimeOrNow::SpecificTime(system_time(time));
             assert_eq!(timestamp(there), Timestamp::At(time));
         }

@@ -35,10 +35,7 @@ pub enum MountError {
     #[error(
         "cannot mount on {mountpoint}: {reason}; `errorfs doctor` says what this machine lacks"
     )]
-    Refused {
-        mountpoint: PathBuf,
-        reason: std::io::Error,
-    },
+    Refused { mountpoint: PathBuf, reason: std::io::Error },
     #[error(
         "fusermount3 cannot mount a source with a comma or a backslash in its path: {0:?}; \
          mount it as root, or under another name"
@@ -87,10 +84,7 @@ impl MountOptions {
 
     /// Options for fuser, which calls the helper.
     pub(super) fn helper_config(&self) -> Result<Config, MountError> {
-        let source = self
-            .source
-            .to_str()
-            .filter(|source| !source.contains([',', '\\']));
+        let source = self.source.to_str().filter(|source| !source.contains([',', '\\']));
         let source = source.ok_or_else(|| MountError::Source(self.source.clone()))?;
         let mut config = self.session_config();
         config.mount_options = vec![
@@ -110,18 +104,11 @@ impl MountOptions {
     }
 
     pub(super) fn acl(&self) -> SessionACL {
-        if self.allow_other {
-            SessionACL::All
-        } else {
-            SessionACL::Owner
-        }
+        if self.allow_other { SessionACL::All } else { SessionACL::Owner }
     }
 
     pub(super) fn refused(&self, reason: std::io::Error) -> MountError {
-        MountError::Refused {
-            mountpoint: self.mountpoint.clone(),
-            reason,
-        }
+        MountError::Refused { mountpoint: self.mountpoint.clone(), reason }
     }
 }
 

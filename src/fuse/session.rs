@@ -27,10 +27,7 @@ impl Session {
         let fs = Arc::new(fs);
         let session = start(fs.clone(), options)?;
         let unseen = || options.refused(std::io::ErrorKind::NotFound.into());
-        let mount = mount_at(&options.mountpoint)
-            .ok()
-            .flatten()
-            .ok_or_else(unseen)?;
+        let mount = mount_at(&options.mountpoint).ok().flatten().ok_or_else(unseen)?;
         let wait = move || ended(session.join());
         let thread = std::thread::Builder::new().name("session".into());
         thread.spawn(wait).map_err(MountError::Handshake)?;

@@ -50,16 +50,9 @@ impl Armed {
     pub fn new(plan: Plan, placement: Placement) -> Armed {
         Armed {
             generation: next_generation(),
-            ops: plan
-                .rules()
-                .iter()
-                .fold(OpSet::EMPTY, |ops, rule| ops.union(rule.scope.ops)),
+            ops: plan.rules().iter().fold(OpSet::EMPTY, |ops, rule| ops.union(rule.scope.ops)),
             damages_media: plan.rules().iter().any(damages_media),
-            counters: plan
-                .rules()
-                .iter()
-                .map(|_| RuleCounters::default())
-                .collect(),
+            counters: plan.rules().iter().map(|_| RuleCounters::default()).collect(),
             plan,
             placement,
             paths: PathStreams::default(),
@@ -112,12 +105,7 @@ impl Armed {
     /// [`DataAccess::Sticky`] it may be more, and flips beyond are not delivered.
     pub fn decide(&self, op: &Op, target: &Target<'_>, now: Duration) -> Decision {
         let mut decision = Decision::default();
-        let mut look = Look {
-            op,
-            target,
-            now,
-            streams: None,
-        };
+        let mut look = Look { op, target, now, streams: None };
         self.decide_effects(&mut look, &mut decision);
         self.decide_sectors(&mut look, &mut decision);
         self.decide_flips(&mut look, &mut decision);
@@ -150,11 +138,7 @@ impl Armed {
     }
 
     fn rules(&self, target: &Target<'_>) -> impl Iterator<Item = (RuleId, &Rule)> {
-        target
-            .selection
-            .rules
-            .iter()
-            .map(|id| (*id, self.plan.rule(*id)))
+        target.selection.rules.iter().map(|id| (*id, self.plan.rule(*id)))
     }
 
     /// The first delay and the first failure.
@@ -209,10 +193,7 @@ impl Armed {
 
     /// Every wrong bit before the first bad sector.
     fn decide_flips(&self, look: &mut Look<'_>, decision: &mut Decision) {
-        let limit = decision
-            .unreadable
-            .as_ref()
-            .map_or(u64::MAX, |sector| sector.sector.start);
+        let limit = decision.unreadable.as_ref().map_or(u64::MAX, |sector| sector.sector.start);
         for (id, rule) in self.rules(look.target) {
             let Fault::BitFlip(fault) = &rule.fault else {
                 continue;
@@ -281,10 +262,7 @@ impl Armed {
             return Arc::clone(stream);
         }
         let probability = self.plan.stream(id, path, Purpose::Probability);
-        let fault = rule
-            .fault
-            .purpose()
-            .map(|purpose| self.plan.stream(id, path, purpose));
+        let fault = rule.fault.purpose().map(|purpose| self.plan.stream(id, path, purpose));
         let stream = PathStream::new(probability, fault.unwrap_or(probability));
         let streams = self.paths.add(path, id, stream);
         let stream = find(&streams, id).map(Arc::clone);
@@ -320,9 +298,7 @@ impl Armed {
         let placed = placed.map_or(&[][..], |placed| &placed.bits);
         with_pieces(target.medium, range, |pieces| {
             for piece in pieces {
-                fault.stored(key, placed, piece, &mut |at| {
-                    flips.push(flip(id, at, occurrence))
-                });
+                fault.stored(key, placed, piece, &mut |at| flips.push(flip(id, at, occurrence)));
             }
         });
     }
@@ -340,11 +316,7 @@ impl Armed {
         let placed = placed.map_or(&[][..], |placed| &placed.sectors);
         let mut each = |run: &(Range<u64>, u32)| {
             fault.each(key, placed, run, &mut |number| {
-                emit(Unreadable {
-                    rule: id,
-                    sector: fault.bytes(number),
-                    generation: run.1,
-                })
+                emit(Unreadable { rule: id, sector: fault.bytes(number), generation: run.1 })
             })
         };
         match target.medium.filter(|medium| !medium.is_pristine()) {
@@ -409,13 +381,7 @@ fn with_pieces(medium: Option<&Medium>, range: Range<u64>, act: impl FnOnce(&[(R
 }
 
 fn flip(rule: RuleId, at: crate::scenario::BitPosition, occurrence: u64) -> Flip {
-    Flip {
-        byte: at.byte,
-        bit: at.bit,
-        rule,
-        generation: at.generation,
-        occurrence,
-    }
+    Flip { byte: at.byte, bit: at.bit, rule, generation: at.generation, occurrence }
 }
 
 /// By byte and bit; of several rules for one bit the first in file order.

@@ -39,9 +39,7 @@ impl RuleCounters {
     pub(super) fn fire(&self, times: Option<u64>) -> bool {
         let limit = times.unwrap_or(u64::MAX);
         let below = |fired| (fired < limit).then_some(fired + 1);
-        self.fired
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, below)
-            .is_ok()
+        self.fired.fetch_update(Ordering::Relaxed, Ordering::Relaxed, below).is_ok()
     }
 
     pub(super) fn counts(&self) -> Counts {
@@ -62,11 +60,7 @@ pub(super) struct PathStream {
 
 impl PathStream {
     pub(super) fn new(probability: StreamKey, fault: StreamKey) -> PathStream {
-        PathStream {
-            probability,
-            fault,
-            matched: AtomicU64::new(0),
-        }
+        PathStream { probability, fault, matched: AtomicU64::new(0) }
     }
 
     /// Counts a matching operation; its number on this path, from 1.
@@ -97,19 +91,13 @@ impl Default for PathStreams {
 impl PathStreams {
     /// What is known of a path.
     pub(super) fn of(&self, path: &Path) -> Option<Streams> {
-        let shard = self
-            .shard(path)
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
+        let shard = self.shard(path).read().unwrap_or_else(PoisonError::into_inner);
         shard.get(path).cloned()
     }
 
     /// Adds a rule's stream to a path, unless somebody else was faster; what is known then.
     pub(super) fn add(&self, path: &Path, rule: RuleId, stream: PathStream) -> Streams {
-        let mut shard = self
-            .shard(path)
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut shard = self.shard(path).write().unwrap_or_else(PoisonError::into_inner);
         let known = shard.entry(path.into()).or_insert_with(|| Arc::from([]));
         if find(known, rule).is_none() {
             let added = (rule, Arc::new(stream));
@@ -129,10 +117,7 @@ impl PathStreams {
 
 /// The stream of one rule.
 pub(super) fn find(streams: &Streams, rule: RuleId) -> Option<&Arc<PathStream>> {
-    streams
-        .iter()
-        .find(|(known, _)| *known == rule)
-        .map(|(_, stream)| stream)
+    streams.iter().find(|(known, _)| *known == rule).map(|(_, stream)| stream)
 }
 
 #[cfg(test)]

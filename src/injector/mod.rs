@@ -49,10 +49,7 @@ impl Injector {
     /// The generation of the plan in force; 0 if there is none. A node whose selection was made under
     /// another has to be matched again.
     pub fn generation(&self) -> u64 {
-        self.armed
-            .load()
-            .as_ref()
-            .map_or(0, |armed| armed.generation())
+        self.armed.load().as_ref().map_or(0, |armed| armed.generation())
     }
 }
 

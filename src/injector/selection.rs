@@ -80,10 +80,7 @@ impl Armed {
     fn selection(&self, rules: Vec<RuleId>) -> Selection {
         let chosen = || rules.iter().map(|rule| self.plan().rule(*rule));
         Selection {
-            access: chosen()
-                .map(|rule| rule.access)
-                .max()
-                .unwrap_or(DataAccess::Untouched),
+            access: chosen().map(|rule| rule.access).max().unwrap_or(DataAccess::Untouched),
             ops: chosen().fold(OpSet::EMPTY, |ops, rule| ops.union(rule.scope.ops)),
             medium: chosen().any(|rule| rule.fault.is_stored()),
             rules: rules.into(),
@@ -108,41 +105,24 @@ impl Armed {
     /// The path that keys what a rule damages in a file; `None` if it damages nothing stored.
     pub fn identity(&self, rule: RuleId, target: &Target<'_>) -> Option<Arc<Path>> {
         self.plan().rule(rule).fault.is_stored().then(|| {
-            let bound = target
-                .medium
-                .and_then(|medium| medium.identity(self.generation(), rule));
+            let bound = target.medium.and_then(|medium| medium.identity(self.generation(), rule));
             bound.unwrap_or_else(|| Arc::from(target.origin))
         })
     }
 
     /// The damage id of a flipped bit; `identity` as [`Armed::identity`] says.
     pub fn flip_id(&self, flip: &Flip, identity: Option<&Path>) -> DamageId {
-        let Flip {
-            byte,
-            bit,
-            occurrence,
-            ..
-        } = *flip;
+        let Flip { byte, bit, occurrence, .. } = *flip;
         let (file, place) = match identity {
             Some(file) => (file, Place::Bit { byte, bit }),
-            None => (
-                Path::new(""),
-                Place::Once {
-                    byte,
-                    bit,
-                    occurrence,
-                },
-            ),
+            None => (Path::new(""), Place::Once { byte, bit, occurrence }),
         };
-        self.plan()
-            .damage_id(flip.rule, file, place, flip.generation)
+        self.plan().damage_id(flip.rule, file, place, flip.generation)
     }
 
     /// The damage id of a bad sector.
     pub fn sector_id(&self, bad: &Unreadable, identity: Option<&Path>) -> DamageId {
-        let place = Place::Sector {
-            start: bad.sector.start,
-        };
+        let place = Place::Sector { start: bad.sector.start };
         let file = identity.unwrap_or(Path::new(""));
         self.plan().damage_id(bad.rule, file, place, bad.generation)
     }

@@ -36,8 +36,7 @@ fn children(parent: Pid) -> Vec<Pid> {
     });
     let lists: Vec<_> = lists.collect();
     let pids = lists.iter().flat_map(|list| list.split_whitespace());
-    pids.filter_map(|pid| Pid::from_raw(pid.parse().ok()?))
-        .collect()
+    pids.filter_map(|pid| Pid::from_raw(pid.parse().ok()?)).collect()
 }
 
 /// Kills all descendants and reaps them, until none is left or the time is up. `reaped` hears of

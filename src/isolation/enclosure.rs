@@ -41,10 +41,7 @@ impl Surroundings {
     pub fn of_this_process() -> Surroundings {
         let mask = umask(Mode::empty());
         umask(mask);
-        Surroundings {
-            umask: mask.bits(),
-            open_files: getrlimit(Resource::Nofile).current,
-        }
+        Surroundings { umask: mask.bits(), open_files: getrlimit(Resource::Nofile).current }
     }
 
     /// Makes them this process' own again, as far as it is allowed to.
@@ -130,15 +127,13 @@ impl Drop for Enclosure {
 fn forward_signals(mut keeper: UnixStream) -> io::Result<()> {
     let wanted = ENDING.into_iter().filter(|signal| !is_ignored(*signal));
     let mut signals = SignalsInfo::<WithOrigin>::new(wanted)?;
-    thread::Builder::new()
-        .name("errorfs-signals".into())
-        .spawn(move || {
-            for origin in signals.forever() {
-                let number = u8::try_from(origin.signal).unwrap_or(0);
-                if origin.cause != Cause::Kernel && keeper.write_all(&[number]).is_err() {
-                    return;
-                }
+    thread::Builder::new().name("errorfs-signals".into()).spawn(move || {
+        for origin in signals.forever() {
+            let number = u8::try_from(origin.signal).unwrap_or(0);
+            if origin.cause != Cause::Kernel && keeper.write_all(&[number]).is_err() {
+                return;
             }
-        })?;
+        }
+    })?;
     Ok(())
 }

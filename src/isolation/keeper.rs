@@ -87,10 +87,7 @@ pub fn keep(errorfs: UnixStream, mut command: Command) -> io::Result<()> {
     let news = listen(errorfs.try_clone()?)?;
     die_with_parent(&mut command);
     let ended = match command.spawn() {
-        Ok(child) => watch(
-            &news,
-            i32::try_from(child.id()).ok().and_then(Pid::from_raw),
-        ),
+        Ok(child) => watch(&news, i32::try_from(child.id()).ok().and_then(Pid::from_raw)),
         Err(error) => Some(Ended::NotRun(error.raw_os_error().unwrap_or(0))),
     };
     if let Some(ended) = ended {

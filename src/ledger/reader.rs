@@ -62,11 +62,7 @@ pub struct Ledger {
 pub fn read(path: &Path) -> Result<Ledger, LedgerError> {
     let mut reader = Reader::open(path)?;
     let events = reader.by_ref().collect::<Result<Vec<_>, _>>()?;
-    Ok(Ledger {
-        events,
-        truncated: reader.truncated(),
-        header: reader.header,
-    })
+    Ok(Ledger { events, truncated: reader.truncated(), header: reader.header })
 }
 
 /// A ledger event by event. Ends at the first error.
@@ -101,15 +97,7 @@ impl Reader {
             Ok(_) if !bytes.ends_with(b"\n") => return Err(LedgerError::NoHeader { path }),
             Ok(_) => header(&path, &bytes)?,
         };
-        Ok(Reader {
-            path,
-            file,
-            header,
-            line: 1,
-            bytes,
-            truncated: false,
-            ended: false,
-        })
+        Ok(Reader { path, file, header, line: 1, bytes, truncated: false, ended: false })
     }
 
     /// The first line.
@@ -126,10 +114,7 @@ impl Reader {
         self.bytes.clear();
         self.line += 1;
         let read = self.file.read_until(b'\n', &mut self.bytes);
-        read.map_err(|source| LedgerError::Io {
-            path: self.path.clone(),
-            source,
-        })?;
+        read.map_err(|source| LedgerError::Io { path: self.path.clone(), source })?;
         // Even if what is there makes a whole event: it was delivered only after its newline.
         if !self.bytes.ends_with(b"\n") {
             self.truncated = !self.bytes.is_empty();
@@ -158,11 +143,7 @@ impl Iterator for Reader {
 }
 
 fn header(path: &Path, bytes: &[u8]) -> Result<Header, LedgerError> {
-    let bad = |source| LedgerError::Line {
-        path: path.to_owned(),
-        line: 1,
-        source,
-    };
+    let bad = |source| LedgerError::Line { path: path.to_owned(), line: 1, source };
     let Version { ledger: found } = serde_json::from_slice(bytes).map_err(bad)?;
     if found != u64::from(FORMAT) {
         let path = path.to_owned();

@@ -80,15 +80,9 @@ pub fn replay(scenario: &Scenario, seed: u64, events: &[Event]) -> Result<Replay
     if rules.len() > RULES_MAX {
         return Err(ReplayError::TooMany { rules: rules.len() });
     }
-    let name = scenario
-        .name
-        .as_ref()
-        .map(|name| format!("replay of {name}"));
-    let scenario = Scenario {
-        name: Some(name.unwrap_or_else(|| "replay".into())),
-        seed: Some(seed),
-        rules,
-    };
+    let name = scenario.name.as_ref().map(|name| format!("replay of {name}"));
+    let scenario =
+        Scenario { name: Some(name.unwrap_or_else(|| "replay".into())), seed: Some(seed), rules };
     Ok(Replay { scenario, omitted })
 }
 
@@ -161,11 +155,7 @@ fn stored_rule(
 fn positions(events: &[&Event]) -> Vec<BitPosition> {
     let bits = events.iter().flat_map(|event| &event.bits);
     let positions: BTreeSet<_> = bits
-        .map(|bit| BitPosition {
-            byte: bit.byte,
-            bit: bit.bit,
-            generation: bit.generation,
-        })
+        .map(|bit| BitPosition { byte: bit.byte, bit: bit.bit, generation: bit.generation })
         .collect();
     positions.into_iter().collect()
 }
@@ -216,9 +206,8 @@ enum Effect {
 fn counted_rules(rule: &Rule, events: &[&Event]) -> Result<Vec<Rule>, ReplayError> {
     let mut by_occurrence: BTreeMap<u64, Effect> = BTreeMap::new();
     for event in events {
-        let occurrence = event
-            .occurrence
-            .ok_or_else(|| incomplete(rule, event, "its `occurrence`"))?;
+        let occurrence =
+            event.occurrence.ok_or_else(|| incomplete(rule, event, "its `occurrence`"))?;
         let effect = effect(rule, event)?;
         match (by_occurrence.get_mut(&occurrence), effect) {
             // More than 64 bits of one operation come in several events.
@@ -262,9 +251,7 @@ fn effect(rule: &Rule, event: &Event) -> Result<Effect, ReplayError> {
         Fault::Error(_) => {
             let errno = event.errno.as_deref().and_then(Errno::from_name);
             let number = errno.and_then(|errno| u16::try_from(errno.raw()).ok());
-            number
-                .map(Effect::Errno)
-                .ok_or_else(|| lacks("its `errno`"))
+            number.map(Effect::Errno).ok_or_else(|| lacks("its `errno`"))
         }
         Fault::Latency(_) | Fault::BadSector(_) => {
             let delay = event.delay_ns.map(Effect::DelayNs);
@@ -279,9 +266,7 @@ fn counted_rule(rule: &Rule, effect: Effect, nth: Vec<u64>) -> Rule {
             amount: BitAmount::At(bits.into_iter().collect()),
             persistence: Persistence::Transient,
         }),
-        Effect::Errno(raw) => Fault::Error(ErrorFault {
-            errno: Errno::from_raw(i32::from(raw)),
-        }),
+        Effect::Errno(raw) => Fault::Error(ErrorFault { errno: Errno::from_raw(i32::from(raw)) }),
         Effect::DelayNs(ns) => Fault::Latency(Latency {
             distribution: Distribution::Constant(Duration::from_nanos(ns)),
         }),
@@ -289,27 +274,16 @@ fn counted_rule(rule: &Rule, effect: Effect, nth: Vec<u64>) -> Rule {
     Rule {
         name: String::new(),
         select: rule.select.clone(),
-        when: When {
-            nth,
-            ..window(&rule.when)
-        },
+        when: When { nth, ..window(&rule.when) },
         fault,
     }
 }
 
 /// The part of a trigger that says which operations are counted at all.
 fn window(when: &When) -> When {
-    When {
-        after: when.after,
-        for_: when.for_,
-        ..When::default()
-    }
+    When { after: when.after, for_: when.for_, ..When::default() }
 }
 
 fn incomplete(rule: &Rule, event: &Event, what: &'static str) -> ReplayError {
-    ReplayError::Incomplete {
-        seq: event.seq,
-        rule: rule.name.clone(),
-        what,
-    }
+    ReplayError::Incomplete { seq: event.seq, rule: rule.name.clone(), what }
 }

@@ -72,19 +72,15 @@ impl Writer {
         let state = Arc::new(State::default());
         let (sender, receiver) = sync_channel(QUEUE_RECORDS);
         let clerk = Clerk::new(file, state.clone());
-        let thread = Builder::new()
-            .name("errorfs-ledger".into())
-            .spawn(move || clerk.work(&receiver))?;
+        let thread =
+            Builder::new().name("errorfs-ledger".into()).spawn(move || clerk.work(&receiver))?;
         let queue = Some(Queue { sender, thread });
         Ok(Writer { state, queue })
     }
 
     /// No ledger is wanted: faults are delivered at once, and still counted.
     pub fn none() -> Writer {
-        Writer {
-            state: Arc::default(),
-            queue: None,
-        }
+        Writer { state: Arc::default(), queue: None }
     }
 
     /// Records the events of one operation (their `seq`, `mono_ns` and `time` are filled in here),
@@ -149,9 +145,7 @@ impl fmt::Debug for Writer {
 
 impl State {
     fn tally(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, u64>> {
-        self.delivered
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.delivered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn count(&self, events: &[Event]) {
@@ -270,15 +264,8 @@ struct Appender {
 
 impl Appender {
     fn create(path: &Path) -> io::Result<Appender> {
-        let file = OpenOptions::new()
-            .append(true)
-            .create_new(true)
-            .open(path)?;
-        Ok(Appender {
-            path: path.to_owned(),
-            file,
-            len: 0,
-        })
+        let file = OpenOptions::new().append(true).create_new(true).open(path)?;
+        Ok(Appender { path: path.to_owned(), file, len: 0 })
     }
 
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {

@@ -38,12 +38,7 @@ pub struct Check {
 
 impl Check {
     pub(super) fn ok(name: &'static str, found: impl Into<String>) -> Check {
-        Check {
-            name,
-            status: Status::Ok,
-            found: found.into(),
-            remedy: None,
-        }
+        Check { name, status: Status::Ok, found: found.into(), remedy: None }
     }
 
     pub(super) fn warn(
@@ -51,11 +46,7 @@ impl Check {
         found: impl Into<String>,
         remedy: impl Into<String>,
     ) -> Check {
-        Check {
-            status: Status::Warn,
-            remedy: Some(remedy.into()),
-            ..Check::ok(name, found)
-        }
+        Check { status: Status::Warn, remedy: Some(remedy.into()), ..Check::ok(name, found) }
     }
 
     pub(super) fn fail(
@@ -63,10 +54,7 @@ impl Check {
         found: impl Into<String>,
         remedy: impl Into<String>,
     ) -> Check {
-        Check {
-            status: Status::Fail,
-            ..Check::warn(name, found, remedy)
-        }
+        Check { status: Status::Fail, ..Check::warn(name, found, remedy) }
     }
 }
 
@@ -142,11 +130,7 @@ fn kernel() -> Vec<Check> {
     let release = release.trim();
     let Some(version) = parse_version(release) else {
         let found = format!("a release that cannot be read: {release}");
-        return vec![Check::warn(
-            "kernel",
-            found,
-            "errorfs needs Linux 5.4 or later",
-        )];
+        return vec![Check::warn("kernel", found, "errorfs needs Linux 5.4 or later")];
     };
     let since = |name, needed, (major, minor), without: &str| {
         let found = format!("Linux {release}");
@@ -195,10 +179,7 @@ fn fusectl() -> Check {
     const DIR: &str = "/sys/fs/fuse/connections";
     let mounted = mounts().unwrap_or_default();
     match mounted.iter().any(|mount| mount.fstype == "fusectl") {
-        true => Check::ok(
-            "fusectl",
-            format!("mounted: {DIR} can abort a mount that hangs"),
-        ),
+        true => Check::ok("fusectl", format!("mounted: {DIR} can abort a mount that hangs")),
         false => Check::warn(
             "fusectl",
             "not mounted: a mount that hangs cannot be aborted",
@@ -211,11 +192,7 @@ fn open_files() -> Check {
     const ENOUGH: u64 = 1024;
     let limit = getrlimit(Resource::Nofile);
     let number = |limit: Option<u64>| limit.map_or("unlimited".into(), |n| n.to_string());
-    let found = format!(
-        "{} open files, {} at most",
-        number(limit.current),
-        number(limit.maximum)
-    );
+    let found = format!("{} open files, {} at most", number(limit.current), number(limit.maximum));
     match limit.maximum.is_none_or(|maximum| maximum >= ENOUGH) {
         true => Check::ok("open-files", found),
         false => Check::warn("open-files", found, format!("ulimit -Hn {ENOUGH} or more")),
@@ -232,10 +209,7 @@ fn stale() -> Vec<Check> {
     match (ours.len(), dead.is_empty()) {
         (_, false) => dead,
         (0, true) => vec![Check::ok(NAME, "none; errorfs has nothing mounted here")],
-        (count, true) => vec![Check::ok(
-            NAME,
-            format!("none; {count} mounted, all answer"),
-        )],
+        (count, true) => vec![Check::ok(NAME, format!("none; {count} mounted, all answer"))],
     }
 }
 

@@ -43,9 +43,7 @@ impl Guard {
             .stderr(Stdio::null())
             // Out of reach of the terminal's Ctrl-C and of a kill of errorfs' process group.
             .process_group(0);
-        Ok(Guard {
-            child: command.spawn()?,
-        })
+        Ok(Guard { child: command.spawn()? })
     }
 
     /// The mount has been removed in order: ends the guard.

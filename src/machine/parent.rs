@@ -18,8 +18,6 @@ pub fn when_parent_ends(gone: impl FnOnce() + Send + 'static) -> io::Result<()> 
         while poll(&mut ended, None).is_err() {}
         gone();
     };
-    std::thread::Builder::new()
-        .name("parent".into())
-        .spawn(wait)?;
+    std::thread::Builder::new().name("parent".into()).spawn(wait)?;
     Ok(())
 }

@@ -56,28 +56,17 @@ fn mount() -> io::Result<()> {
     let device = OpenOptions::new().read(true).write(true).open("/dev/fuse");
     let device = device.map_err(|e| io::Error::new(e.kind(), format!("/dev/fuse: {e}")))?;
     let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
-    let data = format!(
-        "fd={},rootmode=40000,user_id={uid},group_id={gid}\0",
-        device.as_raw_fd()
-    );
+    let data = format!("fd={},rootmode=40000,user_id={uid},group_id={gid}\0", device.as_raw_fd());
     let data = std::ffi::CString::from_vec_with_nul(data.into_bytes()).map_err(io::Error::other)?;
     let flags = MountFlags::NOSUID | MountFlags::NODEV;
-    rustix::mount::mount(
-        "errorfs",
-        std::env::temp_dir(),
-        super::FSTYPE,
-        flags,
-        data.as_c_str(),
-    )?;
+    rustix::mount::mount("errorfs", std::env::temp_dir(), super::FSTYPE, flags, data.as_c_str())?;
     Ok(())
 }
 
 /// Whether the root of a mount answers in time. Asked by a child: who asks a hung mount hangs.
 pub fn probe_answer(mountpoint: &Path) -> Result<(), String> {
     let mut command = Command::new("/proc/self/exe");
-    command
-        .args(["doctor", "--probe", "answer"])
-        .arg(mountpoint);
+    command.args(["doctor", "--probe", "answer"]).arg(mountpoint);
     outcome(&mut command)
 }
 

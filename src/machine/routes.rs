@@ -17,10 +17,7 @@ pub(super) fn all() -> Vec<Check> {
 fn direct() -> Check {
     const NAME: &str = "mount-directly";
     match Probe::Mount.run() {
-        Ok(()) => Check::ok(
-            NAME,
-            "this process may mount(2): errorfs mount and run work",
-        ),
+        Ok(()) => Check::ok(NAME, "this process may mount(2): errorfs mount and run work"),
         Err(error) => Check::fail(
             NAME,
             error,
@@ -85,16 +82,9 @@ fn helper() -> Check {
         return Check::warn(NAME, found_text, remedy);
     }
     if !Path::new("/dev/fuse").exists() {
-        return Check::warn(
-            NAME,
-            format!("{path}"),
-            "there is no /dev/fuse for it to open",
-        );
+        return Check::warn(NAME, format!("{path}"), "there is no /dev/fuse for it to open");
     }
-    Check::ok(
-        NAME,
-        format!("{path}, setuid root: ordinary users may mount"),
-    )
+    Check::ok(NAME, format!("{path}, setuid root: ordinary users may mount"))
 }
 
 /// All that PATH has, in the order in which they win: every fusermount3 before any fusermount.

@@ -74,10 +74,9 @@ pub fn unmount(path: &Path, detach: Detach) -> Result<(), UnmountError> {
     };
     match find(path).map_err(refused)? {
         None => Err(UnmountError::NotMounted { path: path.into() }),
-        Some(mount) if !mount.is_errorfs() => Err(UnmountError::NotErrorfs {
-            path: path.to_owned(),
-            fstype: mount.fstype,
-        }),
+        Some(mount) if !mount.is_errorfs() => {
+            Err(UnmountError::NotErrorfs { path: path.to_owned(), fstype: mount.fstype })
+        }
         Some(mount) => remove(&mount, detach),
     }
 }
@@ -94,10 +93,7 @@ pub fn remove(mount: &Mount, detach: Detach) -> Result<(), UnmountError> {
         Err(Errno::PERM) => with_helper(path, detach),
         Err(Errno::BUSY) => Err(busy(path)),
         Err(Errno::INVAL) => Err(UnmountError::NotMounted { path: path.clone() }),
-        Err(errno) => Err(UnmountError::Refused {
-            path: path.clone(),
-            reason: errno.to_string(),
-        }),
+        Err(errno) => Err(UnmountError::Refused { path: path.clone(), reason: errno.to_string() }),
     }
 }
 
@@ -106,10 +102,7 @@ fn with_helper(path: &Path, detach: Detach) -> Result<(), UnmountError> {
         Detach::IfUnused => "-u",
         Detach::Lazily => "-uz",
     };
-    let refused = |reason: String| UnmountError::Refused {
-        path: path.to_owned(),
-        reason,
-    };
+    let refused = |reason: String| UnmountError::Refused { path: path.to_owned(), reason };
     for helper in ["fusermount3", "fusermount"] {
         let mut command = Command::new(helper);
         match command.arg(option).arg("--").arg(path).output() {
@@ -130,10 +123,7 @@ fn with_helper(path: &Path, detach: Detach) -> Result<(), UnmountError> {
 }
 
 fn busy(path: &Path) -> UnmountError {
-    UnmountError::Busy {
-        path: path.to_owned(),
-        holders: holders(path),
-    }
+    UnmountError::Busy { path: path.to_owned(), holders: holders(path) }
 }
 
 /// Who has a directory or file below this path, at most five. Only what the kernel lists: nothing

@@ -34,9 +34,7 @@ impl Generations {
             return;
         }
         let end = if range.end >= size_before {
-            size_before
-                .checked_next_multiple_of(TAIL)
-                .unwrap_or(u64::MAX)
+            size_before.checked_next_multiple_of(TAIL).unwrap_or(u64::MAX)
         } else {
             range.end
         };
@@ -99,11 +97,7 @@ impl Generations {
     fn merge(&mut self, range: Range<u64>) {
         let before = self.pieces.range(..range.start).next_back();
         let mut last = before.map(|(start, piece)| (*start, *piece));
-        let starts: Vec<u64> = self
-            .pieces
-            .range(range.start..=range.end)
-            .map(|p| *p.0)
-            .collect();
+        let starts: Vec<u64> = self.pieces.range(range.start..=range.end).map(|p| *p.0).collect();
         for start in starts {
             let (end, generation) = self.pieces[&start];
             match &mut last {
@@ -149,10 +143,7 @@ mod tests {
         assert_eq!(generations.pieces(40..60), [(40..50, 0), (50..60, 1)]);
         generations.replace(50..200, 50);
         assert_eq!(generations.pieces(40..60), [(40..50, 0), (50..60, 1)]);
-        assert_eq!(
-            generations.pieces(4_000..5_000),
-            [(4_000..4_096, 1), (4_096..5_000, 0)]
-        );
+        assert_eq!(generations.pieces(4_000..5_000), [(4_000..4_096, 1), (4_096..5_000, 0)]);
     }
 
     #[test]

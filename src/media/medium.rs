@@ -67,16 +67,10 @@ impl Medium {
         if let Some(key) = self.bound(armed, rule, |binding| binding.key) {
             return key;
         }
-        let made = Binding {
-            rule,
-            identity: Arc::from(origin),
-            key: derive(origin),
-        };
-        self.bound
-            .rcu(|bound| Some(Arc::new(Bound::with(bound.as_deref(), armed, &made))));
+        let made = Binding { rule, identity: Arc::from(origin), key: derive(origin) };
+        self.bound.rcu(|bound| Some(Arc::new(Bound::with(bound.as_deref(), armed, &made))));
         // Of two threads the first one has bound it.
-        self.bound(armed, rule, |binding| binding.key)
-            .unwrap_or(made.key)
+        self.bound(armed, rule, |binding| binding.key).unwrap_or(made.key)
     }
 
     /// The path that a rule has been bound to.
@@ -98,10 +92,7 @@ impl Medium {
     /// The generations of a byte range, in order, without gaps: how often each byte has been
     /// overwritten since it was first stored.
     pub fn generations(&self, range: Range<u64>) -> Vec<(Range<u64>, u32)> {
-        let generations = self
-            .generations
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
+        let generations = self.generations.read().unwrap_or_else(PoisonError::into_inner);
         generations.pieces(range)
     }
 
@@ -123,10 +114,7 @@ impl Medium {
             return;
         }
         self.overwritten.store(true, Ordering::Release);
-        let mut generations = self
-            .generations
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut generations = self.generations.write().unwrap_or_else(PoisonError::into_inner);
         generations.replace(range, size_before);
     }
 
@@ -181,18 +169,10 @@ mod tests {
         let medium = Medium::default();
         let bind = |armed, rule, path: &str| {
             let length = |path: &Path| StreamKey::from_u64(path.as_os_str().len() as u64);
-            medium
-                .bind(armed, RuleId(rule), Path::new(path), length)
-                .to_u64()
+            medium.bind(armed, RuleId(rule), Path::new(path), length).to_u64()
         };
-        assert_eq!(
-            [bind(1, 0, "x.tmp"), bind(1, 3, "x"), bind(1, 0, "x")],
-            [5, 1, 5]
-        );
-        assert_eq!(
-            medium.identity(1, RuleId(0)).as_deref(),
-            Some(Path::new("x.tmp"))
-        );
+        assert_eq!([bind(1, 0, "x.tmp"), bind(1, 3, "x"), bind(1, 0, "x")], [5, 1, 5]);
+        assert_eq!(medium.identity(1, RuleId(0)).as_deref(), Some(Path::new("x.tmp")));
         assert_eq!(medium.identity(1, RuleId(1)), None);
         assert_eq!([bind(2, 0, "x"), bind(2, 0, "y.tmp")], [1, 1]);
     }

@@ -63,9 +63,7 @@ impl Entry {
 
 impl Default for Media {
     fn default() -> Media {
-        Media {
-            shards: std::array::from_fn(|_| Mutex::default()),
-        }
+        Media { shards: std::array::from_fn(|_| Mutex::default()) }
     }
 }
 
@@ -91,11 +89,7 @@ impl Media {
     /// somebody still holds its medium: drop that first.
     pub fn forget(&self, key: FileKey) {
         let mut shard = self.shard(key);
-        if shard
-            .entries
-            .get(&key)
-            .is_some_and(|entry| !entry.remembers())
-        {
+        if shard.entries.get(&key).is_some_and(|entry| !entry.remembers()) {
             shard.entries.remove(&key);
         }
     }
@@ -117,10 +111,7 @@ impl Media {
 
     /// Whether it was created through the mount.
     pub fn is_born(&self, key: FileKey) -> bool {
-        self.shard(key)
-            .entries
-            .get(&key)
-            .is_some_and(|entry| entry.born)
+        self.shard(key).entries.get(&key).is_some_and(|entry| entry.born)
     }
 
     /// Before a rename or link of what was there at arming: keeps the path that it had then.
@@ -140,10 +131,7 @@ impl Media {
 
     /// How many files are in the table.
     pub fn len(&self) -> usize {
-        self.shards
-            .iter()
-            .map(|shard| open(shard).entries.len())
-            .sum()
+        self.shards.iter().map(|shard| open(shard).entries.len()).sum()
     }
 
     /// Whether no file is in the table.

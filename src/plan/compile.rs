@@ -15,14 +15,8 @@ use crate::scenario::{self, Persistence, Scenario, When};
 /// If the scenario has more than 65,536 rules, or a pattern that cannot be matched with: validation
 /// has refused both.
 pub fn compile(scenario: &Scenario, seed: u64, domain: &str, canonical: &[u8]) -> Plan {
-    assert!(
-        scenario.rules.len() <= 1 << 16,
-        "validation admits at most 65,536 rules"
-    );
-    let patterns = scenario
-        .rules
-        .iter()
-        .map(|rule| rule.select.paths.as_slice());
+    assert!(scenario.rules.len() <= 1 << 16, "validation admits at most 65,536 rules");
+    let patterns = scenario.rules.iter().map(|rule| rule.select.paths.as_slice());
     let paths = Paths::new((0..=u16::MAX).map(RuleId).zip(patterns));
     Plan {
         seed,
@@ -44,13 +38,7 @@ fn compile_rule(rule: &scenario::Rule) -> Rule {
     };
     let bytes = rule.select.bytes.clone().map(|bytes| fault.widen(bytes));
     let access = access(&fault, &rule.when, ops);
-    Rule {
-        name: rule.name.clone(),
-        scope: Scope { ops, bytes },
-        trigger,
-        fault,
-        access,
-    }
+    Rule { name: rule.name.clone(), scope: Scope { ops, bytes }, trigger, fault, access }
 }
 
 fn access(fault: &Fault, when: &When, ops: OpSet) -> DataAccess {

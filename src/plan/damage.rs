@@ -55,11 +55,7 @@ impl Plan {
     pub fn damage_id(&self, rule: RuleId, file: &Path, place: Place, generation: u32) -> DamageId {
         let (kind, at, bit, occurrence) = match place {
             Place::Bit { byte, bit } => (&b"bit"[..], byte, bit, 0),
-            Place::Once {
-                byte,
-                bit,
-                occurrence,
-            } => (&b"once"[..], byte, bit, occurrence),
+            Place::Once { byte, bit, occurrence } => (&b"once"[..], byte, bit, occurrence),
             Place::Sector { start } => (&b"sector"[..], start, 0, 0),
         };
         DamageId(hash_fields(&[

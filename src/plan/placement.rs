@@ -68,9 +68,7 @@ impl Placement {
     /// All places: the rule, the path that keys the file's damage, the places in it.
     pub fn each(&self) -> impl Iterator<Item = (RuleId, &Path, &Placed)> {
         self.rules.iter().flat_map(|(rule, files)| {
-            files
-                .iter()
-                .map(|(file, placed)| (*rule, file.as_path(), placed))
+            files.iter().map(|(file, placed)| (*rule, file.as_path(), placed))
         })
     }
 }
@@ -87,9 +85,7 @@ impl Plan {
     pub fn place(&self, files: &[Surveyed]) -> Result<Placement, NothingMatched> {
         let mut placement = Placement::default();
         for (id, rule) in self.numbered().filter(|(_, rule)| to_place(rule) > 0) {
-            placement
-                .rules
-                .insert(id, self.place_rule(id, rule, files)?);
+            placement.rules.insert(id, self.place_rule(id, rule, files)?);
         }
         Ok(placement)
     }
@@ -102,9 +98,7 @@ impl Plan {
     ) -> Result<HashMap<PathBuf, Placed>, NothingMatched> {
         let selected: Vec<&Surveyed> = files.iter().filter(|file| self.selects(id, file)).collect();
         let places: Vec<Range<u64>> = selected.iter().map(|file| places(rule, file.len)).collect();
-        let found = places
-            .iter()
-            .fold(0, |sum: u64, places| sum.saturating_add(len(places)));
+        let found = places.iter().fold(0, |sum: u64, places| sum.saturating_add(len(places)));
         let wanted = to_place(rule);
         if found < wanted {
             return Err(NothingMatched {

@@ -1,12 +1,9 @@
 //! Which of very many places are hit: independent Bernoulli trials by geometric skipping inside
 //! cells, and a fixed number of distinct places.
 //!
-//! Random access: the hits of a cell depend on its stream alone, never on who asks for which part.
-//! Costs grow with hits and cells looked at, never with places.
-//!
-//! # Why cells of fixed size
-//! Geometric gaps have no memory, so starting afresh at every cell's border leaves every place an
-//! independent trial, and any place can be judged without walking there from the file's beginning.
+//! The hits of a cell depend on its stream alone, never on who asks for which part; costs grow with
+//! hits and cells looked at, never with places. Geometric gaps have no memory, so starting afresh at
+//! every cell's border leaves every place an independent trial that can be judged by itself.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -78,20 +75,11 @@ impl Bernoulli {
         } else {
             self.first(draws.draw())
         };
-        Hits {
-            trials: self,
-            draws,
-            next,
-            window,
-        }
+        Hits { trials: self, draws, next, window }
     }
 
     fn first(&self, draw: u64) -> u64 {
-        if draw >= self.gate {
-            CELL_TRIALS
-        } else {
-            self.skip(draw)
-        }
+        if draw >= self.gate { CELL_TRIALS } else { self.skip(draw) }
     }
 }
 
@@ -129,11 +117,8 @@ impl Iterator for Hits<'_> {
 /// in the range, counted from the cell's first unit.
 pub fn cells(range: Range<u64>, shift: u32) -> impl Iterator<Item = (u64, Range<u64>)> {
     let size = 1_u64 << shift;
-    let numbers = if range.is_empty() {
-        0..0
-    } else {
-        range.start >> shift..((range.end - 1) >> shift) + 1
-    };
+    let numbers =
+        if range.is_empty() { 0..0 } else { range.start >> shift..((range.end - 1) >> shift) + 1 };
     numbers.map(move |cell| {
         let base = cell << shift;
         let start = range.start.saturating_sub(base);
@@ -163,9 +148,7 @@ mod tests {
     use super::*;
 
     fn hits(p: f64, cell: u64, window: Range<u64>) -> Vec<u64> {
-        Bernoulli::new(p)
-            .hits(StreamKey::from_u64(99), cell, 0, window)
-            .collect()
+        Bernoulli::new(p).hits(StreamKey::from_u64(99), cell, 0, window).collect()
     }
 
     #[test]
@@ -191,37 +174,24 @@ mod tests {
         let whole = hits(1e-4, 7, 0..CELL_TRIALS);
         assert!(whole.len() > 50);
         for window in [0..1, 5..70_000, 70_000..CELL_TRIALS, 1_000_000..1_000_008] {
-            let part: Vec<u64> = whole
-                .iter()
-                .copied()
-                .filter(|hit| window.contains(hit))
-                .collect();
+            let part: Vec<u64> = whole.iter().copied().filter(|hit| window.contains(hit)).collect();
             assert_eq!(hits(1e-4, 7, window), part);
         }
     }
 
     #[test]
     fn the_gate_never_closes_a_cell_that_the_skip_would_hit() {
-        for p in [
-            1e-18, 1e-16, 1e-12, 1e-9, 1e-7, 1e-6, 1e-5, 1e-3, 0.3, 0.999_999,
-        ] {
+        for p in [1e-18, 1e-16, 1e-12, 1e-9, 1e-7, 1e-6, 1e-5, 1e-3, 0.3, 0.999_999] {
             let trials = Bernoulli::new(p);
             let random = (0..20_000).map(|cell| StreamKey::from_u64(5).draws(cell, 0).draw());
             let near = (0..20_000).map(|step| trials.gate.saturating_add(step));
             for draw in random.chain(near) {
                 let empty = trials.skip(draw) >= CELL_TRIALS;
-                assert_eq!(
-                    trials.first(draw) >= CELL_TRIALS,
-                    empty,
-                    "p {p} draw {draw}"
-                );
+                assert_eq!(trials.first(draw) >= CELL_TRIALS, empty, "p {p} draw {draw}");
             }
             // It is tight, too: the last draw that hits lies just below it.
             let slack = (trials.gate >> 47) + (1 << 13);
-            assert!(
-                trials.skip(trials.gate.saturating_sub(slack)) < CELL_TRIALS,
-                "p {p}"
-            );
+            assert!(trials.skip(trials.gate.saturating_sub(slack)) < CELL_TRIALS, "p {p}");
         }
     }
 
@@ -250,10 +220,7 @@ mod tests {
             let expected = CELL_TRIALS as f64 * p;
             let expected = expected - expected * expected / 2.0 + expected.powi(3) / 6.0;
             let realised = Bernoulli::new(p).gate as f64 * UNIT;
-            assert!(
-                p > 1e-7 || (realised / expected - 1.0).abs() < 1e-3,
-                "p {p}: {realised}"
-            );
+            assert!(p > 1e-7 || (realised / expected - 1.0).abs() < 1e-3, "p {p}: {realised}");
         }
     }
 

@@ -82,14 +82,7 @@ impl StreamKey {
     /// 8 bytes little-endian: tag, seed (8 bytes little-endian), rule, domain, file, purpose.
     pub fn derive(seed: u64, rule: &str, domain: &str, file: &[u8], purpose: Purpose) -> StreamKey {
         let seed = seed.to_le_bytes();
-        let fields = [
-            KEY_TAG,
-            &seed,
-            rule.as_bytes(),
-            domain.as_bytes(),
-            file,
-            purpose.tag(),
-        ];
+        let fields = [KEY_TAG, &seed, rule.as_bytes(), domain.as_bytes(), file, purpose.tag()];
         StreamKey::from_u64(hash_fields(&fields))
     }
 
@@ -105,12 +98,7 @@ impl StreamKey {
 
     /// The draws at one place of the stream, from draw 0 on.
     pub const fn draws(self, cell: u64, generation: u32) -> Draws {
-        Draws {
-            key: self,
-            cell,
-            generation,
-            draw: 0,
-        }
+        Draws { key: self, cell, generation, draw: 0 }
     }
 }
 
@@ -139,12 +127,7 @@ pub struct Draws {
 impl Draws {
     /// The next 64 bits.
     pub fn draw(&mut self) -> u64 {
-        let counter = [
-            self.cell as u32,
-            (self.cell >> 32) as u32,
-            self.generation,
-            self.draw,
-        ];
+        let counter = [self.cell as u32, (self.cell >> 32) as u32, self.generation, self.draw];
         self.draw = self.draw.wrapping_add(1);
         let block = philox4x32_10(counter, self.key.0);
         u64::from(block[0]) | u64::from(block[1]) << 32
@@ -194,21 +177,9 @@ mod tests {
         // Random123, tests/kat_vectors, "philox4x32 10".
         let pi = [0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344];
         let cases = [
-            (
-                [0; 4],
-                [0; 2],
-                [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8],
-            ),
-            (
-                [u32::MAX; 4],
-                [u32::MAX; 2],
-                [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd],
-            ),
-            (
-                pi,
-                [0xa409_3822, 0x299f_31d0],
-                [0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1],
-            ),
+            ([0; 4], [0; 2], [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]),
+            ([u32::MAX; 4], [u32::MAX; 2], [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd]),
+            (pi, [0xa409_3822, 0x299f_31d0], [0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1]),
         ];
         for (counter, key, answer) in cases {
             assert_eq!(philox4x32_10(counter, key), answer);
@@ -222,10 +193,7 @@ mod tests {
             let [a, b, c] = [draws.draw(), draws.draw(), draws.draw()];
             let counter = [a as u32, (a >> 32) as u32, b as u32, (b >> 32) as u32];
             let key = [c as u32, (c >> 32) as u32];
-            assert_eq!(
-                philox4x32_10(counter, key),
-                rand_philox::philox4x32_10(counter, key)
-            );
+            assert_eq!(philox4x32_10(counter, key), rand_philox::philox4x32_10(counter, key));
         }
     }
 
@@ -264,10 +232,7 @@ mod tests {
             counts[below(&mut draws, 6) as usize] += 1;
         }
         // Binomial(6000, 1/6): 5 standard deviations are 144.
-        assert!(
-            counts.iter().all(|count| count.abs_diff(1_000) < 144),
-            "{counts:?}"
-        );
+        assert!(counts.iter().all(|count| count.abs_diff(1_000) < 144), "{counts:?}");
         assert_eq!(below(&mut draws, 0), 0);
         assert_eq!(below(&mut draws, 1), 0);
     }

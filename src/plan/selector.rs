@@ -39,11 +39,7 @@ impl Paths {
         }
         let mut sets = Vec::new();
         build(&globs, &mut sets);
-        Paths {
-            sets,
-            owners,
-            restricted,
-        }
+        Paths { sets, owners, restricted }
     }
 
     /// The rules that select a path (relative to the mount's root, any bytes), in file order: any of
@@ -52,11 +48,7 @@ impl Paths {
         let mut included: Vec<bool> = self.restricted.iter().map(|some| !some).collect();
         let mut excluded = vec![false; included.len()];
         for (rule, exclude) in self.matches(path) {
-            let marks = if exclude {
-                &mut excluded
-            } else {
-                &mut included
-            };
+            let marks = if exclude { &mut excluded } else { &mut included };
             marks[usize::from(rule.0)] = true;
         }
         (0..=u16::MAX)
@@ -145,17 +137,12 @@ mod tests {
     fn pattern(text: &str) -> PathPattern {
         let bare = text.trim_start_matches('!');
         let glob = GlobBuilder::new(bare).literal_separator(true).build();
-        PathPattern {
-            glob: glob.unwrap(),
-            exclude: bare != text,
-        }
+        PathPattern { glob: glob.unwrap(), exclude: bare != text }
     }
 
     fn selected(rules: &[&[&str]], path: &[u8]) -> Vec<u16> {
-        let rules: Vec<Vec<PathPattern>> = rules
-            .iter()
-            .map(|texts| texts.iter().map(|text| pattern(text)).collect())
-            .collect();
+        let rules: Vec<Vec<PathPattern>> =
+            rules.iter().map(|texts| texts.iter().map(|text| pattern(text)).collect()).collect();
         let numbered = (0..).map(RuleId).zip(rules.iter().map(Vec::as_slice));
         let paths = Paths::new(numbered);
         let chosen = paths.select(Path::new(OsStr::from_bytes(path)));
@@ -180,20 +167,12 @@ mod tests {
     }
 
     fn op(kind: OpKind, offset: u64, len: u64) -> Op {
-        Op {
-            kind,
-            offset,
-            len,
-            caller: Default::default(),
-        }
+        Op { kind, offset, len, caller: Default::default() }
     }
 
     #[test]
     fn bytes_select_only_operations_that_concern_some_of_them() {
-        let scope = Scope {
-            ops: OpSet::DATA,
-            bytes: Some(100..200),
-        };
+        let scope = Scope { ops: OpSet::DATA, bytes: Some(100..200) };
         assert!(scope.covers(&op(OpKind::Read, 0, 101)));
         assert!(scope.covers(&op(OpKind::Write, 199, u64::MAX)));
         assert!(!scope.covers(&op(OpKind::Read, 0, 100)));

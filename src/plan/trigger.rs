@@ -44,9 +44,7 @@ impl Trigger {
     /// Whether `nth` and `every` hold for the rule's `occurrence`-th matching operation, from 1.
     pub fn is_due(&self, occurrence: u64) -> bool {
         (self.nth.is_empty() || self.nth.binary_search(&occurrence).is_ok())
-            && self
-                .every
-                .is_none_or(|every| occurrence.is_multiple_of(every.max(1)))
+            && self.every.is_none_or(|every| occurrence.is_multiple_of(every.max(1)))
     }
 
     /// Whether no operation can ever fire it.
@@ -65,9 +63,7 @@ impl Chance {
     /// A probability below 1, exact to 2^-64.
     fn new(probability: f64) -> Chance {
         // The product is exact: a power of two only moves the exponent.
-        Chance {
-            threshold: (probability * 18_446_744_073_709_551_616.0) as u64,
-        }
+        Chance { threshold: (probability * 18_446_744_073_709_551_616.0) as u64 }
     }
 
     /// The answer for the `occurrence`-th matching operation of a rule on one path.
@@ -94,38 +90,10 @@ mod tests {
     #[test]
     fn nth_and_every_combine_with_and() {
         let nth = vec![9, 2, 3];
-        assert_eq!(
-            due(
-                When {
-                    nth: nth.clone(),
-                    ..When::default()
-                },
-                10
-            ),
-            [2, 3, 9]
-        );
+        assert_eq!(due(When { nth: nth.clone(), ..When::default() }, 10), [2, 3, 9]);
         let every = Some(3);
-        assert_eq!(
-            due(
-                When {
-                    every,
-                    ..When::default()
-                },
-                10
-            ),
-            [3, 6, 9]
-        );
-        assert_eq!(
-            due(
-                When {
-                    nth,
-                    every,
-                    ..When::default()
-                },
-                10
-            ),
-            [3, 9]
-        );
+        assert_eq!(due(When { every, ..When::default() }, 10), [3, 6, 9]);
+        assert_eq!(due(When { nth, every, ..When::default() }, 10), [3, 9]);
     }
 
     #[test]
@@ -143,12 +111,8 @@ mod tests {
 
     #[test]
     fn probability_is_never_at_zero_always_at_one_and_right_between() {
-        let trigger = |probability| {
-            Trigger::new(&When {
-                probability: Some(probability),
-                ..When::default()
-            })
-        };
+        let trigger =
+            |probability| Trigger::new(&When { probability: Some(probability), ..When::default() });
         assert!(trigger(0.0).is_never());
         assert_eq!(trigger(1.0).chance, None);
         let chance = trigger(0.25).chance.unwrap();

@@ -56,10 +56,7 @@ fn rule(rule: &Rule) -> Value {
     if rule.when != When::default() {
         object.insert("when".into(), when(&rule.when));
     }
-    object.insert(
-        "fault".into(),
-        json!({ rule.fault.kind_name(): fault(&rule.fault) }),
-    );
+    object.insert("fault".into(), json!({ rule.fault.kind_name(): fault(&rule.fault) }));
     Value::Object(object)
 }
 
@@ -71,11 +68,7 @@ fn select(select: &Select) -> Value {
     }
     let names = |ops: crate::op::OpSet| ops.iter().map(OpKind::name).collect::<Vec<_>>();
     insert(&mut object, "ops", select.ops.map(names));
-    insert(
-        &mut object,
-        "bytes",
-        select.bytes.as_ref().map(size::format_range),
-    );
+    insert(&mut object, "bytes", select.bytes.as_ref().map(size::format_range));
     Value::Object(object)
 }
 

@@ -12,12 +12,7 @@ pub(super) enum Conflict {
     /// The earlier always fires first.
     Shadowed { earlier: usize, later: usize },
     /// Both damage the same bit, or make the same sector bad.
-    SameDamage {
-        earlier: usize,
-        later: usize,
-        byte: u64,
-        bit: Option<u8>,
-    },
+    SameDamage { earlier: usize, later: usize, byte: u64, bit: Option<u8> },
 }
 
 impl Conflict {
@@ -48,16 +43,10 @@ impl Conflict {
             Conflict::Shadowed { .. } => {
                 format!("rule `{second}` never fires: rule `{first}` {place} always does first")
             }
-            Conflict::SameDamage {
-                byte,
-                bit: Some(bit),
-                ..
-            } => format!(
+            Conflict::SameDamage { byte, bit: Some(bit), .. } => format!(
                 "rule `{first}` {place} flips bit {bit} of byte {byte} too: twice flipped is not flipped"
             ),
-            Conflict::SameDamage {
-                byte, bit: None, ..
-            } => {
+            Conflict::SameDamage { byte, bit: None, .. } => {
                 format!("rule `{first}` {place} makes the sector of byte {byte} bad already")
             }
         }
@@ -97,10 +86,7 @@ fn is_shadowed(rule: &Rule, earlier: &Rule) -> bool {
 /// Whether everything that `narrow` selects is certainly selected by `wide`.
 fn covers(wide: &Select, narrow: &Select) -> bool {
     let all = OpSet::ALL;
-    let ops = wide
-        .ops
-        .unwrap_or(all)
-        .is_superset(narrow.ops.unwrap_or(all));
+    let ops = wide.ops.unwrap_or(all).is_superset(narrow.ops.unwrap_or(all));
     let bytes = match (&wide.bytes, &narrow.bytes) {
         (None, _) => true,
         (Some(wide), Some(narrow)) => wide.start <= narrow.start && narrow.end <= wide.end,
@@ -129,12 +115,7 @@ fn same_damage(rules: &[Rule]) -> Vec<Conflict> {
             let before = damaged.entry(place).or_default();
             let meets = |earlier: &usize| *earlier != later && overlap(&rules[*earlier], rule);
             if let Some(earlier) = before.iter().copied().find(meets) {
-                conflicts.push(Conflict::SameDamage {
-                    earlier,
-                    later,
-                    byte,
-                    bit,
-                });
+                conflicts.push(Conflict::SameDamage { earlier, later, byte, bit });
             }
             before.push(later);
         }
@@ -157,15 +138,7 @@ fn places(fault: &Fault) -> Vec<(Place, u64, Option<u8>)> {
                 .iter()
                 .map(|at| {
                     let (byte, bit, generation) = (at.byte, at.bit, at.generation);
-                    (
-                        Place::Bit {
-                            byte,
-                            bit,
-                            generation,
-                        },
-                        byte,
-                        Some(bit),
-                    )
+                    (Place::Bit { byte, bit, generation }, byte, Some(bit))
                 })
                 .collect(),
             _ => Vec::new(),
@@ -175,14 +148,7 @@ fn places(fault: &Fault) -> Vec<(Place, u64, Option<u8>)> {
                 .iter()
                 .map(|byte| {
                     let number = byte / u64::from(bad.sector);
-                    (
-                        Place::Sector {
-                            size: bad.sector,
-                            number,
-                        },
-                        *byte,
-                        None,
-                    )
+                    (Place::Sector { size: bad.sector, number }, *byte, None)
                 })
                 .collect(),
             _ => Vec::new(),

@@ -18,19 +18,11 @@ const BIT_FLIP_KEYS: Keys = Keys {
     later: &[],
 };
 
-const BAD_SECTOR_KEYS: Keys = Keys {
-    of: "`bad_sector`",
-    noun: "key",
-    known: &["rate", "count", "at", "sector"],
-    later: &[],
-};
+const BAD_SECTOR_KEYS: Keys =
+    Keys { of: "`bad_sector`", noun: "key", known: &["rate", "count", "at", "sector"], later: &[] };
 
-const POSITION_KEYS: Keys = Keys {
-    of: "a position",
-    noun: "key",
-    known: &["byte", "bit", "generation"],
-    later: &[],
-};
+const POSITION_KEYS: Keys =
+    Keys { of: "a position", noun: "key", known: &["byte", "bit", "generation"], later: &[] };
 
 const AMOUNTS: [&str; 3] = ["rate", "count", "at"];
 const BITS_EXAMPLE: &str = "at = [{ byte = 8192, bit = 3 }]";
@@ -58,12 +50,7 @@ pub(super) fn read_bit_flip(table: &Table<'_>, findings: &mut Findings) -> Fault
             }
         };
     }
-    let flip = |(amount, persistence)| {
-        Fault::BitFlip(BitFlip {
-            amount,
-            persistence,
-        })
-    };
+    let flip = |(amount, persistence)| Fault::BitFlip(BitFlip { amount, persistence });
     FaultRead {
         fault: amount.zip(persistence).map(flip),
         kind: Some("bit_flip"),
@@ -146,10 +133,7 @@ fn read_sector(field: &Field<'_>) -> Read<u32> {
         512 => Ok(512),
         4096 => Ok(4096),
         other => Err(field
-            .error(
-                "out-of-range",
-                format!("sectors have 512 or 4096 bytes, not {other}"),
-            )
+            .error("out-of-range", format!("sectors have 512 or 4096 bytes, not {other}"))
             .help("write `sector = \"512B\"` or `sector = \"4KiB\"`")),
     }
 }
@@ -190,11 +174,7 @@ fn read_bit(
         Some(field) => findings.keep(read_generation(&field, persistence)),
         None => Some(0),
     };
-    Some(BitPosition {
-        byte: byte?,
-        bit: bit?,
-        generation: generation?,
-    })
+    Some(BitPosition { byte: byte?, bit: bit?, generation: generation? })
 }
 
 fn read_bit_number(field: &Field<'_>) -> Read<u8> {
@@ -214,13 +194,8 @@ fn read_generation(field: &Field<'_>, persistence: Option<Persistence>) -> Read<
             .help("only sticky damage belongs to one generation of a byte: remove `generation`, or write `persistence = \"sticky\"`"));
     }
     u32::try_from(generation).map_err(|_| {
-        let message = format!(
-            "`generation` must be from 0 to {}, not {generation}",
-            u32::MAX
-        );
-        field
-            .error("out-of-range", message)
-            .help("it is how often the byte has been overwritten")
+        let message = format!("`generation` must be from 0 to {}, not {generation}", u32::MAX);
+        field.error("out-of-range", message).help("it is how often the byte has been overwritten")
     })
 }
 
@@ -246,6 +221,5 @@ fn read_sectors(
 }
 
 fn duplicate(item: &Field<'_>, message: String) -> Diagnostic {
-    item.error("duplicate-position", message)
-        .help("remove one of them")
+    item.error("duplicate-position", message).help("remove one of them")
 }

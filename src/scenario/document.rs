@@ -82,27 +82,20 @@ impl Keys {
                 format!("keys of {}: {known}", self.of),
             ),
             noun => (
-                if noun == "fault" {
-                    "unknown-fault"
-                } else {
-                    "unknown-distribution"
-                },
+                if noun == "fault" { "unknown-fault" } else { "unknown-distribution" },
                 format!("there is no {noun} `{name}`"),
                 format!("{noun}s are: {known}"),
             ),
         };
-        Diagnostic::error(code, span, message)
-            .label(did_you_mean(name, all))
-            .help(help)
+        Diagnostic::error(code, span, message).label(did_you_mean(name, all)).help(help)
     }
 }
 
 /// Something of the format that this version of errorfs lacks.
 pub(super) fn not_yet(noun: &str, name: &str, span: Range<usize>) -> Diagnostic {
     let message = format!("this version of errorfs does not have the {noun} `{name}` yet");
-    Diagnostic::error("not-yet", span, message).help(format!(
-        "remove `{name}`, or use a later version of errorfs"
-    ))
+    Diagnostic::error("not-yet", span, message)
+        .help(format!("remove `{name}`, or use a later version of errorfs"))
 }
 
 /// "did you mean `read`?", or nothing.
@@ -122,23 +115,14 @@ impl<'a> Table<'a> {
     /// The value of a key.
     pub(super) fn get(&self, key: &'static str) -> Option<Field<'a>> {
         let (spanned, value) = self.entries.get_key_value(key)?;
-        Some(Field {
-            key,
-            key_span: spanned.span(),
-            member: false,
-            value,
-        })
+        Some(Field { key, key_span: spanned.span(), member: false, value })
     }
 
     /// The value of a key that must be there.
     pub(super) fn require(&self, key: &'static str, of: &str, example: &str) -> Read<Field<'a>> {
         self.get(key).ok_or_else(|| {
-            Diagnostic::error(
-                "missing-key",
-                self.span.clone(),
-                format!("{of} needs `{key}`"),
-            )
-            .help(format!("write `{example}`"))
+            Diagnostic::error("missing-key", self.span.clone(), format!("{of} needs `{key}`"))
+                .help(format!("write `{example}`"))
         })
     }
 
@@ -182,10 +166,7 @@ impl<'a> Field<'a> {
 
     pub(super) fn table(&self, example: &str) -> Read<Table<'a>> {
         match self.value.get_ref() {
-            DeValue::Table(entries) => Ok(Table {
-                entries,
-                span: self.span(),
-            }),
+            DeValue::Table(entries) => Ok(Table { entries, span: self.span() }),
             _ => Err(self.wrong_type("a table", example)),
         }
     }
@@ -208,12 +189,8 @@ impl<'a> Field<'a> {
             let help = format!("name at least one, or leave `{}` out", self.key);
             return Err(self.error("empty-list", message).help(help));
         }
-        let member = |value| Field {
-            key: self.key,
-            key_span: self.key_span.clone(),
-            member: true,
-            value,
-        };
+        let member =
+            |value| Field { key: self.key, key_span: self.key_span.clone(), member: true, value };
         Ok(items.iter().map(member).collect())
     }
 
@@ -230,13 +207,8 @@ impl<'a> Field<'a> {
             return Err(self.wrong_type("a whole number", example));
         };
         u64::from_str_radix(integer.as_str(), integer.radix()).map_err(|_| {
-            let message = format!(
-                "`{}` must be from 0 to {}, not {integer}",
-                self.key,
-                u64::MAX
-            );
-            self.error("out-of-range", message)
-                .help(format!("write it like `{example}`"))
+            let message = format!("`{}` must be from 0 to {}, not {integer}", self.key, u64::MAX);
+            self.error("out-of-range", message).help(format!("write it like `{example}`"))
         })
     }
 
@@ -261,10 +233,7 @@ impl<'a> Field<'a> {
             return Ok(number + 0.0); // Minus zero becomes zero: it is the same number, written once.
         }
         Err(self
-            .error(
-                "out-of-range",
-                format!("`{}` must be a finite number", self.key),
-            )
+            .error("out-of-range", format!("`{}` must be a finite number", self.key))
             .help(format!("write it like `{example}`")))
     }
 

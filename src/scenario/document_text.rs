@@ -76,12 +76,7 @@ fn write_rule(rule: &Map<String, Value>) -> Result<String, Mistake> {
 }
 
 fn ordered(object: &Map<String, Value>) -> Vec<(&String, &Value)> {
-    let rank = |key: &str| {
-        ORDER
-            .iter()
-            .position(|known| *known == key)
-            .unwrap_or(ORDER.len())
-    };
+    let rank = |key: &str| ORDER.iter().position(|known| *known == key).unwrap_or(ORDER.len());
     let mut entries: Vec<_> = object.iter().collect();
     entries.sort_by_key(|(key, _)| (rank(key), *key));
     entries
@@ -124,11 +119,7 @@ fn write_value(value: &Value) -> Result<String, Mistake> {
 
 fn write_key(key: &str) -> String {
     let bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    if !key.is_empty() && key.chars().all(bare) {
-        key.into()
-    } else {
-        write_string(key)
-    }
+    if !key.is_empty() && key.chars().all(bare) { key.into() } else { write_string(key) }
 }
 
 fn write_string(text: &str) -> String {
@@ -145,9 +136,5 @@ fn write_string(text: &str) -> String {
 }
 
 fn wrong(message: &str) -> Mistake {
-    Mistake::new(
-        "wrong-type",
-        message,
-        "write it in the shape of a scenario file",
-    )
+    Mistake::new("wrong-type", message, "write it in the shape of a scenario file")
 }

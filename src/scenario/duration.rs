@@ -51,10 +51,7 @@ pub fn parse(text: &str) -> Result<Duration, Mistake> {
         let (number, unit, tail) = split(rest);
         let index = read_unit(text, number, unit)?;
         if index < unit_next {
-            return Err(bad(
-                text,
-                "from the largest unit to the smallest, each once",
-            ));
+            return Err(bad(text, "from the largest unit to the smallest, each once"));
         }
         unit_next = index + 1;
         nanos = number
@@ -66,21 +63,14 @@ pub fn parse(text: &str) -> Result<Duration, Mistake> {
             .ok_or_else(|| too_long(text))?;
         rest = tail;
     }
-    Ok(Duration::new(
-        (nanos / UNITS[2].1) as u64,
-        (nanos % UNITS[2].1) as u32,
-    ))
+    Ok(Duration::new((nanos / UNITS[2].1) as u64, (nanos % UNITS[2].1) as u32))
 }
 
 /// Digits, then whatever comes before the next digit.
 fn split(text: &str) -> (&str, &str, &str) {
-    let digits = text
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(text.len());
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, rest) = text.split_at(digits);
-    let letters = rest
-        .find(|c: char| c.is_ascii_digit())
-        .unwrap_or(rest.len());
+    let letters = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
     let (unit, tail) = rest.split_at(letters);
     (number, unit, tail)
 }
@@ -98,10 +88,7 @@ fn read_unit(text: &str, number: &str, unit: &str) -> Result<usize, Mistake> {
     if unit.contains(char::is_whitespace) {
         return Err(bad(text, "no spaces"));
     }
-    UNITS
-        .iter()
-        .position(|(known, _)| *known == unit)
-        .ok_or_else(|| unknown_unit(unit))
+    UNITS.iter().position(|(known, _)| *known == unit).ok_or_else(|| unknown_unit(unit))
 }
 
 fn bad(text: &str, rule: &str) -> Mistake {
@@ -129,11 +116,7 @@ fn unknown_unit(unit: &str) -> Mistake {
         .map(|(_, name)| *name)
         .or_else(|| nearest(unit, known));
     let meant = meant.map_or(String::new(), |name| format!("did you mean `{name}`? "));
-    let days = if matches!(unit, "d" | "day" | "days") {
-        "a day is `24h`; "
-    } else {
-        ""
-    };
+    let days = if matches!(unit, "d" | "day" | "days") { "a day is `24h`; " } else { "" };
     Mistake::new(
         "unknown-unit",
         format!("`{unit}` is not a unit of time"),
@@ -168,15 +151,7 @@ mod tests {
 
     #[test]
     fn one_spelling_is_read_and_written() {
-        for text in [
-            "250us",
-            "5ms",
-            "1h30m",
-            "10s",
-            "123us456ns",
-            "0s",
-            "876000h",
-        ] {
+        for text in ["250us", "5ms", "1h30m", "10s", "123us456ns", "0s", "876000h"] {
             assert_eq!(parse(text).map(format).as_deref(), Ok(text));
         }
         assert_eq!(parse("123456ns"), Ok(Duration::from_nanos(123_456)));

@@ -34,19 +34,10 @@ const KINDS: Keys = Keys {
     ],
 };
 
-const ERROR_KEYS: Keys = Keys {
-    of: "`error`",
-    noun: "key",
-    known: &["errno"],
-    later: &[],
-};
+const ERROR_KEYS: Keys = Keys { of: "`error`", noun: "key", known: &["errno"], later: &[] };
 
-const LATENCY_KEYS: Keys = Keys {
-    of: "`latency`",
-    noun: "key",
-    known: &["distribution"],
-    later: &[],
-};
+const LATENCY_KEYS: Keys =
+    Keys { of: "`latency`", noun: "key", known: &["distribution"], later: &[] };
 
 const DISTRIBUTIONS: Keys = Keys {
     of: "`distribution`",
@@ -55,19 +46,11 @@ const DISTRIBUTIONS: Keys = Keys {
     later: &["normal", "pareto", "empirical", "quantised"],
 };
 
-const UNIFORM_KEYS: Keys = Keys {
-    of: "`uniform`",
-    noun: "key",
-    known: &["from", "to"],
-    later: &[],
-};
+const UNIFORM_KEYS: Keys =
+    Keys { of: "`uniform`", noun: "key", known: &["from", "to"], later: &[] };
 
-const LOGNORMAL_KEYS: Keys = Keys {
-    of: "`lognormal`",
-    noun: "key",
-    known: &["median", "sigma"],
-    later: &[],
-};
+const LOGNORMAL_KEYS: Keys =
+    Keys { of: "`lognormal`", noun: "key", known: &["median", "sigma"], later: &[] };
 
 const ERROR_EXAMPLE: &str = "fault = { error = { errno = \"EIO\" } }";
 const LATENCY_EXAMPLE: &str = "distribution = { constant = \"5ms\" }";
@@ -135,11 +118,7 @@ fn read_kind(field: &Field<'_>, findings: &mut Findings) -> FaultRead {
 }
 
 fn plain(kind: &'static str, fault: Option<Fault>) -> FaultRead {
-    FaultRead {
-        fault,
-        kind: Some(kind),
-        ..FaultRead::default()
-    }
+    FaultRead { fault, kind: Some(kind), ..FaultRead::default() }
 }
 
 fn read_error(table: &Table<'_>, findings: &mut Findings) -> Option<Fault> {
@@ -160,10 +139,7 @@ fn read_errno(field: &Field<'_>) -> Read<Errno> {
     Errno::from_name(name).ok_or_else(|| {
         let names = ERRNOS.iter().map(|(name, _)| *name);
         field
-            .error(
-                "unknown-errno",
-                format!("`{name}` is not an error of Linux"),
-            )
+            .error("unknown-errno", format!("`{name}` is not an error of Linux"))
             .label(did_you_mean(name, names))
             .help("errors are written by name, as in errno(3): EIO, ENOSPC, EROFS, ETIMEDOUT, ...")
     })
@@ -241,14 +217,9 @@ fn read_lognormal(field: &Field<'_>, findings: &mut Findings) -> Option<Distribu
     LOGNORMAL_KEYS.check(&table, findings);
     let median = findings.keep(table.require("median", "`lognormal`", LOGNORMAL_EXAMPLE));
     let sigma = findings.keep(table.require("sigma", "`lognormal`", LOGNORMAL_EXAMPLE));
-    let median = findings.read(median, |field| {
-        positive_duration(&field, "median = \"20ms\"")
-    });
+    let median = findings.read(median, |field| positive_duration(&field, "median = \"20ms\""));
     let sigma = findings.read(sigma, |field| read_sigma(&field));
-    Some(Distribution::Lognormal {
-        median: median?,
-        sigma: sigma?,
-    })
+    Some(Distribution::Lognormal { median: median?, sigma: sigma? })
 }
 
 /// Beyond this the tail is centuries long: `exp(8 * 10)` medians at eight deviations.

@@ -10,12 +10,8 @@ use super::model::{Rule, Scenario};
 use super::rule::{self, RuleRead};
 use crate::diagnostic::{Diagnostic, Severity};
 
-const KEYS: Keys = Keys {
-    of: "a scenario",
-    noun: "key",
-    known: &["version", "name", "seed", "rule"],
-    later: &[],
-};
+const KEYS: Keys =
+    Keys { of: "a scenario", noun: "key", known: &["version", "name", "seed", "rule"], later: &[] };
 
 /// The format that this file reads.
 const VERSION: u64 = 1;
@@ -35,21 +31,13 @@ pub fn parse(text: &str) -> Parsed {
     let scenario = read(text, &mut findings);
     let mut diagnostics = findings.list;
     diagnostics.sort_by_key(|diagnostic| (diagnostic.span.start, diagnostic.span.end));
-    let refused = diagnostics
-        .iter()
-        .any(|diagnostic| diagnostic.severity == Severity::Error);
-    Parsed {
-        scenario: scenario.filter(|_| !refused),
-        diagnostics,
-    }
+    let refused = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
+    Parsed { scenario: scenario.filter(|_| !refused), diagnostics }
 }
 
 fn read(text: &str, findings: &mut Findings) -> Option<Scenario> {
     let document = findings.keep(DeTable::parse(text).map_err(|error| syntax(text, &error)))?;
-    let table = Table {
-        entries: document.get_ref(),
-        span: 0..0,
-    };
+    let table = Table { entries: document.get_ref(), span: 0..0 };
     let supported = read_version(&table);
     let other_version = matches!(&supported, Err(error) if error.code == "unsupported-version");
     findings.keep(supported);
@@ -57,9 +45,8 @@ fn read(text: &str, findings: &mut Findings) -> Option<Scenario> {
         return None; // What the rest means, only that version knows.
     }
     KEYS.check(&table, findings);
-    let name = findings.read(table.get("name"), |field| {
-        rule::read_name(&field, "name = \"bit rot\"")
-    });
+    let name =
+        findings.read(table.get("name"), |field| rule::read_name(&field, "name = \"bit rot\""));
     let seed = findings.read(table.get("seed"), |field| field.natural("seed = 7"));
     let rules = read_rules(&table, findings);
     check_names(text, &rules, findings);
@@ -72,21 +59,15 @@ fn syntax(text: &str, error: &toml::de::Error) -> Diagnostic {
     if span.is_empty() && span.start > 0 && span.start == text.len() {
         span.start -= 1; // The end of the text has no line to show: point at what comes before.
     }
-    Diagnostic::error(
-        "syntax",
-        span,
-        format!("this is not TOML: {}", error.message()),
-    )
-    .help("errorfs scenarios are TOML 1.1 files: https://toml.io")
+    Diagnostic::error("syntax", span, format!("this is not TOML: {}", error.message()))
+        .help("errorfs scenarios are TOML 1.1 files: https://toml.io")
 }
 
 fn read_version(table: &Table<'_>) -> Read<()> {
     let Some(field) = table.get("version") else {
         let message = "the file does not say which version of the format it has";
-        return Err(
-            Diagnostic::error("missing-version", table.span.clone(), message)
-                .help(format!("begin the file with `version = {VERSION}`")),
-        );
+        return Err(Diagnostic::error("missing-version", table.span.clone(), message)
+            .help(format!("begin the file with `version = {VERSION}`")));
     };
     match field.natural("version = 1")? {
         VERSION => Ok(()),
@@ -114,12 +95,8 @@ fn read_rules(table: &Table<'_>, findings: &mut Findings) -> Vec<RuleRead> {
     if items.is_empty() {
         findings.push(no_rules(field.span()));
     }
-    let member = |value| Field {
-        key: "rule",
-        key_span: field.key_span.clone(),
-        member: true,
-        value,
-    };
+    let member =
+        |value| Field { key: "rule", key_span: field.key_span.clone(), member: true, value };
     items
         .iter()
         .filter_map(|value| findings.keep(member(value).table("[[rule]]")))
@@ -130,12 +107,8 @@ fn read_rules(table: &Table<'_>, findings: &mut Findings) -> Vec<RuleRead> {
 }
 
 fn no_rules(span: Range<usize>) -> Diagnostic {
-    Diagnostic::warning(
-        "no-rules",
-        span,
-        "the scenario has no rule: nothing is ever injected",
-    )
-    .help("add a `[[rule]]`")
+    Diagnostic::warning("no-rules", span, "the scenario has no rule: nothing is ever injected")
+        .help("add a `[[rule]]`")
 }
 
 /// Refuses a second rule of the same name.
@@ -146,10 +119,8 @@ fn check_names(text: &str, rules: &[RuleRead], findings: &mut Findings) {
         };
         let mut before = rules[..index].iter().filter_map(|rule| rule.name.as_ref());
         if let Some((_, first)) = before.find(|(other, _)| other == name) {
-            let message = format!(
-                "a rule is already called `{name}`, on line {}",
-                line(text, first)
-            );
+            let message =
+                format!("a rule is already called `{name}`, on line {}", line(text, first));
             let error = Diagnostic::error("duplicate-name", span.clone(), message);
             findings.push(error.help("give each rule a name of its own: it stands in the ledger"));
         }

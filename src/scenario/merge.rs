@@ -50,10 +50,7 @@ pub enum MergeError {
 pub fn merge(scenarios: Vec<(String, Scenario)>) -> Result<Scenario, Vec<MergeError>> {
     let mut errors = duplicates(&scenarios);
     errors.extend(different_seeds(&scenarios));
-    let names: Vec<String> = scenarios
-        .iter()
-        .filter_map(|(_, one)| one.name.clone())
-        .collect();
+    let names: Vec<String> = scenarios.iter().filter_map(|(_, one)| one.name.clone()).collect();
     let seed = scenarios.iter().find_map(|(_, scenario)| scenario.seed);
     let (files, rules): (Vec<String>, Vec<Rule>) = scenarios
         .into_iter()
@@ -85,9 +82,7 @@ fn duplicates(scenarios: &[(String, Scenario)]) -> Vec<MergeError> {
 }
 
 fn different_seeds(scenarios: &[(String, Scenario)]) -> Vec<MergeError> {
-    let mut seeds = scenarios
-        .iter()
-        .filter_map(|(file, scenario)| Some((file, scenario.seed?)));
+    let mut seeds = scenarios.iter().filter_map(|(file, scenario)| Some((file, scenario.seed?)));
     let Some((first, first_seed)) = seeds.next() else {
         return Vec::new();
     };

@@ -24,11 +24,7 @@ impl Mistake {
         message: impl Into<String>,
         help: impl Into<String>,
     ) -> Mistake {
-        Mistake {
-            code,
-            message: message.into(),
-            help: help.into(),
-        }
+        Mistake { code, message: message.into(), help: help.into() }
     }
 
     pub(super) fn at(self, span: Range<usize>) -> Diagnostic {

@@ -205,11 +205,8 @@ impl When {
 
 impl Persistence {
     /// Every persistence, from the shortest.
-    pub const ALL: [Persistence; 3] = [
-        Persistence::Transient,
-        Persistence::Sticky,
-        Persistence::Permanent,
-    ];
+    pub const ALL: [Persistence; 3] =
+        [Persistence::Transient, Persistence::Sticky, Persistence::Permanent];
 
     /// The word that scenarios and ledgers use.
     pub const fn name(self) -> &'static str {
@@ -222,9 +219,7 @@ impl Persistence {
 
     /// The persistence of that name.
     pub fn from_name(name: &str) -> Option<Persistence> {
-        Persistence::ALL
-            .into_iter()
-            .find(|persistence| persistence.name() == name)
+        Persistence::ALL.into_iter().find(|persistence| persistence.name() == name)
     }
 }
 
@@ -272,10 +267,7 @@ mod tests {
 
     fn matches(pattern: &str, path: &[u8]) -> bool {
         let pattern = PathPattern::new(pattern).expect("a glob");
-        pattern
-            .glob
-            .compile_matcher()
-            .is_match_candidate(&Candidate::from_bytes(path))
+        pattern.glob.compile_matcher().is_match_candidate(&Candidate::from_bytes(path))
     }
 
     #[test]
@@ -300,16 +292,10 @@ mod tests {
 
     #[test]
     fn a_condition_that_always_holds_is_none() {
-        let always = When {
-            probability: Some(1.0),
-            after: Some(Duration::ZERO),
-            ..When::default()
-        };
+        let always =
+            When { probability: Some(1.0), after: Some(Duration::ZERO), ..When::default() };
         assert!(always.is_always());
-        let never = When {
-            probability: Some(0.0),
-            ..When::default()
-        };
+        let never = When { probability: Some(0.0), ..When::default() };
         assert!(!never.is_always());
     }
 }

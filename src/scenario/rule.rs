@@ -12,12 +12,8 @@ use super::when::{self, WhenRead};
 use crate::diagnostic::Diagnostic;
 use crate::op::{OpKind, OpSet};
 
-const KEYS: Keys = Keys {
-    of: "a rule",
-    noun: "key",
-    known: &["name", "select", "when", "fault"],
-    later: &[],
-};
+const KEYS: Keys =
+    Keys { of: "a rule", noun: "key", known: &["name", "select", "when", "fault"], later: &[] };
 
 /// A rule, as far as it could be read, and where its parts stand.
 #[derive(Debug)]
@@ -87,18 +83,12 @@ fn check_ops(select: &SelectRead, fault: &FaultRead, findings: &mut Findings) {
             findings
                 .push(Diagnostic::error("irrelevant-op", word.span.clone(), message).help(help));
         } else if select.bytes_span.is_some() && word.set.intersection(BYTE_OPS).is_empty() {
-            let message = format!(
-                "`{}` concerns no bytes, so `bytes` never selects it",
-                word.word
-            );
+            let message = format!("`{}` concerns no bytes, so `bytes` never selects it", word.word);
             let help = format!("remove `bytes`, or select among: {}", names(BYTE_OPS));
             findings
                 .push(Diagnostic::error("irrelevant-op", word.span.clone(), message).help(help));
         } else if kind == "error" && matches!(word.word.as_str(), "release" | "releasedir") {
-            let message = format!(
-                "nobody sees an error of `{}`: the kernel drops it",
-                word.word
-            );
+            let message = format!("nobody sees an error of `{}`: the kernel drops it", word.word);
             let help = "select `flush` for an error of close(2)";
             let warning = Diagnostic::warning("unseen-error", word.span.clone(), message);
             findings.push(warning.help(help));

@@ -81,10 +81,7 @@ fn read_ops(field: &Field<'_>, findings: &mut Findings) -> Vec<OpWord> {
         };
         if words.iter().any(|before| before.word == word.word) {
             let message = format!("`{}` is listed twice", word.word);
-            findings.push(
-                item.error("duplicate-value", message)
-                    .help("remove one of them"),
-            );
+            findings.push(item.error("duplicate-value", message).help("remove one of them"));
         }
         words.push(word);
     }
@@ -100,20 +97,12 @@ fn read_op(item: &Field<'_>) -> Read<OpWord> {
         name => OpKind::from_name(name).map(|kind| OpSet::EMPTY.with(kind)),
     };
     let names = || OpKind::ALL.into_iter().map(OpKind::name);
-    set.map(|set| OpWord {
-        word: word.into(),
-        set,
-        span: item.span(),
-    })
-    .ok_or_else(|| {
+    set.map(|set| OpWord { word: word.into(), set, span: item.span() }).ok_or_else(|| {
         let list: Vec<&str> = names().collect();
         let groups = ["data", "metadata", "all"];
         item.error("unknown-op", format!("`{word}` is not an operation"))
             .label(did_you_mean(word, names().chain(groups)))
-            .help(format!(
-                "operations are: {}; groups are: data, metadata, all",
-                list.join(", ")
-            ))
+            .help(format!("operations are: {}; groups are: data, metadata, all", list.join(", ")))
     })
 }
 
@@ -130,10 +119,7 @@ fn read_paths(table: &Table<'_>, findings: &mut Findings) -> Vec<PathPattern> {
         };
         if patterns.contains(&pattern) {
             let message = "this pattern is listed twice";
-            findings.push(
-                item.error("duplicate-value", message)
-                    .help("remove one of them"),
-            );
+            findings.push(item.error("duplicate-value", message).help("remove one of them"));
         }
         patterns.push(pattern);
     }
@@ -148,10 +134,7 @@ fn read_pattern(item: &Field<'_>) -> Read<PathPattern> {
     let glob = text.strip_prefix('!').unwrap_or(text);
     if let Some((why, help)) = impossible(glob) {
         return Err(item
-            .error(
-                "impossible-path",
-                format!("`{text}` can never match: {why}"),
-            )
+            .error("impossible-path", format!("`{text}` can never match: {why}"))
             .help(help));
     }
     if let Some(part) = glued_stars(glob) {
@@ -166,11 +149,7 @@ fn read_pattern(item: &Field<'_>) -> Read<PathPattern> {
             .help(format!("write `*` to stay in the folder, or `{meant}`")));
     }
     PathPattern::new(text).map_err(|error| {
-        item.error(
-            "bad-glob",
-            format!("`{text}` is not a glob: {}", error.kind()),
-        )
-        .help(GLOB_HELP)
+        item.error("bad-glob", format!("`{text}` is not a glob: {}", error.kind())).help(GLOB_HELP)
     })
 }
 
@@ -179,8 +158,7 @@ fn glued_stars(glob: &str) -> Option<&str> {
     if glob.contains(['\\', '[', '{']) {
         return None;
     }
-    glob.split('/')
-        .find(|part| part.contains("**") && *part != "**")
+    glob.split('/').find(|part| part.contains("**") && *part != "**")
 }
 
 /// Why no path relative to the root can match, and what to write instead.
@@ -189,10 +167,7 @@ fn impossible(glob: &str) -> Option<(&'static str, String)> {
     let instead = format!("paths are relative to the mount's root: write `{relative}`");
     let parts = || glob.split('/');
     if glob.is_empty() {
-        Some((
-            "it is empty",
-            "write `**` for every path, or leave `path` out".into(),
-        ))
+        Some(("it is empty", "write `**` for every path, or leave `path` out".into()))
     } else if glob.starts_with('/') {
         Some(("it begins with `/`", instead))
     } else if parts().any(|part| part == "..") {
@@ -200,10 +175,7 @@ fn impossible(glob: &str) -> Option<(&'static str, String)> {
     } else if parts().any(|part| part == ".") {
         Some(("it has a part `.`", instead))
     } else if glob.ends_with('/') {
-        Some((
-            "it ends with `/`",
-            format!("write `{glob}**` for everything in that folder"),
-        ))
+        Some(("it ends with `/`", format!("write `{glob}**` for everything in that folder")))
     } else if parts().any(str::is_empty) {
         Some(("it has an empty part `//`", "write a single `/`".into()))
     } else if glob.contains('\0') {
@@ -223,11 +195,7 @@ fn without_dots(glob: &str) -> String {
             part => parts.push(part),
         }
     }
-    if parts.is_empty() {
-        "**".into()
-    } else {
-        parts.join("/")
-    }
+    if parts.is_empty() { "**".into() } else { parts.join("/") }
 }
 
 /// Refuses patterns whose exclusions leave nothing, and sets too large to match with.
@@ -236,10 +204,7 @@ fn check_together(field: &Field<'_>, patterns: &[PathPattern]) -> Read<()> {
         let same = |other: &PathPattern| other.glob == *glob || other.glob.glob() == "**";
         patterns.iter().any(|other| other.exclude && same(other))
     };
-    let mut including = patterns
-        .iter()
-        .filter(|pattern| !pattern.exclude)
-        .peekable();
+    let mut including = patterns.iter().filter(|pattern| !pattern.exclude).peekable();
     let nothing = match including.peek() {
         Some(_) => including.all(|pattern| excluded(&pattern.glob)),
         None => patterns.iter().any(|pattern| pattern.glob.glob() == "**"),
@@ -255,10 +220,7 @@ fn check_together(field: &Field<'_>, patterns: &[PathPattern]) -> Read<()> {
     }
     set.build().map(|_| ()).map_err(|error| {
         field
-            .error(
-                "bad-glob",
-                format!("these patterns are too large together: {}", error.kind()),
-            )
+            .error("bad-glob", format!("these patterns are too large together: {}", error.kind()))
             .help("write fewer or simpler patterns, or several rules")
     })
 }

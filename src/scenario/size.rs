@@ -22,9 +22,7 @@ pub(super) const OFFSET_MAX: u64 = i64::MAX as u64;
 
 /// Reads a size: bytes, or a whole number and a binary unit.
 pub fn parse(text: &str) -> Result<u64, Mistake> {
-    let digits = text
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(text.len());
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     if number.is_empty() || unit.starts_with(['.', ',', ' ', '_']) {
         return Err(Mistake::new(
@@ -33,11 +31,7 @@ pub fn parse(text: &str) -> Result<u64, Mistake> {
             "sizes are whole numbers of bytes, or of a binary unit, as in `4096` or `4KiB`",
         ));
     }
-    let factor = if unit.is_empty() {
-        1
-    } else {
-        factor(number, unit)?
-    };
+    let factor = if unit.is_empty() { 1 } else { factor(number, unit)? };
     number
         .parse::<u64>()
         .ok()
@@ -66,9 +60,7 @@ fn factor(number: &str, unit: &str) -> Result<u64, Mistake> {
         .find(|name| name.chars().next() == first && unit.len() <= 3);
     let meant = binary
         .or_else(|| nearest(unit, UNITS.map(|(name, _)| name)))
-        .map_or(String::new(), |name| {
-            format!("did you mean `{number}{name}`? ")
-        });
+        .map_or(String::new(), |name| format!("did you mean `{number}{name}`? "));
     Err(Mistake::new(
         "unknown-unit",
         format!("`{unit}` is not a unit of size"),
@@ -82,9 +74,7 @@ pub fn format(bytes: u64) -> String {
         .iter()
         .rev()
         .find(|(_, factor)| bytes > 0 && bytes.is_multiple_of(*factor))
-        .map_or("0B".into(), |(unit, factor)| {
-            format!("{}{unit}", bytes / factor)
-        })
+        .map_or("0B".into(), |(unit, factor)| format!("{}{unit}", bytes / factor))
 }
 
 /// Reads a half-open range: `0..4096`, `4KiB..`, `..1MiB`. An open end is `u64::MAX`.
@@ -105,11 +95,7 @@ pub fn parse_range(text: &str) -> Result<Range<u64>, Mistake> {
     }
     let range = Range {
         start: if start.is_empty() { 0 } else { parse(start)? },
-        end: if end.is_empty() {
-            u64::MAX
-        } else {
-            parse(end)?
-        },
+        end: if end.is_empty() { u64::MAX } else { parse(end)? },
     };
     if range.is_empty() {
         return Err(empty_range(text, &range));
@@ -129,10 +115,7 @@ fn empty_range(text: &str, range: &Range<u64>) -> Mistake {
     let help = if range.start == range.end {
         "the end is not included: write one that is larger than the start".into()
     } else {
-        format!(
-            "write the smaller offset first: `{}..{}`",
-            range.end, range.start
-        )
+        format!("write the smaller offset first: `{}..{}`", range.end, range.start)
     };
     Mistake::new("empty-range", format!("`{text}` selects no byte"), help)
 }
@@ -157,9 +140,7 @@ mod tests {
         assert_eq!(format(4096), "4KiB");
         assert_eq!(format(513), "513B");
         assert_eq!(format(0), "0B");
-        for text in [
-            "", "K", "4K", "4KB", "4kb", "4kib", "4 KiB", "4.5KiB", "-1", "8EiB",
-        ] {
+        for text in ["", "K", "4K", "4KB", "4kb", "4kib", "4 KiB", "4.5KiB", "-1", "8EiB"] {
             assert!(parse(text).is_err(), "{text}");
         }
     }
@@ -169,9 +150,7 @@ mod tests {
         assert_eq!(parse_range("4096.."), Ok(4096..u64::MAX));
         assert_eq!(parse_range("4KiB..8KiB"), Ok(4096..8192));
         assert_eq!(parse_range("..1MiB"), Ok(0..1 << 20));
-        for text in [
-            "", "4096", "..", "0..=9", "9..1", "4..4", "1 .. 2", "a..b", "-1..2",
-        ] {
+        for text in ["", "4096", "..", "0..=9", "9..1", "4..4", "1 .. 2", "a..b", "-1..2"] {
             assert!(parse_range(text).is_err(), "{text}");
         }
     }

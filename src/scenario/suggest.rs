@@ -57,10 +57,7 @@ mod tests {
         assert_eq!(nearest("READ", ops), Some("read"));
         assert_eq!(nearest("fsnc", ops), Some("fsync"));
         assert_eq!(nearest("banana", ops), None);
-        assert_eq!(
-            nearest("prob", ["probability", "path"]),
-            Some("probability")
-        );
+        assert_eq!(nearest("prob", ["probability", "path"]), Some("probability"));
         assert_eq!(nearest("rules", ["rule", "name"]), Some("rule"));
     }
 }

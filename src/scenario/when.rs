@@ -35,22 +35,14 @@ pub(super) fn read(field: Option<Field<'_>>, findings: &mut Findings) -> WhenRea
         every: findings.read(table.get("every"), |field| {
             field.positive("there is no zeroth occurrence", "every = 10")
         }),
-        times: findings.read(table.get("times"), |field| {
-            field.positive("the rule never fires", "times = 1")
-        }),
-        probability: table
-            .get("probability")
-            .and_then(|field| fraction(&field, findings)),
-        after: findings.read(table.get("after"), |field| {
-            field.duration("after = \"10s\"")
-        }),
+        times: findings
+            .read(table.get("times"), |field| field.positive("the rule never fires", "times = 1")),
+        probability: table.get("probability").and_then(|field| fraction(&field, findings)),
+        after: findings.read(table.get("after"), |field| field.duration("after = \"10s\"")),
         for_: findings.read(table.get("for"), |field| window(&field)),
     };
     check_together(&table, &nth, &when, findings);
-    WhenRead {
-        when,
-        by_access: by_access(&table),
-    }
+    WhenRead { when, by_access: by_access(&table) }
 }
 
 fn by_access(table: &Table<'_>) -> Vec<(&'static str, Range<usize>)> {
@@ -70,10 +62,7 @@ fn read_nth(table: &Table<'_>, findings: &mut Findings) -> Vec<(u64, Range<usize
         };
         if nth.iter().any(|(before, _)| *before == number) {
             let message = format!("`nth` lists {number} twice");
-            findings.push(
-                item.error("duplicate-value", message)
-                    .help("remove one of them"),
-            );
+            findings.push(item.error("duplicate-value", message).help("remove one of them"));
             continue;
         }
         nth.push((number, item.span()));
@@ -116,10 +105,7 @@ fn read_fraction(field: &Field<'_>) -> Read<f64> {
     Err(field
         .error(
             code,
-            format!(
-                "`{}` must be from 0.0 (never) to 1.0 (always), not {number:?}",
-                field.key
-            ),
+            format!("`{}` must be from 0.0 (never) to 1.0 (always), not {number:?}", field.key),
         )
         .help(format!("write it like `{example}`{percent}")))
 }
@@ -142,10 +128,7 @@ fn check_together(
     findings: &mut Findings,
 ) {
     if let Some(every) = when.every {
-        for (number, span) in nth
-            .iter()
-            .filter(|(number, _)| !number.is_multiple_of(every))
-        {
+        for (number, span) in nth.iter().filter(|(number, _)| !number.is_multiple_of(every)) {
             let message = format!(
                 "occurrence {number} is not a multiple of `every = {every}`: both never hold"
             );

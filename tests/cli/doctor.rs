@@ -12,20 +12,11 @@ fn the_exit_status_says_whether_a_mount_is_possible() {
     };
     assert_eq!(output.status.code(), Some(code));
     let checks = told["checks"].as_array().unwrap();
-    for name in [
-        "mount-directly",
-        "/dev/fuse",
-        "kernel",
-        "open-files",
-        "fusectl",
-    ] {
+    for name in ["mount-directly", "/dev/fuse", "kernel", "open-files", "fusectl"] {
         assert!(checks.iter().any(|check| check["name"] == name), "{name}");
     }
     let told_what_to_do = |check: &serde_json::Value| {
-        check["status"] == "ok"
-            || check["remedy"]
-                .as_str()
-                .is_some_and(|text| !text.is_empty())
+        check["status"] == "ok" || check["remedy"].as_str().is_some_and(|text| !text.is_empty())
     };
     assert!(checks.iter().all(told_what_to_do));
 }
@@ -34,10 +25,7 @@ fn the_exit_status_says_whether_a_mount_is_possible() {
 fn the_table_has_no_colour_off_a_terminal() {
     let output = output(&mut errorfs("doctor"));
     let said = text(&output.stdout);
-    assert!(
-        said.contains("/dev/fuse") && !said.contains('\x1b'),
-        "{said}"
-    );
+    assert!(said.contains("/dev/fuse") && !said.contains('\x1b'), "{said}");
 }
 
 #[test]

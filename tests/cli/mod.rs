@@ -101,10 +101,7 @@ impl DeadMount {
         let data = std::ffi::CString::new(data).unwrap();
         let flags = MountFlags::empty();
         rustix::mount::mount("backing", path, "fuse.errorfs", flags, data.as_c_str()).ok()?;
-        Some(DeadMount {
-            path: path.to_owned(),
-            _device: Some(device),
-        })
+        Some(DeadMount { path: path.to_owned(), _device: Some(device) })
     }
 
     fn device(&self) -> (u32, u32) {

@@ -31,10 +31,7 @@ fn the_scenario_is_on_stdout_and_passes_check() {
     let replayed = output(errorfs("replay").arg(ledger(dir.path(), &[EVENT])));
     assert_eq!(replayed.status.code(), Some(0), "{replayed:?}");
     let said = text(&replayed.stdout);
-    assert!(
-        said.contains("seed = 77") && said.contains("rot/1"),
-        "{said}"
-    );
+    assert!(said.contains("seed = 77") && said.contains("rot/1"), "{said}");
     let scenario = dir.path().join("s.toml");
     fs::write(&scenario, said).unwrap();
     let checked = output(errorfs("check").arg(&scenario));

@@ -202,28 +202,15 @@ fn observe(data: &Path, scenario: &Path, ledger: &Path) -> (Vec<u8>, Vec<String>
     let script = "exec >../seen; cat data; for i in $(seq 200); do \
          dd if=log bs=16 count=1 skip=$i iflag=direct status=none 2>&1; done";
     let mut command = errorfs("run");
-    command
-        .arg("--scenario")
-        .arg(scenario)
-        .arg("--ledger")
-        .arg(ledger);
-    command
-        .arg("--on")
-        .arg(data)
-        .args(["--", "sh", "-c", script]);
+    command.arg("--scenario").arg(scenario).arg("--ledger").arg(ledger);
+    command.arg("--on").arg(data).args(["--", "sh", "-c", script]);
     let output = output(command.current_dir(data));
-    assert!(
-        text(&output.stderr).contains("events delivered"),
-        "{output:?}"
-    );
+    assert!(text(&output.stderr).contains("events delivered"), "{output:?}");
     let events = errorfs::ledger::read(ledger).unwrap().events.into_iter();
     let events = events.map(|event| {
         let rule = event.rule.split('/').next().unwrap().to_owned();
         let bits: Vec<_> = event.bits.iter().map(|bit| (bit.byte, bit.bit)).collect();
-        format!(
-            "{rule} {} {bits:?} {:?} {:?}",
-            event.offset, event.errno, event.delay_ns
-        )
+        format!("{rule} {} {bits:?} {:?} {:?}", event.offset, event.errno, event.delay_ns)
     });
     (fs::read(data.join("../seen")).unwrap(), events.collect())
 }
@@ -238,10 +225,7 @@ fn the_replay_of_its_ledger_gives_the_same_faults_again() {
     let first = dir.path().join("first");
     let original = observe(&data, &scenario, &first);
     for rule in ["rot", "slow", "first", "second"] {
-        assert!(
-            original.1.iter().any(|event| event.starts_with(rule)),
-            "{rule}"
-        );
+        assert!(original.1.iter().any(|event| event.starts_with(rule)), "{rule}");
     }
     let replayed = output(errorfs("replay").arg(&first).arg("-o").arg(&again));
     assert_eq!(replayed.status.code(), Some(0), "{replayed:?}");
@@ -256,11 +240,7 @@ fn a_bad_scenario_runs_nothing() {
     let scenario = dir.path().join("s.toml");
     fs::write(&scenario, "version = 1\n[[rule]]\nname = \"x\"\n").unwrap();
     let mut command = errorfs("run");
-    command
-        .arg("--scenario")
-        .arg(&scenario)
-        .arg("--on")
-        .arg(&data);
+    command.arg("--scenario").arg(&scenario).arg("--on").arg(&data);
     let output = output(command.args(["--", "touch"]).arg(dir.path().join("ran")));
     assert_eq!(output.status.code(), Some(125), "{output:?}");
     assert!(text(&output.stderr).contains("missing-key"), "{output:?}");
@@ -286,11 +266,7 @@ fn what_is_stuck_in_a_delayed_operation_does_not_keep_errorfs() {
          [rule.fault.latency]\ndistribution = { constant = \"1h\" }\n";
     fs::write(&scenario, text).unwrap();
     let mut command = errorfs("run");
-    command
-        .arg("--scenario")
-        .arg(&scenario)
-        .arg("--on")
-        .arg(&data);
+    command.arg("--scenario").arg(&scenario).arg("--on").arg(&data);
     command.args(["--ledger"]).arg(dir.path().join("ledger"));
     command.args(["--", "sh", "-c", "cat f & sleep 0.3; exit 6"]);
     let output = output(command.current_dir(&data));

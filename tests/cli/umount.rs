@@ -26,10 +26,7 @@ fn what_is_not_mounted_and_what_is_not_errorfs_is_told_and_left_alone() {
     assert_eq!(output.status.code(), Some(1));
     let said = text(&output.stderr);
     assert!(said.contains("nothing is mounted there"), "{said}");
-    assert!(
-        said.contains("errorfs: /proc: a mount of type proc"),
-        "{said}"
-    );
+    assert!(said.contains("errorfs: /proc: a mount of type proc"), "{said}");
     assert!(is_mounted("/proc".as_ref()));
 }
 
@@ -49,10 +46,7 @@ fn a_mount_in_use_names_who_uses_it_and_goes_lazily() {
     let busy = output(errorfs("umount").arg(&path));
     assert_eq!(busy.status.code(), Some(75), "{busy:?}");
     let said = text(&busy.stderr);
-    assert!(
-        said.contains(&format!("in use by {}", std::process::id())),
-        "{said}"
-    );
+    assert!(said.contains(&format!("in use by {}", std::process::id())), "{said}");
     assert!(said.contains("--lazy"), "{said}");
     let lazy = output(errorfs("umount").arg("--lazy").arg(&path));
     assert_eq!(lazy.status.code(), Some(0), "{lazy:?}");

@@ -46,20 +46,14 @@ fn a_format_of_another_version_is_an_error_whatever_else_it_says() {
     let path = dir.path().join("ledger");
     fs::write(&path, "{\"ledger\":2,\"nothing\":\"else\"}\n").unwrap();
     let error = read(&path).unwrap_err();
-    assert!(
-        matches!(error, LedgerError::Version { found: 2, .. }),
-        "{error}"
-    );
+    assert!(matches!(error, LedgerError::Version { found: 2, .. }), "{error}");
 }
 
 #[test]
 fn a_bad_line_is_named_with_its_file_and_number() {
     let (_dir, path) = ledger(&format!("{}\nnonsense\n{}\n", line(), line()));
     let error = read(&path).unwrap_err().to_string();
-    assert!(
-        error.starts_with(&format!("{}:3: ", path.display())),
-        "{error}"
-    );
+    assert!(error.starts_with(&format!("{}:3: ", path.display())), "{error}");
     assert_eq!(Reader::open(&path).unwrap().count(), 2);
 }
 
@@ -72,10 +66,7 @@ fn what_is_no_ledger_is_told_so() {
         read(&path).unwrap_err()
     };
     assert!(matches!(told(""), LedgerError::NoHeader { .. }));
-    assert!(matches!(
-        told("{\"ledger\":1"),
-        LedgerError::NoHeader { .. }
-    ));
+    assert!(matches!(told("{\"ledger\":1"), LedgerError::NoHeader { .. }));
     assert!(matches!(told("hello\n"), LedgerError::Line { line: 1, .. }));
     let gone = dir.path().join("gone");
     assert!(matches!(read(&gone), Err(LedgerError::Io { .. })));

@@ -13,60 +13,32 @@ use proptest::prelude::*;
 use super::event;
 
 fn scenario(fault: Fault, when: When) -> Scenario {
-    let select = Select {
-        paths: Vec::new(),
-        ops: None,
-        bytes: Some(0..1 << 20),
-    };
+    let select = Select { paths: Vec::new(), ops: None, bytes: Some(0..1 << 20) };
     Scenario {
         name: Some("rot".into()),
         seed: None,
-        rules: vec![Rule {
-            name: "r".into(),
-            select,
-            when,
-            fault,
-        }],
+        rules: vec![Rule { name: "r".into(), select, when, fault }],
     }
 }
 
 fn flips(persistence: Persistence) -> Fault {
     let amount = BitAmount::Rate(1e-7);
-    Fault::BitFlip(BitFlip {
-        amount,
-        persistence,
-    })
+    Fault::BitFlip(BitFlip { amount, persistence })
 }
 
 fn bit(byte: u64, bit: u8, generation: u32) -> Bit {
-    Bit {
-        byte,
-        bit,
-        before: Some(0),
-        after: Some(1 << bit),
-        generation,
-        id: "x".into(),
-    }
+    Bit { byte, bit, before: Some(0), after: Some(1 << bit), generation, id: "x".into() }
 }
 
 fn flipped(file: &str, bits: &[Bit]) -> Event {
-    Event {
-        path: file.into(),
-        file: Some(file.into()),
-        bits: bits.to_vec(),
-        ..event("r")
-    }
+    Event { path: file.into(), file: Some(file.into()), bits: bits.to_vec(), ..event("r") }
 }
 
 fn at(rule: &Rule) -> Vec<(u64, u8, u32)> {
     match &rule.fault {
-        Fault::BitFlip(BitFlip {
-            amount: BitAmount::At(at),
-            ..
-        }) => at
-            .iter()
-            .map(|at| (at.byte, at.bit, at.generation))
-            .collect(),
+        Fault::BitFlip(BitFlip { amount: BitAmount::At(at), .. }) => {
+            at.iter().map(|at| (at.byte, at.bit, at.generation)).collect()
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -77,23 +49,15 @@ fn sticky_damage_becomes_one_rule_a_file_with_every_bit_once() {
         flipped("b.sst", &[bit(9, 1, 0)]),
         flipped("a.sst", &[bit(8, 3, 0), bit(4, 7, 2)]),
         flipped("a.sst", &[bit(8, 3, 0)]),
-        Event {
-            outcome: Outcome::NeverRead,
-            ..flipped("c.sst", &[bit(1, 1, 0)])
-        },
+        Event { outcome: Outcome::NeverRead, ..flipped("c.sst", &[bit(1, 1, 0)]) },
     ];
-    let when = When {
-        after: Some(Duration::from_secs(10)),
-        probability: Some(0.5),
-        ..When::default()
-    };
+    let when =
+        When { after: Some(Duration::from_secs(10)), probability: Some(0.5), ..When::default() };
     let scenario = scenario(flips(Persistence::Sticky), when);
     let replay = replay(&scenario, 42, &events).unwrap().scenario;
     assert_eq!(replay.seed, Some(42));
     assert_eq!(replay.name.as_deref(), Some("replay of rot"));
-    let [a, b] = &replay.rules[..] else {
-        panic!("{replay:?}")
-    };
+    let [a, b] = &replay.rules[..] else { panic!("{replay:?}") };
     assert_eq!((&*a.name, at(a)), ("r/1", vec![(4, 7, 2), (8, 3, 0)]));
     assert_eq!((&*b.name, at(b)), ("r/2", vec![(9, 1, 0)]));
     assert_eq!(a.select.paths[0].glob.glob(), "a.sst");
@@ -103,10 +67,7 @@ fn sticky_damage_becomes_one_rule_a_file_with_every_bit_once() {
 
 #[test]
 fn damage_of_a_renamed_file_is_looked_for_under_the_names_that_it_had() {
-    let renamed = Event {
-        path: "x".into(),
-        ..flipped("x.tmp", &[bit(9, 1, 0)])
-    };
+    let renamed = Event { path: "x".into(), ..flipped("x.tmp", &[bit(9, 1, 0)]) };
     let scenario = scenario(flips(Persistence::Sticky), When::default());
     let replay = replay(&scenario, 1, &[renamed]).unwrap().scenario;
     let paths = &replay.rules[0].select.paths;
@@ -116,10 +77,8 @@ fn damage_of_a_renamed_file_is_looked_for_under_the_names_that_it_had() {
 
 #[test]
 fn every_replay_is_a_scenario_that_parses_to_itself() {
-    let counted = |occurrence, bits: &[Bit]| Event {
-        occurrence: Some(occurrence),
-        ..flipped("a", bits)
-    };
+    let counted =
+        |occurrence, bits: &[Bit]| Event { occurrence: Some(occurrence), ..flipped("a", bits) };
     let events = [
         counted(1, &[bit(1, 0, 0)]),
         counted(2, &[bit(1, 0, 0), bit(2, 0, 0)]),
@@ -132,10 +91,8 @@ fn every_replay_is_a_scenario_that_parses_to_itself() {
         let parsed = errorfs::scenario::parse(&replay.to_toml());
         assert_eq!(parsed.scenario, Some(replay), "{:?}", parsed.diagnostics);
     }
-    let events = [
-        flipped("!a", &[bit(1, 0, 0)]),
-        flipped("b[1]\\\\{}", &[bit(1, 0, 0), bit(1, 0, 3)]),
-    ];
+    let events =
+        [flipped("!a", &[bit(1, 0, 0)]), flipped("b[1]\\\\{}", &[bit(1, 0, 0), bit(1, 0, 3)])];
     let scenario = scenario(flips(Persistence::Sticky), When::default());
     let replay = replay(&scenario, 1, &events).unwrap().scenario;
     let parsed = errorfs::scenario::parse(&replay.to_toml());
@@ -149,55 +106,34 @@ fn bad_sectors_become_the_sectors_that_were_met() {
         errno: Some("EIO".into()),
         ..flipped("a", &[])
     };
-    let fault = Fault::BadSector(BadSector {
-        amount: SectorAmount::Rate(0.1),
-        sector: 512,
-    });
+    let fault = Fault::BadSector(BadSector { amount: SectorAmount::Rate(0.1), sector: 512 });
     let events = [sector(1024), sector(512), sector(1024)];
     let scenario = scenario(fault, When::default());
     let replay = replay(&scenario, 1, &events).unwrap().scenario;
-    let expected = Fault::BadSector(BadSector {
-        amount: SectorAmount::At(vec![512, 1024]),
-        sector: 512,
-    });
+    let expected =
+        Fault::BadSector(BadSector { amount: SectorAmount::At(vec![512, 1024]), sector: 512 });
     assert_eq!(replay.rules[0].fault, expected);
 }
 
 #[test]
 fn delays_become_one_rule_for_each_delay_that_counts_the_same_operations() {
-    let delayed = |occurrence, ns| Event {
-        occurrence: Some(occurrence),
-        delay_ns: Some(ns),
-        ..event("r")
-    };
+    let delayed =
+        |occurrence, ns| Event { occurrence: Some(occurrence), delay_ns: Some(ns), ..event("r") };
     let window = When {
         after: Some(Duration::from_secs(1)),
         for_: Some(Duration::from_secs(60)),
         ..When::default()
     };
-    let when = When {
-        probability: Some(0.1),
-        every: Some(2),
-        times: Some(9),
-        ..window.clone()
-    };
-    let lognormal = Distribution::Lognormal {
-        median: Duration::from_millis(20),
-        sigma: 1.2,
-    };
-    let fault = Fault::Latency(Latency {
-        distribution: lognormal,
-    });
+    let when = When { probability: Some(0.1), every: Some(2), times: Some(9), ..window.clone() };
+    let lognormal = Distribution::Lognormal { median: Duration::from_millis(20), sigma: 1.2 };
+    let fault = Fault::Latency(Latency { distribution: lognormal });
     let original = scenario(fault, when);
     let events = [delayed(4, 500), delayed(2, 777), delayed(12, 500)];
     let replay = replay(&original, 1, &events).unwrap().scenario;
     let expected = |name: &str, nth: &[u64], ns| Rule {
         name: name.into(),
         select: original.rules[0].select.clone(),
-        when: When {
-            nth: nth.to_vec(),
-            ..window.clone()
-        },
+        when: When { nth: nth.to_vec(), ..window.clone() },
         fault: Fault::Latency(Latency {
             distribution: Distribution::Constant(Duration::from_nanos(ns)),
         }),
@@ -216,19 +152,14 @@ fn errors_keep_their_occurrences() {
     };
     let errno = Errno::ENOSPC;
     let scenario = scenario(Fault::Error(ErrorFault { errno }), When::default());
-    let replay = replay(&scenario, 1, &[failed(3), failed(9)])
-        .unwrap()
-        .scenario;
+    let replay = replay(&scenario, 1, &[failed(3), failed(9)]).unwrap().scenario;
     assert_eq!(replay.rules.len(), 1);
     assert_eq!(replay.rules[0].when.nth, [3, 9]);
 }
 
 #[test]
 fn the_bits_of_one_operation_stay_together_however_many_events_they_took() {
-    let part = |bits: &[Bit]| Event {
-        occurrence: Some(5),
-        ..flipped("a", bits)
-    };
+    let part = |bits: &[Bit]| Event { occurrence: Some(5), ..flipped("a", bits) };
     let events = [part(&[bit(1, 0, 0)]), part(&[bit(2, 0, 0)])];
     let scenario = scenario(flips(Persistence::Transient), When::default());
     let replay = replay(&scenario, 1, &events).unwrap().scenario;

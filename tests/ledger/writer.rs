@@ -55,18 +55,9 @@ fn events_of_many_threads_are_numbered_without_gaps_and_delivered_in_that_order(
     assert!(counts.values().all(|count| *count == 2));
     writer.close();
     let ledger = read(&path).unwrap();
-    let order: Vec<_> = ledger
-        .events
-        .iter()
-        .step_by(2)
-        .map(|e| e.rule.clone())
-        .collect();
+    let order: Vec<_> = ledger.events.iter().step_by(2).map(|e| e.rule.clone()).collect();
     assert_eq!(order, *delivered.lock().unwrap());
-    assert!(
-        (1..)
-            .zip(&ledger.events)
-            .all(|(seq, event)| event.seq == seq)
-    );
+    assert!((1..).zip(&ledger.events).all(|(seq, event)| event.seq == seq));
     assert!(ledger.events.is_sorted_by_key(|event| event.mono_ns));
 }
 
@@ -76,10 +67,7 @@ fn an_existing_file_is_refused_by_name_and_left_alone() {
     let path = dir.path().join("ledger");
     fs::write(&path, "evidence").unwrap();
     let error = Writer::create(&path, &header()).unwrap_err();
-    assert!(
-        error.to_string().contains(path.to_str().unwrap()),
-        "{error}"
-    );
+    assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
     assert_eq!(fs::read_to_string(&path).unwrap(), "evidence");
     let dangling = dir.path().join("dangling");
     symlink(dir.path().join("elsewhere"), &dangling).unwrap();

@@ -36,8 +36,7 @@ fn times_are_kept_to_the_nanosecond() {
         let path = root.join("file");
         let file = File::create(&path).unwrap();
         let time = UNIX_EPOCH + Duration::new(1_234_567_890, 123_456_789);
-        file.set_times(fs::FileTimes::new().set_modified(time).set_accessed(time))
-            .unwrap();
+        file.set_times(fs::FileTimes::new().set_modified(time).set_accessed(time)).unwrap();
         let metadata = fs::metadata(&path).unwrap();
         assert_eq!(metadata.modified().unwrap(), time);
         assert_eq!(metadata.accessed().unwrap(), time);
@@ -54,12 +53,7 @@ fn a_write_moves_the_time_of_modification() {
     on_both(|root| {
         let path = root.join("file");
         fs::write(&path, "x").unwrap();
-        File::options()
-            .write(true)
-            .open(&path)
-            .unwrap()
-            .set_modified(UNIX_EPOCH)
-            .unwrap();
+        File::options().write(true).open(&path).unwrap().set_modified(UNIX_EPOCH).unwrap();
         fs::OpenOptions::new()
             .append(true)
             .open(&path)
@@ -84,23 +78,14 @@ fn extended_attributes_are_set_listed_read_and_removed() {
         let short = rustix::fs::getxattr(&path, "user.one", &mut small[..]);
         assert_eq!(short, Err(rustix::io::Errno::RANGE));
         let mut buffer = vec![0; 4000];
-        assert_eq!(
-            rustix::fs::getxattr(&path, "user.one", &mut buffer[..]),
-            Ok(3000)
-        );
-        assert_eq!(
-            rustix::fs::getxattr(&path, "user.empty", &mut buffer[..]),
-            Ok(0)
-        );
+        assert_eq!(rustix::fs::getxattr(&path, "user.one", &mut buffer[..]), Ok(3000));
+        assert_eq!(rustix::fs::getxattr(&path, "user.empty", &mut buffer[..]), Ok(0));
         let none = rustix::fs::getxattr(&path, "user.none", &mut buffer[..]);
         assert_eq!(none, Err(rustix::io::Errno::NODATA));
         let len = rustix::fs::listxattr(&path, &mut buffer[..]).unwrap();
         assert!(buffer[..len].starts_with(b"user."));
         rustix::fs::removexattr(&path, "user.one").unwrap();
-        assert_eq!(
-            rustix::fs::listxattr(&path, &mut buffer[..]),
-            Ok("user.empty\0".len())
-        );
+        assert_eq!(rustix::fs::listxattr(&path, &mut buffer[..]), Ok("user.empty\0".len()));
     });
 }
 
@@ -121,19 +106,9 @@ fn special_files_are_what_they_are() {
         let node =
             |name, kind, device| rustix::fs::mknodat(CWD, root.join(name), kind, mode, device);
         node("pipe", rustix::fs::FileType::Fifo, 0).unwrap();
-        assert!(
-            fs::metadata(root.join("pipe"))
-                .unwrap()
-                .file_type()
-                .is_fifo()
-        );
+        assert!(fs::metadata(root.join("pipe")).unwrap().file_type().is_fifo());
         let _socket = std::os::unix::net::UnixListener::bind(root.join("s")).unwrap();
-        assert!(
-            fs::metadata(root.join("s"))
-                .unwrap()
-                .file_type()
-                .is_socket()
-        );
+        assert!(fs::metadata(root.join("s")).unwrap().file_type().is_socket());
         if rustix::process::geteuid().is_root() {
             let device = rustix::fs::makedev(259, 70_000);
             node("disk", rustix::fs::FileType::BlockDevice, device).unwrap();
@@ -147,10 +122,7 @@ fn the_free_space_is_that_of_the_backing_directory() {
     on_both(|root| {
         let parent = rustix::fs::statvfs(std::env::temp_dir()).unwrap();
         let here = rustix::fs::statvfs(root).unwrap();
-        assert_eq!(
-            here.f_blocks * here.f_frsize,
-            parent.f_blocks * parent.f_frsize
-        );
+        assert_eq!(here.f_blocks * here.f_frsize, parent.f_blocks * parent.f_frsize);
         assert_eq!(here.f_namemax, parent.f_namemax);
     });
 }
@@ -161,10 +133,7 @@ fn a_file_that_is_run_is_run_and_not_written() {
         // By another process: a descriptor of ours could be inherited by a test's child meanwhile.
         let copy = "cp /bin/true /bin/sleep $0 && exec $0/true";
         Program::new("sh").args(["-c", copy]).arg(root).succeed();
-        let mut running = std::process::Command::new(root.join("sleep"))
-            .arg("5")
-            .spawn()
-            .unwrap();
+        let mut running = std::process::Command::new(root.join("sleep")).arg("5").spawn().unwrap();
         let busy = errno(fs::OpenOptions::new().write(true).open(root.join("sleep")));
         running.kill().unwrap();
         running.wait().unwrap();

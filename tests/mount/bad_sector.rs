@@ -18,10 +18,7 @@ fn start(backing: &Backing, sector: &str) -> Mount {
 fn neighbours_of_a_bad_sector_are_readable_and_the_sector_is_not() {
     require_fuse!();
     let backing = Backing::new().with_noise("file", 65536);
-    let (stored, hash) = (
-        fs::read(backing.join("file")).unwrap(),
-        tree_hash(backing.path()),
-    );
+    let (stored, hash) = (fs::read(backing.join("file")).unwrap(), tree_hash(backing.path()));
     let mut mount = start(&backing, "4KiB");
     let file = File::open(mount.join("file")).unwrap();
     let mut bytes = vec![0; 65536];
@@ -30,26 +27,14 @@ fn neighbours_of_a_bad_sector_are_readable_and_the_sector_is_not() {
         assert!(bytes[..len] == stored[offset as usize..][..len]);
     }
     for (offset, len) in [(8192, 1), (8192, 4096), (12287, 1), (10_000, 50_000)] {
-        assert_eq!(
-            errno(file.read_at(&mut bytes[..len], offset)),
-            Some(libc::EIO),
-            "{offset}"
-        );
+        assert_eq!(errno(file.read_at(&mut bytes[..len], offset)), Some(libc::EIO), "{offset}");
     }
-    assert_eq!(
-        file.read_at(&mut bytes, 0).unwrap(),
-        8192,
-        "the good prefix"
-    );
+    assert_eq!(file.read_at(&mut bytes, 0).unwrap(), 8192, "the good prefix");
     let event = mount.delivered().pop().unwrap();
     assert_eq!(event.sector, Some((8192, 4096)));
     assert_eq!(event.errno.as_deref(), Some("EIO"));
     mount.stop();
-    assert_eq!(
-        tree_hash(backing.path()),
-        hash,
-        "the backing directory changed"
-    );
+    assert_eq!(tree_hash(backing.path()), hash, "the backing directory changed");
 }
 
 #[test]

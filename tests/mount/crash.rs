@@ -23,21 +23,11 @@ fn every_flip_that_a_reader_saw_before_kill_9_is_in_the_ledger() {
         let seen = read_until_killed(&mount, &stored);
         mount.wait();
         let events = mount.delivered();
-        let recorded: HashSet<_> = events
-            .iter()
-            .flat_map(|event| &event.bits)
-            .map(|bit| (bit.byte, bit.bit))
-            .collect();
+        let recorded: HashSet<_> =
+            events.iter().flat_map(|event| &event.bits).map(|bit| (bit.byte, bit.bit)).collect();
         let lost: Vec<_> = seen.iter().filter(|bit| !recorded.contains(bit)).collect();
-        assert!(
-            lost.is_empty(),
-            "seed {seed}: of {} seen, lost: {lost:?}",
-            seen.len()
-        );
-        assert!(
-            !seen.is_empty(),
-            "seed {seed}: killed before anything was read"
-        );
+        assert!(lost.is_empty(), "seed {seed}: of {} seen, lost: {lost:?}", seen.len());
+        assert!(!seen.is_empty(), "seed {seed}: killed before anything was read");
     }
 }
 
@@ -54,10 +44,7 @@ fn read_until_killed(mount: &Mount, stored: &[u8]) -> Vec<(u64, u8)> {
             }
             read.fetch_add(1, Ordering::Relaxed);
             let bits = differing_bits(&stored[place..place + 65536], &bytes);
-            seen.extend(
-                bits.into_iter()
-                    .map(|(byte, bit)| (place as u64 + byte, bit)),
-            );
+            seen.extend(bits.into_iter().map(|(byte, bit)| (place as u64 + byte, bit)));
         }
         seen
     };
@@ -71,9 +58,6 @@ fn read_until_killed(mount: &Mount, stored: &[u8]) -> Vec<(u64, u8)> {
         let some = || read.load(Ordering::Relaxed) >= 100;
         wait_until("something was read", Duration::from_secs(20), some);
         mount.signal(Signal::KILL);
-        readers
-            .into_iter()
-            .flat_map(|reader| reader.join().unwrap())
-            .collect()
+        readers.into_iter().flat_map(|reader| reader.join().unwrap()).collect()
     })
 }

@@ -15,11 +15,7 @@ fn knowing_5_000_files_takes_no_more_descriptors_than_knowing_none() {
         File::create(backing.join(&format!("d{}/f{number}", number / 100))).unwrap();
     }
     let mut mount = Mount::new(backing.path()).start();
-    let descriptors = || {
-        fs::read_dir(format!("/proc/{}/fd", mount.pid()))
-            .unwrap()
-            .count()
-    };
+    let descriptors = || fs::read_dir(format!("/proc/{}/fd", mount.pid())).unwrap().count();
     let before = descriptors();
     let mut kept = Vec::new();
     for number in 0..5000 {
@@ -32,10 +28,7 @@ fn knowing_5_000_files_takes_no_more_descriptors_than_knowing_none() {
         }
     }
     let after = descriptors();
-    assert!(
-        after <= before + 64,
-        "{before} descriptors before, {after} after"
-    );
+    assert!(after <= before + 64, "{before} descriptors before, {after} after");
     drop(kept);
     mount.stop();
 }
@@ -45,18 +38,12 @@ fn closed_files_give_their_descriptors_back() {
     require_fuse!();
     let backing = Backing::new().with("file", b"x");
     let mut mount = Mount::new(backing.path()).start();
-    let descriptors = || {
-        fs::read_dir(format!("/proc/{}/fd", mount.pid()))
-            .unwrap()
-            .count()
-    };
+    let descriptors = || fs::read_dir(format!("/proc/{}/fd", mount.pid())).unwrap().count();
     let before = descriptors();
     for _ in 0..2000 {
         fs::read(mount.join("file")).unwrap();
     }
     let within = std::time::Duration::from_secs(10);
-    wait_until("the descriptors are back", within, || {
-        descriptors() <= before + 4
-    });
+    wait_until("the descriptors are back", within, || descriptors() <= before + 4);
     mount.stop();
 }

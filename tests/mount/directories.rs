@@ -15,10 +15,8 @@ fn a_directory_of_100_000_entries_is_complete_and_each_name_comes_once() {
         File::create(backing.join(&format!("entry-{number}"))).unwrap();
     }
     let mut mount = Mount::new(backing.path()).start();
-    let names: Vec<_> = fs::read_dir(mount.path())
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name())
-        .collect();
+    let names: Vec<_> =
+        fs::read_dir(mount.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names.len(), 100_000);
     assert_eq!(names.iter().collect::<HashSet<_>>().len(), 100_000);
     mount.stop();
@@ -71,10 +69,7 @@ fn the_dots_have_the_inodes_of_this_directory_and_its_parent() {
     on_both(|root| {
         fs::create_dir(root.join("sub")).unwrap();
         let ended = Program::new("sh")
-            .args([
-                "-c",
-                "cd $0/sub && ls -ai1 | awk '{print $1}'; stat -c %i $0/sub $0",
-            ])
+            .args(["-c", "cd $0/sub && ls -ai1 | awk '{print $1}'; stat -c %i $0/sub $0"])
             .arg(root)
             .succeed();
         let inodes: Vec<_> = ended.stdout.lines().collect();

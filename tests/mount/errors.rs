@@ -15,34 +15,19 @@ const ATTEMPTS: &[(&str, Attempt)] = &[
     ("open", |root| File::open(root.join("file")).map(drop)),
     ("read", |root| fs::read(root.join("file")).map(drop)),
     ("write", |root| write_at(&root.join("file"), 0, b"y")),
-    ("create", |root| {
-        File::create_new(root.join("new")).map(drop)
-    }),
+    ("create", |root| File::create_new(root.join("new")).map(drop)),
     ("fsync", |root| File::open(root.join("file"))?.sync_all()),
     ("fsyncdir", |root| File::open(root.join("dir"))?.sync_all()),
-    ("setattr", |root| {
-        File::options()
-            .write(true)
-            .open(root.join("file"))?
-            .set_len(1)
-    }),
+    ("setattr", |root| File::options().write(true).open(root.join("file"))?.set_len(1)),
     ("mkdir", |root| fs::create_dir(root.join("newdir"))),
     ("rmdir", |root| fs::remove_dir(root.join("dir"))),
     ("unlink", |root| fs::remove_file(root.join("file"))),
-    ("rename", |root| {
-        fs::rename(root.join("file"), root.join("moved"))
-    }),
-    ("link", |root| {
-        fs::hard_link(root.join("file"), root.join("hard"))
-    }),
+    ("rename", |root| fs::rename(root.join("file"), root.join("moved"))),
+    ("link", |root| fs::hard_link(root.join("file"), root.join("hard"))),
     ("symlink", |root| symlink("x", root.join("newlink"))),
-    ("readlink", |root| {
-        fs::read_link(root.join("link")).map(drop)
-    }),
+    ("readlink", |root| fs::read_link(root.join("link")).map(drop)),
     ("opendir", |root| fs::read_dir(root.join("dir")).map(drop)),
-    ("readdir", |root| {
-        fs::read_dir(root)?.try_for_each(|entry| entry.map(drop))
-    }),
+    ("readdir", |root| fs::read_dir(root)?.try_for_each(|entry| entry.map(drop))),
     ("statfs", |root| Ok(rustix::fs::statfs(root).map(drop)?)),
     ("mknod", |root| {
         Ok(rustix::fs::mknodat(
@@ -55,40 +40,23 @@ const ATTEMPTS: &[(&str, Attempt)] = &[
     }),
     ("setxattr", |root| {
         let flags = rustix::fs::XattrFlags::empty();
-        Ok(rustix::fs::setxattr(
-            root.join("file"),
-            "user.b",
-            b"v",
-            flags,
-        )?)
+        Ok(rustix::fs::setxattr(root.join("file"), "user.b", b"v", flags)?)
     }),
     ("getxattr", |root| {
         Ok(rustix::fs::getxattr(root.join("file"), "user.a", &mut [0; 9][..]).map(drop)?)
     }),
-    ("listxattr", |root| {
-        Ok(rustix::fs::listxattr(root.join("file"), &mut [0; 99][..]).map(drop)?)
-    }),
-    ("removexattr", |root| {
-        Ok(rustix::fs::removexattr(root.join("file"), "user.a")?)
-    }),
+    ("listxattr", |root| Ok(rustix::fs::listxattr(root.join("file"), &mut [0; 99][..]).map(drop)?)),
+    ("removexattr", |root| Ok(rustix::fs::removexattr(root.join("file"), "user.a")?)),
     ("fallocate", |root| {
         let file = File::options().write(true).open(root.join("file"))?;
-        Ok(rustix::fs::fallocate(
-            file,
-            rustix::fs::FallocateFlags::empty(),
-            0,
-            10,
-        )?)
+        Ok(rustix::fs::fallocate(file, rustix::fs::FallocateFlags::empty(), 0, 10)?)
     }),
     ("lseek", |root| {
         let file = File::open(root.join("file"))?;
         Ok(rustix::fs::seek(file, rustix::fs::SeekFrom::Hole(0)).map(drop)?)
     }),
     ("copy_file_range", |root| {
-        let (from, to) = (
-            File::open(root.join("file"))?,
-            File::create(root.join("to"))?,
-        );
+        let (from, to) = (File::open(root.join("file"))?, File::create(root.join("to"))?);
         Ok(rustix::fs::copy_file_range(from, None, to, None, 1).map(drop)?)
     }),
 ];
@@ -115,19 +83,12 @@ fn every_operation_fails_once_when_told_and_then_works() {
         let mut mount = Mount::new(backing.path()).scenario(&text).seed(1).start();
         assert_eq!(errno(attempt(mount.path())), Some(libc::EDQUOT), "{op}");
         if *op != "copy_file_range" {
-            assert_eq!(
-                tree_hash(backing.path()),
-                hash,
-                "{op} failed and yet did something"
-            );
+            assert_eq!(tree_hash(backing.path()), hash, "{op} failed and yet did something");
         }
         attempt(mount.path()).unwrap_or_else(|error| panic!("{op}, second time: {error}"));
         let events = mount.delivered();
         assert_eq!(events.len(), 1, "{op}: {events:?}");
-        assert_eq!(
-            (&*events[0].op, events[0].errno.as_deref()),
-            (*op, Some("EDQUOT"))
-        );
+        assert_eq!((&*events[0].op, events[0].errno.as_deref()), (*op, Some("EDQUOT")));
         mount.stop();
     }
 }
@@ -135,9 +96,7 @@ fn every_operation_fails_once_when_told_and_then_works() {
 #[test]
 fn only_the_third_read_fails() {
     require_fuse!();
-    let backing = Backing::new()
-        .with_noise("wal/a", 65536)
-        .with_noise("other", 4096);
+    let backing = Backing::new().with_noise("wal/a", 65536).with_noise("other", 4096);
     let text = "[[rule]]\nname = \"third\"\nselect = { path = \"wal/*\", ops = [\"read\"] }\n\
                 when = { nth = 3, times = 1 }\n[rule.fault.error]\nerrno = \"EIO\"\n";
     let mut mount = Mount::new(backing.path()).scenario(text).seed(1).start();
@@ -149,10 +108,7 @@ fn only_the_third_read_fails() {
     fs::read(mount.join("other")).unwrap();
     let events = mount.delivered();
     assert_eq!(events.len(), 1);
-    assert_eq!(
-        (events[0].offset, events[0].len, events[0].occurrence),
-        (8192, 4096, Some(3))
-    );
+    assert_eq!((events[0].offset, events[0].len, events[0].occurrence), (8192, 4096, Some(3)));
     mount.stop();
 }
 
@@ -163,10 +119,7 @@ fn every_second_fsync_fails_and_the_bytes_are_there_all_the_same() {
     let text = "[[rule]]\nname = \"second\"\nselect = { ops = [\"fsync\"] }\n\
                 when = { every = 2 }\n[rule.fault.error]\nerrno = \"ENOSPC\"\n";
     let mut mount = Mount::new(backing.path()).scenario(text).seed(1).start();
-    let file = File::options()
-        .write(true)
-        .open(mount.join("file"))
-        .unwrap();
+    let file = File::options().write(true).open(mount.join("file")).unwrap();
     file.write_all_at(b"written", 0).unwrap();
     let synced: Vec<_> = (0..4).map(|_| errno(file.sync_all())).collect();
     assert_eq!(synced, [None, Some(libc::ENOSPC), None, Some(libc::ENOSPC)]);

@@ -16,20 +16,12 @@ fn bytes_written_are_read_back_at_every_offset() {
         let bytes = noise(1, 3_000_001);
         fs::write(&path, &bytes).unwrap();
         assert_eq!(fs::read(&path).unwrap(), bytes);
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(&path)
-            .unwrap();
+        let file = OpenOptions::new().read(true).write(true).open(&path).unwrap();
         file.write_all_at(b"middle", 1_234_567).unwrap();
         let mut read = [0; 8];
         file.read_exact_at(&mut read, 1_234_566).unwrap();
         assert_eq!(&read[1..7], b"middle");
-        assert_eq!(
-            file.read_at(&mut read, 3_000_001).unwrap(),
-            0,
-            "nothing beyond the end"
-        );
+        assert_eq!(file.read_at(&mut read, 3_000_001).unwrap(), 0, "nothing beyond the end");
     });
 }
 
@@ -37,22 +29,13 @@ fn bytes_written_are_read_back_at_every_offset() {
 fn appends_go_to_the_end_whoever_else_appends() {
     on_both(|root| {
         let path = root.join("log");
-        let open = || {
-            OpenOptions::new()
-                .append(true)
-                .create(true)
-                .open(&path)
-                .unwrap()
-        };
+        let open = || OpenOptions::new().append(true).create(true).open(&path).unwrap();
         let (mut one, mut other) = (open(), open());
         for _ in 0..100 {
             one.write_all(b"one\n").unwrap();
             other.write_all(b"other\n").unwrap();
         }
-        assert_eq!(
-            fs::read_to_string(&path).unwrap(),
-            "one\nother\n".repeat(100)
-        );
+        assert_eq!(fs::read_to_string(&path).unwrap(), "one\nother\n".repeat(100));
     });
 }
 
@@ -96,22 +79,13 @@ fn fallocate_reserves_punches_and_zeroes() {
     on_both(|root| {
         let path = root.join("file");
         fs::write(&path, noise(4, 65536)).unwrap();
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(&path)
-            .unwrap();
+        let file = OpenOptions::new().read(true).write(true).open(&path).unwrap();
         let allocate = |flags, offset, len| rustix::fs::fallocate(&file, flags, offset, len);
         allocate(FallocateFlags::KEEP_SIZE, 65536, 65536).unwrap();
         assert_eq!(file.metadata().unwrap().len(), 65536);
         allocate(FallocateFlags::empty(), 65536, 4096).unwrap();
         assert_eq!(file.metadata().unwrap().len(), 69632);
-        allocate(
-            FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE,
-            4096,
-            4096,
-        )
-        .unwrap();
+        allocate(FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, 4096, 4096).unwrap();
         allocate(FallocateFlags::ZERO_RANGE, 16384, 100).unwrap();
         let mut wanted = noise(4, 65536);
         wanted.resize(69632, 0);
@@ -167,12 +141,8 @@ fn direct_io_reads_and_writes_aligned_blocks() {
 fn an_unlinked_file_stays_usable_while_it_is_open() {
     on_both(|root| {
         let path = root.join("gone");
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .open(&path)
-            .unwrap();
+        let mut file =
+            OpenOptions::new().read(true).write(true).create_new(true).open(&path).unwrap();
         file.write_all(b"before").unwrap();
         fs::remove_file(&path).unwrap();
         file.write_all(b" and after").unwrap();
@@ -183,13 +153,9 @@ fn an_unlinked_file_stays_usable_while_it_is_open() {
         file.rewind().unwrap();
         file.read_to_string(&mut text).unwrap();
         assert_eq!(text, "before and a");
-        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))
-            .unwrap();
+        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
         file.sync_all().unwrap();
-        assert!(
-            fs::read_dir(root).unwrap().next().is_none(),
-            "nothing hidden is left"
-        );
+        assert!(fs::read_dir(root).unwrap().next().is_none(), "nothing hidden is left");
     });
 }
 
@@ -198,8 +164,7 @@ fn a_descriptor_outlives_the_permission_that_opened_it() {
     on_both(|root| {
         let path = root.join("file");
         let mut file = File::create_new(&path).unwrap();
-        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o000))
-            .unwrap();
+        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o000)).unwrap();
         file.write_all(b"still").unwrap();
         file.sync_data().unwrap();
         fs::rename(&path, root.join("moved")).unwrap();

@@ -29,16 +29,10 @@ fn a_late_read_is_as_late_as_said_and_others_are_not() {
         start.elapsed()
     };
     let late = timed("late");
-    assert!(
-        late >= Duration::from_millis(700) && late < Duration::from_secs(5),
-        "{late:?}"
-    );
+    assert!(late >= Duration::from_millis(700) && late < Duration::from_secs(5), "{late:?}");
     assert!(timed("other") < Duration::from_millis(600));
     let event = mount.delivered().pop().unwrap();
-    assert_eq!(
-        (&*event.fault, event.delay_ns),
-        ("latency", Some(700_000_000))
-    );
+    assert_eq!((&*event.fault, event.delay_ns), ("latency", Some(700_000_000)));
     mount.stop();
 }
 
@@ -68,11 +62,7 @@ fn unmounting_answers_what_waits() {
     std::thread::sleep(Duration::from_millis(300));
     let start = Instant::now();
     mount.stop();
-    assert!(
-        start.elapsed() < Duration::from_secs(5),
-        "{:?}",
-        start.elapsed()
-    );
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
     let _ = reader.join().unwrap();
 }
 
@@ -80,9 +70,7 @@ fn unmounting_answers_what_waits() {
 #[test]
 fn two_thousand_waiting_reads_leave_another_read_as_fast_as_before() {
     require_fuse!();
-    let backing = Backing::new()
-        .with_noise("slow", 4096)
-        .with_noise("fast", 1 << 20);
+    let backing = Backing::new().with_noise("slow", 4096).with_noise("fast", 1 << 20);
     let mut mount = Mount::new(backing.path()).scenario(SLOW).seed(1).start();
     let mut ratios = Vec::new();
     for _ in 0..3 {
@@ -127,20 +115,13 @@ fn p99_beside_waiting_reads(mount: &Mount) -> Duration {
                 file.read_exact_at(&mut [0; 512], 0).unwrap();
                 ended.fetch_add(1, Ordering::Relaxed);
             };
-            std::thread::Builder::new()
-                .stack_size(65536)
-                .spawn_scoped(scope, read)
-                .unwrap();
+            std::thread::Builder::new().stack_size(65536).spawn_scoped(scope, read).unwrap();
         }
         let all = || begun.load(Ordering::Relaxed) == WAITING;
         wait_until("all reads wait", Duration::from_secs(4), all);
         std::thread::sleep(Duration::from_millis(200));
         let p99 = p99(mount);
-        assert_eq!(
-            ended.load(Ordering::Relaxed),
-            0,
-            "the measurement took longer than 5 s"
-        );
+        assert_eq!(ended.load(Ordering::Relaxed), 0, "the measurement took longer than 5 s");
         p99
     })
 }

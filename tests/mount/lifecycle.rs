@@ -16,11 +16,7 @@ fn a_mount_shows_its_backing_directory_and_its_type_to_the_system() {
     let backing = Backing::new();
     let mut mount = Mount::new(backing.path()).start();
     let mounts = fs::read_to_string("/proc/mounts").unwrap();
-    let wanted = format!(
-        "{} {} fuse.errorfs ",
-        backing.path().display(),
-        mount.path().display()
-    );
+    let wanted = format!("{} {} fuse.errorfs ", backing.path().display(), mount.path().display());
     assert!(mounts.contains(&wanted), "no {wanted:?} in\n{mounts}");
     mount.stop();
 }
@@ -57,20 +53,13 @@ fn a_mount_ends_with_its_parent() {
     let mountpoint = scratch.join("mnt");
     fs::create_dir(&mountpoint).unwrap();
     let mut parent = Command::new("sh")
-        .args([
-            "-c",
-            "\"$0\" mount --exit-with-parent \"$1\" \"$2\" & wait",
-            ERRORFS,
-        ])
+        .args(["-c", "\"$0\" mount --exit-with-parent \"$1\" \"$2\" & wait", ERRORFS])
         .args([backing.path(), &mountpoint])
         .stdin(Stdio::null())
         .spawn()
         .unwrap();
-    let is_mounted = || {
-        fs::read_to_string("/proc/mounts")
-            .unwrap()
-            .contains(mountpoint.to_str().unwrap())
-    };
+    let is_mounted =
+        || fs::read_to_string("/proc/mounts").unwrap().contains(mountpoint.to_str().unwrap());
     wait_until("the mount is there", SOON, is_mounted);
     parent.kill().unwrap();
     parent.wait().unwrap();

@@ -65,16 +65,10 @@ fn hard_links_are_one_file_and_symlinks_are_data() {
         symlink("link", root.join("relative")).unwrap();
         symlink("/no/such/place", root.join("dangling")).unwrap();
         symlink("x".repeat(4095), root.join("long")).unwrap();
-        assert_eq!(
-            fs::read_to_string(root.join("relative")).unwrap(),
-            "changed"
-        );
+        assert_eq!(fs::read_to_string(root.join("relative")).unwrap(), "changed");
         let target = fs::read_link(root.join("dangling")).unwrap();
         assert_eq!(target, Path::new("/no/such/place"));
-        assert_eq!(
-            fs::read_link(root.join("long")).unwrap().as_os_str().len(),
-            4095
-        );
+        assert_eq!(fs::read_link(root.join("long")).unwrap().as_os_str().len(), 4095);
     });
 }
 
@@ -82,13 +76,7 @@ fn hard_links_are_one_file_and_symlinks_are_data() {
 fn names_are_bytes() {
     on_both(|root| {
         let long = "n".repeat(255);
-        let names = [
-            &b"new\nline"[..],
-            b"\xff\xfe not text",
-            b" ",
-            b"*?[\\",
-            long.as_bytes(),
-        ];
+        let names = [&b"new\nline"[..], b"\xff\xfe not text", b" ", b"*?[\\", long.as_bytes()];
         for name in names {
             fs::write(root.join(OsStr::from_bytes(name)), name).unwrap();
         }
@@ -116,26 +104,14 @@ fn genuine_errors_pass_through_unchanged() {
         assert_eq!(errno(File::open(root.join("none"))), Some(libc::ENOENT));
         assert_eq!(errno(File::open(root.join("file/x"))), Some(libc::ENOTDIR));
         assert_eq!(errno(fs::create_dir(root.join("dir"))), Some(libc::EEXIST));
-        assert_eq!(
-            errno(fs::remove_dir(root.join("dir"))),
-            Some(libc::ENOTEMPTY)
-        );
+        assert_eq!(errno(fs::remove_dir(root.join("dir"))), Some(libc::ENOTEMPTY));
         assert_eq!(errno(fs::write(root.join("dir"), "")), Some(libc::EISDIR));
         assert_eq!(errno(fs::remove_file(root.join("dir"))), Some(libc::EISDIR));
-        assert_eq!(
-            errno(fs::remove_dir(root.join("file"))),
-            Some(libc::ENOTDIR)
-        );
-        assert_eq!(
-            errno(fs::rename(root.join("dir"), root.join("file"))),
-            Some(libc::ENOTDIR)
-        );
+        assert_eq!(errno(fs::remove_dir(root.join("file"))), Some(libc::ENOTDIR));
+        assert_eq!(errno(fs::rename(root.join("dir"), root.join("file"))), Some(libc::ENOTDIR));
         assert_eq!(errno(fs::read_link(root.join("file"))), Some(libc::EINVAL));
         symlink("loop", root.join("loop")).unwrap();
         assert_eq!(errno(File::open(root.join("loop"))), Some(libc::ELOOP));
-        assert_eq!(
-            errno(fs::hard_link(root.join("dir"), root.join("x"))),
-            Some(libc::EPERM)
-        );
+        assert_eq!(errno(fs::hard_link(root.join("dir"), root.join("x"))), Some(libc::EPERM));
     });
 }

@@ -15,10 +15,7 @@ fn one_bit_of_64_mib_flips_and_ledger_and_preview_name_it_for_20_seeds() {
     let hash = tree_hash(backing.path());
     let mut places = HashSet::new();
     for seed in 1..=20 {
-        let mut mount = Mount::new(backing.path())
-            .scenario(ONE_BIT)
-            .seed(seed)
-            .start();
+        let mut mount = Mount::new(backing.path()).scenario(ONE_BIT).seed(seed).start();
         let bits = differing_bits(&stored, &fs::read(mount.join("file")).unwrap());
         let [(byte, bit)] = bits[..] else {
             panic!("seed {seed}: {} bits differ", bits.len());
@@ -27,24 +24,14 @@ fn one_bit_of_64_mib_flips_and_ledger_and_preview_name_it_for_20_seeds() {
         let [previewed] = &mount.preview()[..] else {
             panic!("seed {seed}: the preview does not name one bit");
         };
-        assert_eq!(
-            (&*previewed.path, previewed.byte, previewed.bit),
-            ("file", byte, bit)
-        );
-        assert_eq!(
-            (previewed.before, previewed.after),
-            (before, before ^ (1 << bit))
-        );
+        assert_eq!((&*previewed.path, previewed.byte, previewed.bit), ("file", byte, bit));
+        assert_eq!((previewed.before, previewed.after), (before, before ^ (1 << bit)));
         assert_in_ledger(&mount, previewed);
         places.insert((byte, bit));
         mount.stop();
     }
     assert!(places.len() >= 19, "seeds give the same places: {places:?}");
-    assert_eq!(
-        tree_hash(backing.path()),
-        hash,
-        "the backing directory changed"
-    );
+    assert_eq!(tree_hash(backing.path()), hash, "the backing directory changed");
 }
 
 /// Every delivered event is this one bit, read by this process.
@@ -52,20 +39,14 @@ fn assert_in_ledger(mount: &Mount, previewed: &Previewed) {
     let events = mount.delivered();
     assert!(!events.is_empty());
     for event in events {
-        assert_eq!(
-            (&*event.rule, &*event.fault, &*event.op),
-            ("one", "bit_flip", "read")
-        );
+        assert_eq!((&*event.rule, &*event.fault, &*event.op), ("one", "bit_flip", "read"));
         assert_eq!((&*event.path, event.pid != 0), ("file", true));
         assert_eq!(event.uid, rustix::process::geteuid().as_raw());
         assert!(event.offset <= previewed.byte && previewed.byte < event.offset + event.len);
         let [bit] = &event.bits[..] else {
             panic!("{event:?}");
         };
-        assert_eq!(
-            (bit.byte, bit.bit, &bit.id),
-            (previewed.byte, previewed.bit, &previewed.id)
-        );
+        assert_eq!((bit.byte, bit.bit, &bit.id), (previewed.byte, previewed.bit, &previewed.id));
         let served = (Some(previewed.before), Some(previewed.after));
         assert_eq!((bit.before, bit.after), served);
     }

@@ -17,11 +17,7 @@ fn open_mount() -> (Backing, Mount) {
 }
 
 fn as_nobody(script: &str, mount: &Mount) -> Ended {
-    Program::new("sh")
-        .args(["-c", script])
-        .arg(mount.path())
-        .user(NOBODY)
-        .run()
+    Program::new("sh").args(["-c", script]).arg(mount.path()).user(NOBODY).run()
 }
 
 #[test]

@@ -32,11 +32,7 @@ fn the_rate_is_exact_and_even_from_1e_minus_4_to_1e_minus_9() {
         assert_all_in_ledger(&mount, &bits);
         mount.stop();
     }
-    assert_eq!(
-        tree_hash(backing.path()),
-        hash,
-        "the backing directory changed"
-    );
+    assert_eq!(tree_hash(backing.path()), hash, "the backing directory changed");
 }
 
 /// Every flipped bit of the file as the mount gives it.
@@ -46,11 +42,7 @@ fn flipped(mount: &Mount, block: &[u8]) -> Vec<(u64, u8)> {
     let mut bits = Vec::new();
     for start in (0..SIZE as u64).step_by(MIB) {
         file.read_exact_at(&mut bytes, start).unwrap();
-        bits.extend(
-            differing_bits(block, &bytes)
-                .iter()
-                .map(|(byte, bit)| (start + byte, *bit)),
-        );
+        bits.extend(differing_bits(block, &bytes).iter().map(|(byte, bit)| (start + byte, *bit)));
     }
     bits
 }
@@ -59,9 +51,7 @@ fn flipped(mount: &Mount, block: &[u8]) -> Vec<(u64, u8)> {
 fn is_plausible(count: usize, lambda: f64) -> bool {
     let term = |k: f64| (k * lambda.ln() - lambda - libm::lgamma(k + 1.0)).exp();
     let reach = 60 + (20.0 * lambda.sqrt()) as usize;
-    let below: f64 = (count.saturating_sub(reach)..=count)
-        .map(|k| term(k as f64))
-        .sum();
+    let below: f64 = (count.saturating_sub(reach)..=count).map(|k| term(k as f64)).sum();
     let above: f64 = (count..=count + reach).map(|k| term(k as f64)).sum();
     below > 5e-7 && above > 5e-7
 }
@@ -75,50 +65,28 @@ fn assert_even(rate: f64, bits: &[(u64, u8)]) {
         let mut counts = vec![0_f64; bins];
         bits.iter().for_each(|bit| counts[bin(bit) as usize] += 1.0);
         let expected = bits.len() as f64 / bins as f64;
-        let chi: f64 = counts
-            .iter()
-            .map(|count| (count - expected).powi(2) / expected)
-            .sum();
-        assert!(
-            chi < critical,
-            "{rate}: {what}: chi-square {chi}, critical {critical}"
-        );
+        let chi: f64 = counts.iter().map(|count| (count - expected).powi(2) / expected).sum();
+        assert!(chi < critical, "{rate}: {what}: chi-square {chi}, critical {critical}");
     };
     check("bit of byte", 8, 24.3, &|(_, bit)| u64::from(*bit));
-    check("part of the file", 64, 103.4, &|(byte, _)| {
-        byte / (SIZE as u64 / 64)
-    });
-    check("8-byte word of a block", 512, 615.5, &|(byte, _)| {
-        byte % 4096 / 8
-    });
+    check("part of the file", 64, 103.4, &|(byte, _)| byte / (SIZE as u64 / 64));
+    check("8-byte word of a block", 512, 615.5, &|(byte, _)| byte % 4096 / 8);
     check("byte of a block", 4096, 4380.0, &|(byte, _)| byte % 4096);
 }
 
 /// The ledger names the same bits, no more and no fewer.
 fn assert_all_in_ledger(mount: &Mount, bits: &[(u64, u8)]) {
     let events = mount.delivered();
-    let recorded: HashSet<_> = events
-        .iter()
-        .flat_map(|event| &event.bits)
-        .map(|bit| (bit.byte, bit.bit))
-        .collect();
+    let recorded: HashSet<_> =
+        events.iter().flat_map(|event| &event.bits).map(|bit| (bit.byte, bit.bit)).collect();
     let seen: HashSet<_> = bits.iter().copied().collect();
-    assert!(
-        recorded == seen,
-        "{} bits recorded, {} seen",
-        recorded.len(),
-        seen.len()
-    );
+    assert!(recorded == seen, "{} bits recorded, {} seen", recorded.len(), seen.len());
 }
 
 #[test]
 fn the_interval_is_that_of_the_tables() {
-    for (lambda, low, high) in [
-        (20.0, 3, 45),
-        (50.0, 20, 88),
-        (100.0, 55, 153),
-        (500.0, 395, 613),
-    ] {
+    for (lambda, low, high) in [(20.0, 3, 45), (50.0, 20, 88), (100.0, 55, 153), (500.0, 395, 613)]
+    {
         assert!(is_plausible(low, lambda) && is_plausible(high, lambda));
         assert!(!is_plausible(low - 1, lambda) && !is_plausible(high + 1, lambda));
     }

@@ -18,10 +18,7 @@ fn refused(mountpoint: &Path, arguments: &[&Path], reason: &str) -> Ended {
     take_away(mountpoint);
     assert!(!mounted, "it was mounted\n{ended}");
     assert!(matches!(ended.status.code(), Some(2 | 78)), "{ended}");
-    assert!(
-        ended.stderr.contains(reason),
-        "no {reason:?} in the message\n{ended}"
-    );
+    assert!(ended.stderr.contains(reason), "no {reason:?} in the message\n{ended}");
     ended
 }
 
@@ -30,11 +27,7 @@ fn a_mountpoint_inside_the_backing_directory_is_refused() {
     require_fuse!();
     let backing = Backing::new();
     fs::create_dir(backing.join("mnt")).unwrap();
-    refused(
-        &backing.join("mnt"),
-        &[backing.path()],
-        "inside the backing directory",
-    );
+    refused(&backing.join("mnt"), &[backing.path()], "inside the backing directory");
 }
 
 #[test]
@@ -64,11 +57,7 @@ fn places_that_are_not_directories_are_refused() {
     require_fuse!();
     let backing = Backing::new().with("file", b"x");
     let mountpoint = Backing::new();
-    refused(
-        mountpoint.path(),
-        &[&backing.join("file")],
-        "is not a directory",
-    );
+    refused(mountpoint.path(), &[&backing.join("file")], "is not a directory");
     refused(mountpoint.path(), &[&backing.join("none")], "No such file");
     refused(&mountpoint.join("none"), &[backing.path()], "No such file");
 }

@@ -28,21 +28,13 @@ fn overwriting_repairs_exactly_the_overwritten_bytes() {
     let mut mount = start(&backing);
     assert_eq!(damage(&mount, &backing, "file"), [5000, 5001, 5002, 60000]);
     write_at(&mount.join("file"), 5001, b"!").unwrap();
-    assert_eq!(
-        read_at(&mount.join("file"), 5001, 1).unwrap(),
-        b"!",
-        "also from the cache"
-    );
+    assert_eq!(read_at(&mount.join("file"), 5001, 1).unwrap(), b"!", "also from the cache");
     assert_eq!(damage(&mount, &backing, "file"), [5000, 5002, 60000]);
     write_at(&mount.join("file"), 4096, &[9; 4096]).unwrap();
     assert_eq!(damage(&mount, &backing, "file"), [60000]);
     mount.stop();
     let repaired = errorfs::ledger::Outcome::Repaired;
-    assert!(
-        mount.ledger().iter().any(|event| event.outcome == repaired),
-        "{:?}",
-        mount.ledger()
-    );
+    assert!(mount.ledger().iter().any(|event| event.outcome == repaired), "{:?}", mount.ledger());
 }
 
 #[test]
@@ -62,10 +54,7 @@ fn truncating_and_punching_end_the_damage_of_what_is_gone() {
     require_fuse!();
     let backing = Backing::new().with_noise("file", 65536);
     let mut mount = start(&backing);
-    let file = File::options()
-        .write(true)
-        .open(mount.join("file"))
-        .unwrap();
+    let file = File::options().write(true).open(mount.join("file")).unwrap();
     file.set_len(20_000).unwrap();
     file.set_len(65_536).unwrap();
     assert_eq!(damage(&mount, &backing, "file"), [5000, 5001, 5002]);
@@ -85,18 +74,12 @@ fn renames_and_hard_links_keep_the_damage() {
     let wanted = fs::read(mount.join("dir/file")).unwrap();
     assert!(wanted != fs::read(backing.join("dir/file")).unwrap());
     fs::hard_link(mount.join("dir/file"), mount.join("link")).unwrap();
-    assert!(
-        fs::read(mount.join("link")).unwrap() == wanted,
-        "through a hard link"
-    );
+    assert!(fs::read(mount.join("link")).unwrap() == wanted, "through a hard link");
     fs::rename(mount.join("dir/file"), mount.join("dir/moved")).unwrap();
     fs::rename(mount.join("dir"), mount.join("elsewhere")).unwrap();
     drop_caches();
     for name in ["link", "elsewhere/moved"] {
-        assert!(
-            fs::read(mount.join(name)).unwrap() == wanted,
-            "{name} after dropping caches"
-        );
+        assert!(fs::read(mount.join(name)).unwrap() == wanted, "{name} after dropping caches");
     }
     mount.stop();
 }

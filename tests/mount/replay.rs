@@ -21,18 +21,13 @@ fn observe(mount: &Mount) -> (Vec<u8>, Vec<bool>) {
 #[test]
 fn the_replayed_ledger_gives_the_same_faults() {
     require_fuse!();
-    let backing = Backing::new()
-        .with_noise("data/file", 8 << 20)
-        .with_noise("log", 4096);
+    let backing = Backing::new().with_noise("data/file", 8 << 20).with_noise("log", 4096);
     let mut mount = Mount::new(backing.path()).scenario(MIXED).seed(9).start();
     let first = observe(&mount);
     assert!(first.1.contains(&true) && first.1.contains(&false));
     assert!(first.0 != fs::read(backing.join("data/file")).unwrap());
     mount.stop();
-    let replay = Program::errorfs("replay")
-        .arg(mount.ledger_file())
-        .succeed()
-        .stdout;
+    let replay = Program::errorfs("replay").arg(mount.ledger_file()).succeed().stdout;
     let text = replay.replacen("version = 1\n", "", 1);
     let mut again = Mount::new(backing.path()).scenario(&text).seed(9).start();
     let second = observe(&again);
@@ -44,9 +39,7 @@ fn the_replayed_ledger_gives_the_same_faults() {
 #[test]
 fn the_same_scenario_and_seed_give_the_same_events() {
     require_fuse!();
-    let backing = Backing::new()
-        .with_noise("data/file", 8 << 20)
-        .with_noise("log", 4096);
+    let backing = Backing::new().with_noise("data/file", 8 << 20).with_noise("log", 4096);
     let run = || {
         let mut mount = Mount::new(backing.path()).scenario(MIXED).seed(9).start();
         let observed = observe(&mount);
@@ -54,15 +47,7 @@ fn the_same_scenario_and_seed_give_the_same_events() {
         let mut bits: Vec<_> = mount
             .delivered()
             .into_iter()
-            .map(|event| {
-                (
-                    event.rule,
-                    event.path,
-                    event.bits,
-                    event.errno,
-                    event.occurrence,
-                )
-            })
+            .map(|event| (event.rule, event.path, event.bits, event.errno, event.occurrence))
             .collect();
         bits.sort_by_key(|event| format!("{event:?}"));
         (observed, bits, mount.header().plan)

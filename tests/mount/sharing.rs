@@ -78,11 +78,7 @@ fn sixty_four_threads_write_and_read_their_own_places() {
     on_both(|root| {
         let path = root.join("shared");
         fs::write(&path, vec![0; 64 * 8192]).unwrap();
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(&path)
-            .unwrap();
+        let file = OpenOptions::new().read(true).write(true).open(&path).unwrap();
         std::thread::scope(|scope| {
             for thread in 0..64_u64 {
                 let file = &file;

@@ -13,9 +13,7 @@ fn damaged(stored: &[u8], mount: &Mount) -> Vec<u8> {
     let mut bytes = stored.to_vec();
     let flips = mount.preview();
     assert!(flips.len() > 1000, "only {} flips", flips.len());
-    flips
-        .iter()
-        .for_each(|flip| bytes[flip.byte as usize] ^= 1 << flip.bit);
+    flips.iter().for_each(|flip| bytes[flip.byte as usize] ^= 1 << flip.bit);
     bytes
 }
 
@@ -32,9 +30,7 @@ fn every_way_of_reading_gives_the_same_damage() {
         forget_cached(&path);
         assert!(read() == wanted, "{way} reads differ");
     };
-    cold("random 4 KiB", &|| {
-        in_random_order(&File::open(&path).unwrap())
-    });
+    cold("random 4 KiB", &|| in_random_order(&File::open(&path).unwrap()));
     cold("1 MiB", &|| fs::read(&path).unwrap());
     cold("16 threads'", &|| by_threads(&File::open(&path).unwrap()));
     assert!(fs::read(&path).unwrap() == wanted, "cached reads differ");
@@ -44,23 +40,12 @@ fn every_way_of_reading_gives_the_same_damage() {
     let digest = blake3::hash(&wanted);
     for way in ["mmap", "direct"] {
         let copy = Backing::new();
-        let (text, out) = (
-            if way == "mmap" { MAPPED } else { DIRECT },
-            copy.join("copy"),
-        );
+        let (text, out) = (if way == "mmap" { MAPPED } else { DIRECT }, copy.join("copy"));
         python(text, [&path, &out]).succeed();
-        assert_eq!(
-            blake3::hash(&fs::read(out).unwrap()),
-            digest,
-            "{way} reads differ"
-        );
+        assert_eq!(blake3::hash(&fs::read(out).unwrap()), digest, "{way} reads differ");
     }
     mount.stop();
-    assert_eq!(
-        tree_hash(backing.path()),
-        hash,
-        "the backing directory changed"
-    );
+    assert_eq!(tree_hash(backing.path()), hash, "the backing directory changed");
 }
 
 const MAPPED: &str = "f = os.open(sys.argv[1], os.O_RDONLY)\n\
@@ -77,8 +62,7 @@ fn in_random_order(file: &File) -> Vec<u8> {
     blocks.sort_by_key(|block| &order[block * 8..block * 8 + 8]);
     for block in blocks {
         let place = block * 4096;
-        file.read_exact_at(&mut bytes[place..place + 4096], place as u64)
-            .unwrap();
+        file.read_exact_at(&mut bytes[place..place + 4096], place as u64).unwrap();
     }
     bytes
 }
@@ -117,16 +101,10 @@ fn damage_is_the_same_after_dropping_caches_and_remounting_and_on_a_copy() {
     let wanted = fs::read(mount.join("file")).unwrap();
     assert!(wanted != fs::read(backing.join("file")).unwrap());
     drop_caches();
-    assert!(
-        fs::read(mount.join("file")).unwrap() == wanted,
-        "after dropping caches"
-    );
+    assert!(fs::read(mount.join("file")).unwrap() == wanted, "after dropping caches");
     mount.stop();
     let again = start(&backing);
-    assert!(
-        fs::read(again.join("file")).unwrap() == wanted,
-        "after a remount"
-    );
+    assert!(fs::read(again.join("file")).unwrap() == wanted, "after a remount");
     let copy = Backing::new().with_noise("file", SIZE);
     let other = start(&copy);
     assert!(fs::read(other.join("file")).unwrap() == wanted, "on a copy");
@@ -149,9 +127,6 @@ fn another_seed_another_rule_or_another_id_gives_other_damage() {
         read(ROT, &["--seed", "1", "--id", "b"]),
     ];
     for (number, one) in all.iter().enumerate() {
-        assert!(
-            all[number + 1..].iter().all(|other| other != one),
-            "number {number}"
-        );
+        assert!(all[number + 1..].iter().all(|other| other != one), "number {number}");
     }
 }

@@ -34,10 +34,7 @@ fn a_transient_flip_is_gone_when_read_again() {
 fn transient_flips_fall_elsewhere_on_every_access() {
     require_fuse!();
     let backing = Backing::new().with_noise("file", 65536);
-    let (stored, hash) = (
-        fs::read(backing.join("file")).unwrap(),
-        tree_hash(backing.path()),
-    );
+    let (stored, hash) = (fs::read(backing.join("file")).unwrap(), tree_hash(backing.path()));
     let text = "[[rule]]\nname = \"wire\"\n[rule.fault.bit_flip]\ncount = 1\n\
                 persistence = \"transient\"\n";
     let mut mount = Mount::new(backing.path()).scenario(text).seed(1).start();
@@ -52,9 +49,5 @@ fn transient_flips_fall_elsewhere_on_every_access() {
     }
     assert!(places.len() >= 49, "{} places", places.len());
     mount.stop();
-    assert_eq!(
-        tree_hash(backing.path()),
-        hash,
-        "the backing directory changed"
-    );
+    assert_eq!(tree_hash(backing.path()), hash, "the backing directory changed");
 }

@@ -16,9 +16,7 @@ target/release/small
 fn cargo_builds_runs_and_rebuilds_a_crate() {
     on_both(|root| {
         let program = shell(WORK, root).env("CARGO_TARGET_DIR", "target");
-        let ended = program
-            .within(std::time::Duration::from_secs(180))
-            .succeed();
+        let ended = program.within(std::time::Duration::from_secs(180)).succeed();
         assert_eq!(ended.stdout, "Hello, world!\nHello again!\nHello again!\n");
     });
 }

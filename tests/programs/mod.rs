@@ -20,10 +20,7 @@ fn on_both(work: impl Fn(&Path)) {
     let backing = open();
     let limit = std::time::Duration::from_secs(600);
     let others: &[&str] = if is_root() { &["--allow-other"] } else { &[] };
-    let mut mount = Mount::new(backing.path())
-        .args(others)
-        .within(limit)
-        .start();
+    let mut mount = Mount::new(backing.path()).args(others).within(limit).start();
     work(mount.path());
     assert_eq!(tree_hash(mount.path()), tree_hash(backing.path()));
     assert!(mount.delivered().is_empty());
@@ -42,24 +39,15 @@ fn is_root() -> bool {
 
 /// A shell script with `$0` as the directory and the current one; `set -eu` holds.
 fn shell(script: &str, root: &Path) -> Program {
-    Program::new("sh")
-        .args(["-euc", script])
-        .arg(root)
-        .directory(root)
+    Program::new("sh").args(["-euc", script]).arg(root).directory(root)
 }
 
 /// Whether a program is installed; in CI it must be.
 fn is_installed(program: &str) -> bool {
-    let found = Program::new("sh")
-        .args(["-c", "command -v \"$0\"", program])
-        .run()
-        .status
-        .success();
+    let found =
+        Program::new("sh").args(["-c", "command -v \"$0\"", program]).run().status.success();
     let must = std::env::var_os("ERRORFS_REQUIRE_FUSE").is_some_and(|value| value == "1");
-    assert!(
-        found || !must,
-        "{program} is not installed: run scripts/setup"
-    );
+    assert!(found || !must, "{program} is not installed: run scripts/setup");
     if !found {
         println!("skipped: {program} is not installed (scripts/setup)");
     }

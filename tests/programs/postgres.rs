@@ -35,18 +35,12 @@ fn postgresql_makes_a_cluster_and_survives_pgbench_with_sound_checksums() {
             .directory(sockets.path())
             .within(Duration::from_secs(180))
             .succeed();
-        ended
-            .expect_said("number of failed transactions: 0")
-            .expect_said("Bad checksums:  0");
+        ended.expect_said("number of failed transactions: 0").expect_said("Bad checksums:  0");
     });
 }
 
 /// PostgreSQL refuses to run as root.
 fn program(root: &Path) -> Program {
     let program = Program::new("bash").args(["-euc", WORK]).arg(root);
-    if is_root() {
-        program.user(65534)
-    } else {
-        program
-    }
+    if is_root() { program.user(65534) } else { program }
 }

@@ -36,11 +36,7 @@ fn redis_keeps_what_its_append_only_file_says() {
         return;
     }
     on_both(|root| {
-        let ended = shell(WORK, root)
-            .within(std::time::Duration::from_secs(120))
-            .succeed();
-        ended
-            .expect_said("there")
-            .expect_said("All AOF files and manifest are valid");
+        let ended = shell(WORK, root).within(std::time::Duration::from_secs(120)).succeed();
+        ended.expect_said("there").expect_said("All AOF files and manifest are valid");
     });
 }

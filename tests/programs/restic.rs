@@ -9,9 +9,7 @@ fn restic_backs_up_checks_and_restores_the_same_bytes() {
         return;
     }
     on_both(|root| {
-        let data = Backing::new()
-            .with_noise("a/large", 6 << 20)
-            .with_noise("a/b/small", 777);
+        let data = Backing::new().with_noise("a/large", 6 << 20).with_noise("a/b/small", 777);
         let script = "export RESTIC_PASSWORD=test\n\
             restic -q -r repo --no-cache init\n\
             restic -q -r repo --no-cache backup \"$1\"; restic -q -r repo --no-cache backup \"$1\"\n\

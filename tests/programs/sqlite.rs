@@ -23,13 +23,8 @@ fn sqlite_writes_100_000_rows_in_wal_mode_and_finds_them_sound() {
             sqlite3 db 'SELECT count(*) FROM t WHERE length(word) = 18'\n\
             sqlite3 db 'PRAGMA integrity_check; PRAGMA wal_checkpoint(TRUNCATE); SELECT count(*) FROM t'\n\
             sqlite3 db 'VACUUM; PRAGMA integrity_check'";
-        let ended = shell(script, root)
-            .within(std::time::Duration::from_secs(120))
-            .succeed();
-        assert!(
-            ended.stdout.ends_with("400\nok\n0|0|0\n100000\nok\n"),
-            "{ended}"
-        );
+        let ended = shell(script, root).within(std::time::Duration::from_secs(120)).succeed();
+        assert!(ended.stdout.ends_with("400\nok\n0|0|0\n100000\nok\n"), "{ended}");
     });
 }
 

@@ -16,10 +16,7 @@ fn partition(range: Range<u64>) -> impl Strategy<Value = Vec<Range<u64>>> {
         let inner = cuts.iter().copied().filter(|cut| *cut > range.start);
         let ends: Vec<u64> = inner.chain([range.end]).collect();
         let starts = [range.start].into_iter().chain(ends.iter().copied());
-        starts
-            .zip(ends.clone())
-            .map(|(start, end)| start..end)
-            .collect::<Vec<_>>()
+        starts.zip(ends.clone()).map(|(start, end)| start..end).collect::<Vec<_>>()
     });
     reads.prop_shuffle()
 }
@@ -32,9 +29,7 @@ fn overwrites() -> impl Strategy<Value = Vec<Range<u64>>> {
 
 fn overwritten(writes: &[Range<u64>]) -> Medium {
     let medium = Medium::default();
-    writes
-        .iter()
-        .for_each(|write| medium.written(write.clone(), 1 << 18));
+    writes.iter().for_each(|write| medium.written(write.clone(), 1 << 18));
     medium
 }
 
@@ -113,36 +108,20 @@ fn threads_see_what_one_reader_sees() {
 
 #[test]
 fn interleaved_paths_do_not_disturb_transient_draws() {
-    let rules = || {
-        vec![rule(
-            "t",
-            flips(BitAmount::Count(3), Persistence::Transient),
-        )]
-    };
+    let rules = || vec![rule("t", flips(BitAmount::Count(3), Persistence::Transient))];
     let places = |paths: &[&str]| -> Vec<(u64, u8)> {
         let armed = arm(9, rules());
-        let reads = paths
-            .iter()
-            .map(|path| (path, read(&armed, path, &Medium::default(), 0..4_096)));
+        let reads =
+            paths.iter().map(|path| (path, read(&armed, path, &Medium::default(), 0..4_096)));
         let own = reads.filter(|(path, _)| **path == "a");
-        own.flat_map(|(_, decision)| decision.flips)
-            .map(|flip| (flip.byte, flip.bit))
-            .collect()
+        own.flat_map(|(_, decision)| decision.flips).map(|flip| (flip.byte, flip.bit)).collect()
     };
-    assert_eq!(
-        places(&["a", "a", "a"]),
-        places(&["b", "a", "c", "a", "b", "b", "a"])
-    );
+    assert_eq!(places(&["a", "a", "a"]), places(&["b", "a", "c", "a", "b", "b", "a"]));
 }
 
 #[test]
 fn a_rate_of_one_flips_every_bit_and_zero_none() {
-    let armed = |rate| {
-        arm(
-            1,
-            vec![rule("r", flips(BitAmount::Rate(rate), Persistence::Sticky))],
-        )
-    };
+    let armed = |rate| arm(1, vec![rule("r", flips(BitAmount::Rate(rate), Persistence::Sticky))]);
     let all = read(&armed(1.0), "f", &Medium::default(), 130_000..135_000).flips;
     assert_eq!(all.len(), 40_000);
     assert!(all.iter().all(|flip| flip.rule == RuleId(0)));

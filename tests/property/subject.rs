@@ -17,11 +17,7 @@ use errorfs::scenario::{
 pub(crate) fn rule(name: &str, fault: Fault) -> Rule {
     Rule {
         name: name.to_owned(),
-        select: Select {
-            paths: Vec::new(),
-            ops: None,
-            bytes: None,
-        },
+        select: Select { paths: Vec::new(), ops: None, bytes: None },
         when: When::default(),
         fault,
     }
@@ -29,39 +25,22 @@ pub(crate) fn rule(name: &str, fault: Fault) -> Rule {
 
 /// Flipped bits.
 pub(crate) fn flips(amount: BitAmount, persistence: Persistence) -> Fault {
-    Fault::BitFlip(BitFlip {
-        amount,
-        persistence,
-    })
+    Fault::BitFlip(BitFlip { amount, persistence })
 }
 
 /// Rules in force, with nothing to place.
 pub(crate) fn arm(seed: u64, rules: Vec<Rule>) -> Armed {
-    let scenario = Scenario {
-        name: None,
-        seed: None,
-        rules,
-    };
-    Armed::new(
-        compile(&scenario, seed, "node-1", b""),
-        Placement::default(),
-    )
+    let scenario = Scenario { name: None, seed: None, rules };
+    Armed::new(compile(&scenario, seed, "node-1", b""), Placement::default())
 }
 
 /// Sticky and permanent bits, given bits, and bad sectors.
 pub(crate) fn armed(seed: u64) -> Armed {
-    let given = |byte, bit| BitPosition {
-        byte,
-        bit,
-        generation: 0,
-    };
+    let given = |byte, bit| BitPosition { byte, bit, generation: 0 };
     let mut rules = bit_rules();
     let at = BitAmount::At(vec![given(5_000, 3), given(131_072, 0)]);
     rules.push(rule("given", flips(at, Persistence::Sticky)));
-    let sectors = BadSector {
-        amount: SectorAmount::Rate(0.05),
-        sector: 512,
-    };
+    let sectors = BadSector { amount: SectorAmount::Rate(0.05), sector: 512 };
     rules.push(rule("lse", Fault::BadSector(sectors)));
     arm(seed, rules)
 }
@@ -82,12 +61,7 @@ pub(crate) fn with_target<T>(
     ask: impl FnOnce(&Target<'_>) -> T,
 ) -> T {
     let path = Path::new(path);
-    ask(&Target {
-        selection: &armed.select(path),
-        path,
-        origin: path,
-        medium: Some(medium),
-    })
+    ask(&Target { selection: &armed.select(path), path, origin: path, medium: Some(medium) })
 }
 
 /// The answer for one read.
@@ -98,9 +72,7 @@ pub(crate) fn read(armed: &Armed, path: &str, medium: &Medium, range: Range<u64>
         len: range.end - range.start,
         caller: Caller::default(),
     };
-    with_target(armed, path, medium, |target| {
-        armed.decide(&op, target, Duration::ZERO)
-    })
+    with_target(armed, path, medium, |target| armed.decide(&op, target, Duration::ZERO))
 }
 
 /// All stored damage of a file that has not been written to.
@@ -111,11 +83,6 @@ pub(crate) fn damage(armed: &Armed, path: &str, range: Range<u64>) -> (Vec<Flip>
 
 /// The id of one flip.
 pub(crate) fn first_id(armed: &Armed, path: &str, flip: &Flip) -> DamageId {
-    let place = Place::Bit {
-        byte: flip.byte,
-        bit: flip.bit,
-    };
-    armed
-        .plan()
-        .damage_id(flip.rule, Path::new(path), place, flip.generation)
+    let place = Place::Bit { byte: flip.byte, bit: flip.bit };
+    armed.plan().damage_id(flip.rule, Path::new(path), place, flip.generation)
 }

@@ -9,10 +9,7 @@ pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
         .expect("the folder of fixtures exists")
         .map(|entry| entry.expect("an entry").path())
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == "toml")
-        })
+        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
         .collect();
     files.sort();
     files
@@ -75,30 +72,20 @@ fn every_good_scenario_is_accepted() {
     for file in files(&folder("tests/scenario/good")) {
         let text = std::fs::read_to_string(&file).expect("readable");
         let parsed = errorfs::scenario::parse(&text);
-        assert!(
-            parsed.scenario.is_some(),
-            "{}: {:?}",
-            file.display(),
-            parsed.diagnostics
-        );
+        assert!(parsed.scenario.is_some(), "{}: {:?}", file.display(), parsed.diagnostics);
     }
 }
 
 #[test]
 fn a_good_file_does_not_hide_a_bad_one() {
     let here = folder("tests/scenario");
-    let (status, stdout, stderr) = check(
-        &["good/crlf.toml", "bad/empty-ops.toml", "bad/nowhere.toml"],
-        &here,
-    );
+    let (status, stdout, stderr) =
+        check(&["good/crlf.toml", "bad/empty-ops.toml", "bad/nowhere.toml"], &here);
     assert_eq!(status, 78);
     assert_eq!(stdout, "good/crlf.toml: ok, 1 rule\n");
     assert!(stderr.contains("error[empty-list]"), "{stderr}");
     assert!(stderr.contains("error[unreadable-file]"), "{stderr}");
-    assert!(
-        stderr.ends_with("2 errors, 0 warnings: nothing was mounted\n"),
-        "{stderr}"
-    );
+    assert!(stderr.ends_with("2 errors, 0 warnings: nothing was mounted\n"), "{stderr}");
 }
 
 #[test]
@@ -107,9 +94,6 @@ fn what_is_not_a_regular_text_is_refused() {
     for name in [".", "/dev/zero", "nowhere.toml"] {
         let (status, stdout, stderr) = check(&[name], &here);
         assert_eq!((status, stdout.as_str()), (78, ""), "{name}");
-        assert!(
-            stderr.starts_with("error[unreadable-file]"),
-            "{name}: {stderr}"
-        );
+        assert!(stderr.starts_with("error[unreadable-file]"), "{name}: {stderr}");
     }
 }

@@ -18,24 +18,14 @@ fn json_is_one_object_a_file_with_code_and_place() {
     assert_eq!(first["code"], "unknown-op");
     assert_eq!(first["severity"], "error");
     assert_eq!((&first["line"], &first["column"]), (&5.into(), &19.into()));
-    assert_eq!(
-        (&first["end_line"], &first["end_column"]),
-        (&5.into(), &25.into())
-    );
-    assert!(
-        first["help"]
-            .as_str()
-            .expect("a help")
-            .starts_with("operations are")
-    );
+    assert_eq!((&first["end_line"], &first["end_column"]), (&5.into(), &25.into()));
+    assert!(first["help"].as_str().expect("a help").starts_with("operations are"));
 }
 
 #[test]
 fn json_of_several_files_is_one_line_each() {
-    let (status, stdout, _) = check(
-        &["--format", "json", "empty.toml", "../good/crlf.toml"],
-        &bad(),
-    );
+    let (status, stdout, _) =
+        check(&["--format", "json", "empty.toml", "../good/crlf.toml"], &bad());
     assert_eq!(status, 78);
     assert_eq!(stdout.lines().count(), 2);
     for line in stdout.lines() {

@@ -23,14 +23,8 @@ fn every_clash_is_reported_at_once() {
     let one = scenario("seed = 7", "a", "");
     let two = scenario("seed = 8", "a", "select.path = \"b\"");
     let errors = merge(vec![("1".into(), one), ("2".into(), two)]).expect_err("they clash");
-    assert!(
-        matches!(errors[0], MergeError::DuplicateRule { .. }),
-        "{errors:?}"
-    );
-    assert!(
-        matches!(errors[1], MergeError::ConflictingSeeds { .. }),
-        "{errors:?}"
-    );
+    assert!(matches!(errors[0], MergeError::DuplicateRule { .. }), "{errors:?}");
+    assert!(matches!(errors[1], MergeError::ConflictingSeeds { .. }), "{errors:?}");
     assert_eq!(
         errors[2].to_string(),
         "in `2`: rule `a` never fires: rule `a` in `1` always does first; rules are tried in order \

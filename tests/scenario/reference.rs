@@ -10,11 +10,7 @@ fn every_shipped_scenario_is_accepted_without_a_word_and_says_what_it_models() {
     for file in files {
         let text = std::fs::read_to_string(&file).expect("readable");
         let diagnostics = parse(&text).diagnostics;
-        assert!(
-            diagnostics.is_empty(),
-            "{}: {diagnostics:?}",
-            file.display()
-        );
+        assert!(diagnostics.is_empty(), "{}: {diagnostics:?}", file.display());
         for part in ["# Models: ", "# Expect: ", "# Source: "] {
             assert!(text.contains(part), "{} lacks {part}", file.display());
         }
@@ -43,9 +39,7 @@ fn the_reference_names_every_key_and_code() {
     for file in files(&folder("tests/scenario/bad")) {
         let said = std::fs::read_to_string(file.with_extension("stderr")).expect("readable");
         let codes = said.lines().filter_map(|line| {
-            let rest = line
-                .strip_prefix("error[")
-                .or_else(|| line.strip_prefix("warning["))?;
+            let rest = line.strip_prefix("error[").or_else(|| line.strip_prefix("warning["))?;
             Some(rest.split(']').next()?.to_string())
         });
         words.extend(codes);
@@ -53,9 +47,6 @@ fn the_reference_names_every_key_and_code() {
     words.sort();
     words.dedup();
     for word in words {
-        assert!(
-            readme.contains(&format!("`{word}`")),
-            "{word} is not in scenarios/README.md"
-        );
+        assert!(readme.contains(&format!("`{word}`")), "{word} is not in scenarios/README.md");
     }
 }

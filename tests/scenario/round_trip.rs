@@ -13,32 +13,17 @@ fn duration() -> impl Strategy<Value = Duration> {
 }
 
 fn fraction() -> impl Strategy<Value = f64> {
-    prop_oneof![
-        0.0..=1.0,
-        Just(0.0),
-        Just(1.0),
-        (0.0..1.0).prop_map(|x: f64| x.powi(40))
-    ]
+    prop_oneof![0.0..=1.0, Just(0.0), Just(1.0), (0.0..1.0).prop_map(|x: f64| x.powi(40))]
 }
 
 fn paths(index: usize) -> impl Strategy<Value = Vec<PathPattern>> {
-    let names = vec![
-        "*.db",
-        "a b/\"x\\\\y\"",
-        "!**/*.log",
-        "[ab]?",
-        "{x,y}.é",
-        "\\!bang",
-        "\u{1}",
-    ];
+    let names = vec!["*.db", "a b/\"x\\\\y\"", "!**/*.log", "[ab]?", "{x,y}.é", "\\!bang", "\u{1}"];
     let len = names.len();
     subsequence(names, 0..=len).prop_map(move |names| {
         // A name of its own for each rule, so that none shadows or repeats another.
         let own = format!("rule-{index}/**");
         let names = names.into_iter().map(String::from).chain([own]);
-        names
-            .map(|name| PathPattern::new(&name).expect("a glob"))
-            .collect()
+        names.map(|name| PathPattern::new(&name).expect("a glob")).collect()
     })
 }
 
@@ -52,54 +37,27 @@ fn bytes() -> impl Strategy<Value = std::ops::Range<u64>> {
         .prop_map(|(start, len, open)| start..if open { u64::MAX } else { start + len })
 }
 
-const BYTE_OPS: [OpKind; 4] = [
-    OpKind::Read,
-    OpKind::Write,
-    OpKind::Fallocate,
-    OpKind::CopyFileRange,
-];
+const BYTE_OPS: [OpKind; 4] =
+    [OpKind::Read, OpKind::Write, OpKind::Fallocate, OpKind::CopyFileRange];
 
 /// Selections of operations: with a range, only operations that concern bytes, and always named.
 fn select_of_ops(index: usize) -> impl Strategy<Value = Select> {
-    let plain = (
-        paths(index),
-        proptest::option::of(ops(OpKind::ALL.to_vec())),
-    )
-        .prop_map(|(paths, ops)| Select {
-            paths,
-            ops,
-            bytes: None,
-        });
-    let ranged =
-        (paths(index), ops(BYTE_OPS.to_vec()), bytes()).prop_map(|(paths, ops, bytes)| Select {
-            paths,
-            ops: Some(ops),
-            bytes: Some(bytes),
-        });
+    let plain = (paths(index), proptest::option::of(ops(OpKind::ALL.to_vec())))
+        .prop_map(|(paths, ops)| Select { paths, ops, bytes: None });
+    let ranged = (paths(index), ops(BYTE_OPS.to_vec()), bytes())
+        .prop_map(|(paths, ops, bytes)| Select { paths, ops: Some(ops), bytes: Some(bytes) });
     prop_oneof![plain, ranged]
 }
 
 fn window() -> impl Strategy<Value = When> {
-    (
-        proptest::option::of(duration()),
-        proptest::option::of(duration()),
-    )
-        .prop_map(|(after, for_)| When {
-            after,
-            for_,
-            ..When::default()
-        })
+    (proptest::option::of(duration()), proptest::option::of(duration()))
+        .prop_map(|(after, for_)| When { after, for_, ..When::default() })
 }
 
 fn when() -> impl Strategy<Value = When> {
     let nth = proptest::collection::btree_set(1u64.., 0..4);
     let option = proptest::option::of::<BoxedStrategy<u64>>;
-    let counted = (
-        nth,
-        option((1u64..).boxed()),
-        proptest::option::of(fraction()),
-        window(),
-    );
+    let counted = (nth, option((1u64..).boxed()), proptest::option::of(fraction()), window());
     counted.prop_map(|(nth, every, probability, window)| {
         let nth: Vec<u64> = nth.into_iter().collect();
         When {
@@ -116,11 +74,7 @@ fn positions(generations: bool) -> impl Strategy<Value = Vec<BitPosition>> {
     let position =
         (0u64..1 << 50, 0u8..8, any::<u32>()).prop_map(move |(byte, bit, generation)| {
             let generation = if generations { generation } else { 0 };
-            BitPosition {
-                byte,
-                bit,
-                generation,
-            }
+            BitPosition { byte, bit, generation }
         });
     proptest::collection::btree_set(position, 1..20).prop_map(|set| set.into_iter().collect())
 }
@@ -132,10 +86,7 @@ fn bit_flip() -> impl Strategy<Value = BitFlip> {
             (1u64..).prop_map(BitAmount::Count),
             positions(persistence == Persistence::Sticky).prop_map(BitAmount::At),
         ];
-        amount.prop_map(move |amount| BitFlip {
-            amount,
-            persistence,
-        })
+        amount.prop_map(move |amount| BitFlip { amount, persistence })
     })
 }
 
@@ -172,27 +123,12 @@ fn rule(index: usize) -> impl Strategy<Value = Rule> {
     let flips =
         (paths(index), when(), window(), bit_flip()).prop_map(|(paths, when, window, flip)| {
             let accesses = flip.persistence == Persistence::Transient;
-            let select = Select {
-                paths,
-                ..Select::default()
-            };
-            (
-                select,
-                if accesses { when } else { window },
-                Fault::BitFlip(flip),
-            )
+            let select = Select { paths, ..Select::default() };
+            (select, if accesses { when } else { window }, Fault::BitFlip(flip))
         });
     let sectors = (paths(index), window(), bad_sector()).prop_map(|(paths, when, bad)| {
         let ops = Some(OpSet::EMPTY.with(OpKind::Read));
-        (
-            Select {
-                paths,
-                ops,
-                bytes: None,
-            },
-            when,
-            Fault::BadSector(bad),
-        )
+        (Select { paths, ops, bytes: None }, when, Fault::BadSector(bad))
     });
     prop_oneof![of_ops, flips, sectors].prop_map(move |(select, when, fault)| Rule {
         name: name.clone(),

@@ -47,11 +47,7 @@ fn draws_are_what_they_were() {
     let mut draws = StreamKey::from_u64(0x0123_4567_89ab_cdef).draws(0xfedc_ba98_7654_3210, 3);
     assert_eq!(
         [draws.draw(), draws.draw(), draws.draw()],
-        [
-            14_744_273_502_686_376_635,
-            13_392_168_409_790_900_163,
-            1_098_870_850_241_743_210
-        ]
+        [14_744_273_502_686_376_635, 13_392_168_409_790_900_163, 1_098_870_850_241_743_210]
     );
     assert_eq!(
         [10, 1_000, u64::MAX].map(|bound| below(&mut draws, bound)),
@@ -64,35 +60,18 @@ fn positions_are_what_they_were() {
     let key = key(b"a.sst", Purpose::StoredBits);
     let first = |rate, cell, generation| -> Vec<u64> {
         let trials = Bernoulli::new(rate);
-        trials
-            .hits(key, cell, generation, 0..CELL_TRIALS)
-            .take(5)
-            .collect()
+        trials.hits(key, cell, generation, 0..CELL_TRIALS).take(5).collect()
     };
     assert_eq!(first(1e-3, 0, 0), [3876, 4672, 5959, 6706, 6782]);
-    assert_eq!(
-        first(1e-5, 1, 0),
-        [22_634, 23_751, 70_118, 240_242, 487_620]
-    );
-    assert_eq!(
-        first(1e-5, 1, 1),
-        [96_354, 143_343, 336_432, 342_157, 798_516]
-    );
+    assert_eq!(first(1e-5, 1, 0), [22_634, 23_751, 70_118, 240_242, 487_620]);
+    assert_eq!(first(1e-5, 1, 1), [96_354, 143_343, 336_432, 342_157, 798_516]);
     assert_eq!(first(0.5, 1 << 40, 0), [1, 2, 3, 5, 6]);
-    let rare: Vec<u64> = (0..60_000)
-        .filter(|cell| !first(1e-10, *cell, 0).is_empty())
-        .collect();
+    let rare: Vec<u64> = (0..60_000).filter(|cell| !first(1e-10, *cell, 0).is_empty()).collect();
     assert_eq!(rare, [3968, 17_880, 24_567, 29_406, 37_416, 58_764]);
     let chosen = distinct(&mut key.draws(0, 0), 5, 1 << 40);
     assert_eq!(
         chosen.into_iter().collect::<Vec<_>>(),
-        [
-            79_987_272_129,
-            578_678_018_972,
-            603_401_070_630,
-            795_873_046_285,
-            1_076_777_964_545
-        ]
+        [79_987_272_129, 578_678_018_972, 603_401_070_630, 795_873_046_285, 1_076_777_964_545]
     );
 }
 
@@ -118,20 +97,9 @@ fn latencies_are_what_they_were() {
 fn damage_of_a_whole_plan_is_what_it_was() {
     let armed = subject::armed(7);
     let (flips, sectors) = subject::damage(&armed, "a.sst", 0..100_000);
-    let places: Vec<(u64, u8)> = flips
-        .iter()
-        .take(4)
-        .map(|flip| (flip.byte, flip.bit))
-        .collect();
+    let places: Vec<(u64, u8)> = flips.iter().take(4).map(|flip| (flip.byte, flip.bit)).collect();
     assert_eq!(places, [(1591, 7), (1699, 1), (3640, 7), (4961, 3)]);
-    let starts: Vec<u64> = sectors
-        .iter()
-        .take(3)
-        .map(|sector| sector.sector.start)
-        .collect();
+    let starts: Vec<u64> = sectors.iter().take(3).map(|sector| sector.sector.start).collect();
     assert_eq!(starts, [5120, 16_384, 20_480]);
-    assert_eq!(
-        subject::first_id(&armed, "a.sst", &flips[0]),
-        DamageId(0xa412_6f76_5d0d_b29a)
-    );
+    assert_eq!(subject::first_id(&armed, "a.sst", &flips[0]), DamageId(0xa412_6f76_5d0d_b29a));
 }

@@ -22,31 +22,19 @@ fn counts_over_a_thousand_seeds_are_poisson() {
     let counts = counts(|seed| key(seed, "a"));
     let (mean, variance) = moments(&counts);
     // 5 standard deviations of the mean, and of the ratio.
-    assert!(
-        (mean - 10.0).abs() < 5.0 * (10.0_f64 / 1_000.0).sqrt(),
-        "{mean}"
-    );
-    assert!(
-        (variance / mean - 1.0).abs() < 5.0 * (2.0_f64 / 1_000.0).sqrt(),
-        "{variance}"
-    );
+    assert!((mean - 10.0).abs() < 5.0 * (10.0_f64 / 1_000.0).sqrt(), "{mean}");
+    assert!((variance / mean - 1.0).abs() < 5.0 * (2.0_f64 / 1_000.0).sqrt(), "{variance}");
 }
 
 #[test]
 fn neighbouring_seeds_are_uncorrelated() {
-    let r = correlation(
-        &counts(|seed| key(seed, "a")),
-        &counts(|seed| key(seed + 1, "a")),
-    );
+    let r = correlation(&counts(|seed| key(seed, "a")), &counts(|seed| key(seed + 1, "a")));
     assert!(r.abs() < BOUND, "{r}");
 }
 
 #[test]
 fn rules_are_uncorrelated() {
-    let r = correlation(
-        &counts(|seed| key(seed, "a")),
-        &counts(|seed| key(seed, "b")),
-    );
+    let r = correlation(&counts(|seed| key(seed, "a")), &counts(|seed| key(seed, "b")));
     assert!(r.abs() < BOUND, "{r}");
 }
 
@@ -65,11 +53,8 @@ fn cells_and_generations_of_one_stream_are_uncorrelated() {
     let trials = Bernoulli::new(RATE);
     let key = key(7, "cells");
     let of = |shift: u64, generation| -> Vec<f64> {
-        let count = |cell| {
-            trials
-                .hits(key, cell + shift, generation, 0..CELL_TRIALS)
-                .count() as f64
-        };
+        let count =
+            |cell| trials.hits(key, cell + shift, generation, 0..CELL_TRIALS).count() as f64;
         (0..SEEDS).map(count).collect()
     };
     let base = of(0, 0);

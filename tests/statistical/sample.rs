@@ -11,9 +11,7 @@ pub(crate) fn key(seed: u64, rule: &str) -> StreamKey {
 /// The hits of each of the first cells of a stream.
 pub(crate) fn cells(key: StreamKey, rate: f64, count: u64) -> Vec<Vec<u64>> {
     let trials = Bernoulli::new(rate);
-    (0..count)
-        .map(|cell| trials.hits(key, cell, 0, 0..CELL_TRIALS).collect())
-        .collect()
+    (0..count).map(|cell| trials.hits(key, cell, 0, 0..CELL_TRIALS).collect()).collect()
 }
 
 /// Pearson's chi-square of counts that should be equal.

@@ -68,11 +68,7 @@ pub(crate) fn differing_bits(one: &[u8], other: &[u8]) -> Vec<(u64, u8)> {
         }
         for (byte, (a, b)) in a.iter().zip(b).enumerate() {
             let place = (chunk * 4096 + byte) as u64;
-            bits.extend(
-                (0..8)
-                    .filter(|bit| (a ^ b) >> bit & 1 == 1)
-                    .map(|bit| (place, bit)),
-            );
+            bits.extend((0..8).filter(|bit| (a ^ b) >> bit & 1 == 1).map(|bit| (place, bit)));
         }
     }
     bits

@@ -18,10 +18,7 @@ use std::time::{Duration, Instant};
 
 /// Whether this machine can mount. With `ERRORFS_REQUIRE_FUSE=1` (CI) it must.
 pub(crate) fn can_mount() -> bool {
-    let usable = std::fs::File::options()
-        .read(true)
-        .write(true)
-        .open("/dev/fuse");
+    let usable = std::fs::File::options().read(true).write(true).open("/dev/fuse");
     match usable {
         Ok(_) => true,
         Err(error)

@@ -90,10 +90,7 @@ impl Setup {
 
     /// Mounts and waits until it is ready.
     pub(crate) fn start(self) -> Mount {
-        let scratch = tempfile::Builder::new()
-            .prefix("errorfs-test-")
-            .tempdir()
-            .unwrap();
+        let scratch = tempfile::Builder::new().prefix("errorfs-test-").tempdir().unwrap();
         // Other users' tests go through it to the mountpoint.
         open_to_all(scratch.path());
         let mountpoint = scratch.path().join("mnt");
@@ -126,15 +123,10 @@ impl Setup {
             command.arg("--scenario").arg(file);
             command.arg("--ledger").arg(scratch.join("ledger"));
         }
-        command
-            .args(["--exit-with-parent", "--ready-fd", "3"])
-            .args(&self.arguments);
+        command.args(["--exit-with-parent", "--ready-fd", "3"]).args(&self.arguments);
         command.arg(&self.backing).arg(mountpoint);
         let said = std::fs::File::create(scratch.join("stderr")).unwrap();
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(said);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(said);
         command
     }
 }
@@ -185,30 +177,24 @@ impl Mount {
         let text = self.ledger_text();
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
         let events = whole.lines().skip(1);
-        events
-            .map(|line| serde_json::from_str(line).expect(line))
-            .collect()
+        events.map(|line| serde_json::from_str(line).expect(line)).collect()
     }
 
     /// Without a scenario there may be none.
     fn ledger_text(&self) -> String {
         let text = std::fs::read_to_string(self.ledger_file());
         let may_be_none = !self.scratch.path().join("scenario.toml").exists();
-        text.unwrap_or_else(|error| {
-            if may_be_none {
-                String::new()
-            } else {
-                panic!("ledger: {error}")
-            }
-        })
+        text.unwrap_or_else(
+            |error| {
+                if may_be_none { String::new() } else { panic!("ledger: {error}") }
+            },
+        )
     }
 
     /// The events that reached the target.
     pub(crate) fn delivered(&self) -> Vec<Event> {
         let events = self.ledger().into_iter();
-        events
-            .filter(|event| event.outcome == Outcome::Delivered)
-            .collect()
+        events.filter(|event| event.outcome == Outcome::Delivered).collect()
     }
 
     /// What `errorfs preview` says of this scenario, seed and backing directory.
@@ -221,9 +207,7 @@ impl Mount {
             .arg(&self.backing)
             .succeed();
         let lines = ended.stdout.lines();
-        lines
-            .map(|line| serde_json::from_str(line).expect(line))
-            .collect()
+        lines.map(|line| serde_json::from_str(line).expect(line)).collect()
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
@@ -239,9 +223,7 @@ impl Mount {
     /// Waits for the end of errorfs.
     pub(crate) fn wait(&mut self) -> ExitStatus {
         let child = &mut self.child;
-        *self
-            .status
-            .get_or_insert_with(|| wait_or_kill(child, PATIENCE))
+        *self.status.get_or_insert_with(|| wait_or_kill(child, PATIENCE))
     }
 
     /// Unmounts as an operator would; nothing may be left.
@@ -249,17 +231,9 @@ impl Mount {
         if self.status.is_none() {
             self.signal(Signal::TERM);
             let status = self.wait();
-            assert!(
-                status.success(),
-                "errorfs ended with {status}:\n{}",
-                self.said()
-            );
+            assert!(status.success(), "errorfs ended with {status}:\n{}", self.said());
         }
-        assert!(
-            !self.is_mounted(),
-            "the mount is still there:\n{}",
-            self.said()
-        );
+        assert!(!self.is_mounted(), "the mount is still there:\n{}", self.said());
     }
 }
 

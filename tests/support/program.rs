@@ -30,10 +30,7 @@ pub(crate) struct Ended {
 impl Program {
     /// A program with its arguments, to end within a minute.
     pub(crate) fn new(program: impl AsRef<OsStr>) -> Program {
-        Program {
-            command: Command::new(program),
-            limit: Duration::from_secs(60),
-        }
+        Program { command: Command::new(program), limit: Duration::from_secs(60) }
     }
 
     /// errorfs itself.
@@ -77,10 +74,7 @@ impl Program {
 
     /// Runs it to its end; killed (and so failed) when its time is over.
     pub(crate) fn run(mut self) -> Ended {
-        self.command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        self.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = self.command.spawn().unwrap_or_else(|error| {
             panic!("cannot run {:?}: {error}", self.command.get_program());
         });

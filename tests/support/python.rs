@@ -10,7 +10,5 @@ pub(crate) fn python<P: AsRef<Path>>(text: &str, paths: impl IntoIterator<Item =
     let prelude = "import errno, fcntl, hashlib, mmap, os, random, signal, sys, time\n";
     let program =
         Program::new("python3").args([OsStr::new("-c"), OsStr::new(&format!("{prelude}{text}"))]);
-    paths
-        .into_iter()
-        .fold(program, |program, path| program.arg(path.as_ref()))
+    paths.into_iter().fold(program, |program, path| program.arg(path.as_ref()))
 }

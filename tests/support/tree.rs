@@ -29,24 +29,15 @@ fn add(hasher: &mut blake3::Hasher, root: &Path, relative: &Path) {
     }
     attributes(hasher, &path);
     if metadata.is_symlink() {
-        piece(
-            hasher,
-            std::fs::read_link(&path).unwrap().as_os_str().as_bytes(),
-        );
+        piece(hasher, std::fs::read_link(&path).unwrap().as_os_str().as_bytes());
     } else if metadata.is_file() {
         hasher.update(&metadata.len().to_le_bytes());
-        hasher
-            .update_reader(std::fs::File::open(&path).unwrap())
-            .unwrap();
+        hasher.update_reader(std::fs::File::open(&path).unwrap()).unwrap();
     } else if metadata.is_dir() {
-        let mut names: Vec<_> = std::fs::read_dir(&path)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name())
-            .collect();
+        let mut names: Vec<_> =
+            std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         names.sort();
-        names
-            .iter()
-            .for_each(|name| add(hasher, root, &relative.join(name)));
+        names.iter().for_each(|name| add(hasher, root, &relative.join(name)));
     }
 }
 
@@ -76,9 +67,7 @@ fn piece(hasher: &mut blake3::Hasher, bytes: &[u8]) {
 #[test]
 fn the_hash_of_a_tree_sees_names_modes_times_attributes_and_bytes() {
     use std::os::unix::fs::PermissionsExt;
-    let backing = crate::support::Backing::new()
-        .with("d/a", b"x")
-        .with("d/b", b"y");
+    let backing = crate::support::Backing::new().with("d/a", b"x").with("d/b", b"y");
     let mut seen = std::collections::HashSet::new();
     let mut changed =
         |what: &str| assert!(seen.insert(tree_hash(backing.path())), "{what} is not seen");
@@ -87,12 +76,8 @@ fn the_hash_of_a_tree_sees_names_modes_times_attributes_and_bytes() {
     changed("a name");
     std::fs::set_permissions(backing.join("d/b"), PermissionsExt::from_mode(0o600)).unwrap();
     changed("a mode");
-    let file = std::fs::File::options()
-        .write(true)
-        .open(backing.join("d/b"))
-        .unwrap();
-    file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_nanos(1))
-        .unwrap();
+    let file = std::fs::File::options().write(true).open(backing.join("d/b")).unwrap();
+    file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_nanos(1)).unwrap();
     changed("a time");
     let flags = rustix::fs::XattrFlags::empty();
     rustix::fs::setxattr(backing.join("d/b"), "user.k", b"v", flags).unwrap();

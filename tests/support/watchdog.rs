@@ -19,10 +19,7 @@ impl Watchdog {
         let mountpoint = mountpoint.to_path_buf();
         std::thread::spawn(move || {
             if dropped.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
-                eprintln!(
-                    "watchdog: {} is still there after {limit:?}",
-                    mountpoint.display()
-                );
+                eprintln!("watchdog: {} is still there after {limit:?}", mountpoint.display());
                 abort(pid, &mountpoint);
             }
         });
@@ -46,10 +43,7 @@ pub(crate) fn take_away(mountpoint: &Path) {
     use rustix::mount::{UnmountFlags, unmount};
     let flags = UnmountFlags::FORCE | UnmountFlags::DETACH;
     if minor_of(mountpoint).is_some() && unmount(mountpoint, flags).is_err() {
-        let _ = std::process::Command::new("fusermount3")
-            .arg("-uz")
-            .arg(mountpoint)
-            .status();
+        let _ = std::process::Command::new("fusermount3").arg("-uz").arg(mountpoint).status();
     }
 }
 

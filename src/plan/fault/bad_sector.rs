@@ -131,9 +131,7 @@ impl BadSector {
         let late = !write.start.is_multiple_of(self.size) && !write.is_empty();
         let first = late.then_some(numbers.start);
         let early = !write.end.is_multiple_of(self.size) && write.end < len && !write.is_empty();
-        let last = early
-            .then(|| numbers.end - 1)
-            .filter(|last| first != Some(*last));
+        let last = early.then(|| numbers.end - 1).filter(|last| first != Some(*last));
         first.into_iter().chain(last)
     }
 }
@@ -144,10 +142,7 @@ fn listed(
     emit: &mut impl FnMut(u64) -> ControlFlow<()>,
 ) -> ControlFlow<()> {
     let first = bad.partition_point(|number| *number < numbers.start);
-    for number in bad[first..]
-        .iter()
-        .take_while(|number| **number < numbers.end)
-    {
+    for number in bad[first..].iter().take_while(|number| **number < numbers.end) {
         emit(*number)?;
     }
     ControlFlow::Continue(())
@@ -188,10 +183,7 @@ mod tests {
     const KEY: StreamKey = StreamKey::from_u64(17);
 
     fn sectors(amount: SectorAmount) -> BadSector {
-        BadSector::new(&scenario::BadSector {
-            amount,
-            sector: 512,
-        })
+        BadSector::new(&scenario::BadSector { amount, sector: 512 })
     }
 
     fn bad(fault: &BadSector, run: Run) -> Vec<u64> {
@@ -236,10 +228,7 @@ mod tests {
         assert!(cut(512..1_536, u64::MAX).is_empty());
         assert_eq!(cut(500..1_537, u64::MAX), [0, 3]);
         assert_eq!(cut(10..20, u64::MAX), [0]);
-        assert!(
-            cut(512..1_000, 1_000).is_empty(),
-            "nothing is stored after it"
-        );
+        assert!(cut(512..1_000, 1_000).is_empty(), "nothing is stored after it");
         assert_eq!(cut(512..1_000, 1_001), [1]);
         assert!(cut(512..512, u64::MAX).is_empty());
         assert!(cut(600..600, u64::MAX).is_empty());

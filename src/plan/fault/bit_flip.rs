@@ -46,10 +46,7 @@ impl BitFlip {
                 Amount::At(positions)
             }
         };
-        BitFlip {
-            amount,
-            persistence: fault.persistence,
-        }
+        BitFlip { amount, persistence: fault.persistence }
     }
 
     /// How many bits must be placed before arming.
@@ -160,21 +157,12 @@ fn listed(
         .iter()
         .take_while(|position| position.byte < range.end)
         .filter(|position| any || position.generation == generation)
-        .for_each(|position| {
-            emit(BitPosition {
-                generation,
-                ..*position
-            })
-        });
+        .for_each(|position| emit(BitPosition { generation, ..*position }));
 }
 
 /// The `bit`-th bit after the byte `base`: eight to a byte, least significant first.
 fn position(base: u64, bit: u64, generation: u32) -> BitPosition {
-    BitPosition {
-        byte: base + (bit >> 3),
-        bit: (bit & 7) as u8,
-        generation,
-    }
+    BitPosition { byte: base + (bit >> 3), bit: (bit & 7) as u8, generation }
 }
 
 #[cfg(test)]
@@ -184,10 +172,7 @@ mod tests {
     const KEY: StreamKey = StreamKey::from_u64(11);
 
     fn flip(amount: BitAmount, persistence: Persistence) -> BitFlip {
-        BitFlip::new(&scenario::BitFlip {
-            amount,
-            persistence,
-        })
+        BitFlip::new(&scenario::BitFlip { amount, persistence })
     }
 
     fn stored(fault: &BitFlip, range: Range<u64>, generation: u32) -> Vec<BitPosition> {
@@ -207,18 +192,9 @@ mod tests {
         let sticky = flip(BitAmount::Rate(1e-4), Persistence::Sticky);
         let permanent = flip(BitAmount::Rate(1e-4), Persistence::Permanent);
         let range = 1_000..200_000;
-        assert_ne!(
-            stored(&sticky, range.clone(), 0),
-            stored(&sticky, range.clone(), 1)
-        );
-        assert_eq!(
-            stored(&permanent, range.clone(), 0),
-            stored(&permanent, range.clone(), 1)
-        );
-        assert_eq!(
-            stored(&sticky, range.clone(), 0),
-            stored(&permanent, range, 5)
-        );
+        assert_ne!(stored(&sticky, range.clone(), 0), stored(&sticky, range.clone(), 1));
+        assert_eq!(stored(&permanent, range.clone(), 0), stored(&permanent, range.clone(), 1));
+        assert_eq!(stored(&sticky, range.clone(), 0), stored(&permanent, range, 5));
     }
 
     #[test]
@@ -244,11 +220,7 @@ mod tests {
         let fault = flip(BitAmount::Count(5), Persistence::Transient);
         let first = transient(&fault, 1, 4_096..8_192);
         assert_eq!(first.len(), 5);
-        assert!(
-            first
-                .iter()
-                .all(|at| (4_096..8_192).contains(&at.byte) && at.bit < 8)
-        );
+        assert!(first.iter().all(|at| (4_096..8_192).contains(&at.byte) && at.bit < 8));
         assert_eq!(first, transient(&fault, 1, 4_096..8_192));
         assert_ne!(first, transient(&fault, 2, 4_096..8_192));
         let all = flip(BitAmount::Count(100), Persistence::Transient);

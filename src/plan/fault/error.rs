@@ -27,9 +27,6 @@ mod tests {
     #[test]
     fn the_errno_is_the_one_in_the_scenario() {
         let errno = Errno::EIO;
-        assert_eq!(
-            ErrorFault::new(&scenario::ErrorFault { errno }).errno,
-            errno
-        );
+        assert_eq!(ErrorFault::new(&scenario::ErrorFault { errno }).errno, errno);
     }
 }

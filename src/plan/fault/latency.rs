@@ -22,9 +22,7 @@ pub struct Latency {
 impl Latency {
     /// The fault as a scenario says it.
     pub fn new(fault: &scenario::Latency) -> Latency {
-        Latency {
-            distribution: fault.distribution,
-        }
+        Latency { distribution: fault.distribution }
     }
 
     /// The delay of the `occurrence`-th matching operation on one path, at most [`DELAY_MAX`].
@@ -96,12 +94,7 @@ mod tests {
         assert!(delays[0] >= from && delays[3_999] < to);
         let quarters = [1_000, 2_000, 3_000].map(|rank| delays[rank].as_micros());
         // Order statistics of 4000: 5 standard deviations of the middle one are 316 us.
-        assert!(
-            quarters
-                .iter()
-                .zip([3_000, 5_000, 7_000])
-                .all(|(q, e)| q.abs_diff(e) < 320)
-        );
+        assert!(quarters.iter().zip([3_000, 5_000, 7_000]).all(|(q, e)| q.abs_diff(e) < 320));
         let point = Distribution::Uniform { from, to: from };
         assert_eq!(latency(point).delay(KEY, 1), from);
     }
@@ -113,11 +106,7 @@ mod tests {
         let logs = |rank: usize| (delays[rank].as_secs_f64() / 0.02).ln() / 1.2;
         // Quantiles of the standard normal; 5 standard deviations of the outer ones are 0.12.
         for (rank, quantile) in [(635, -1.0), (2_000, 0.0), (3_365, 1.0)] {
-            assert!(
-                (logs(rank) - quantile).abs() < 0.12,
-                "{rank}: {}",
-                logs(rank)
-            );
+            assert!((logs(rank) - quantile).abs() < 0.12, "{rank}: {}", logs(rank));
         }
         let extreme = Distribution::Lognormal { median, sigma: 1e6 };
         assert!(sorted(extreme).iter().all(|delay| *delay <= DELAY_MAX));
