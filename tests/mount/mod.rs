@@ -7,6 +7,7 @@ mod descriptors;
 mod directories;
 mod errors;
 mod files;
+mod killed;
 mod latency;
 mod lifecycle;
 mod limits;
