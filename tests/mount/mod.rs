@@ -2,6 +2,7 @@
 
 mod attributes;
 mod bad_sector;
+mod confinement;
 mod crash;
 mod descriptors;
 mod directories;
