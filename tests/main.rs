@@ -10,6 +10,7 @@ mod mount;
 mod preview;
 mod programs;
 mod property;
+mod robustness;
 mod scenario;
 mod statistical;
 mod support;
