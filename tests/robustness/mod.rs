@@ -3,6 +3,7 @@
 mod backing;
 mod escape;
 mod killed;
+mod ledger;
 mod load;
 
 use std::path::Path;
