@@ -21,6 +21,7 @@ mod stat;
 mod survey;
 mod timer;
 mod view;
+mod write_back;
 mod xattrs;
 
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};

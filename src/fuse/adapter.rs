@@ -229,7 +229,7 @@ impl fuser::Filesystem for Adapter {
         let written_back = write_flags.contains(WriteFlags::FUSE_WRITE_CACHE);
         let flags = if written_back { 0 } else { flags.0 };
         let op = op_on(OpKind::Write, request, offset, data.len() as u64);
-        self.fs.write(op, handle(open), data, flags, answer::written(reply));
+        self.fs.write(op, handle(open), data, flags, written_back, answer::written(reply));
     }
 
     fn flush(
