@@ -1,3 +1,5 @@
 //! System calls that have no safe wrapper elsewhere: the only place for `unsafe` and `libc`.
 
+pub mod file_handle;
+pub mod memory;
 pub mod process;
