@@ -83,7 +83,7 @@ impl Filesystem {
     }
 
     /// Whether a file can be found by its number, if it is there at all.
-    fn numbers_lead_to(&self, node: &Node) -> bool {
+    pub(super) fn numbers_lead_to(&self, node: &Node) -> bool {
         self.by_inode.is_some() && !node.id.is_synthetic()
     }
 

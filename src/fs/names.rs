@@ -220,7 +220,7 @@ impl Filesystem {
     ) {
         let Some((node, file)) = victim else { return };
         let last = stat_fd(&file).is_ok_and(|attr| attr.nlink == 0);
-        if node.is_at(parent, name) {
+        if node.is_at(parent, name) && (last || !self.numbers_lead_to(&node)) {
             node.set_pin(Arc::new(file));
         }
         if last {

@@ -165,3 +165,82 @@ impl NodeTable {
         &self.shards[id.0 as usize % SHARDS]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fs::stat::stat_fd;
+    use crate::media::FileKey;
+
+    fn root() -> Attr {
+        stat_fd(std::fs::File::open("/").unwrap()).unwrap()
+    }
+
+    fn file(ino: u64, birth: u64) -> Attr {
+        let root = root();
+        let kind = crate::fs::FileKind::Regular;
+        Attr { key: FileKey { ino, birth, ..root.key }, kind, ..root }
+    }
+
+    #[test]
+    fn a_number_that_is_given_again_is_another_node_and_both_counts_are_one() {
+        let table = NodeTable::new(&root());
+        let name = OsStr::new("name");
+        let old = table.enter(&file(99, 1), &table.root, name).unwrap().node;
+        let entered = table.enter(&file(99, 2), &table.root, name).unwrap();
+        assert!(entered.superseded.is_some_and(|node| Arc::ptr_eq(&node, &old)));
+        assert!(table.find(&file(99, 1)).is_none());
+        assert!(table.forget(NodeId(99), 1).is_none());
+        assert!(table.forget(NodeId(99), 1).is_some());
+    }
+
+    #[test]
+    fn an_open_file_keeps_its_number() {
+        let table = NodeTable::new(&root());
+        let name = OsStr::new("name");
+        let node = table.enter(&file(99, 2), &table.root, name).unwrap().node;
+        let open = Arc::new(std::os::fd::OwnedFd::from(std::fs::File::open("/").unwrap()));
+        node.opened(&open);
+        assert_eq!(table.enter(&file(99, 1), &table.root, name).unwrap_err(), Errno::ESTALE);
+        drop(open);
+        node.closed();
+        assert!(table.enter(&file(99, 3), &table.root, name).is_ok());
+    }
+
+    #[test]
+    fn no_directory_is_put_below_itself() {
+        let table = NodeTable::new(&root());
+        let enter = |ino, parent: &Arc<Node>| {
+            table.enter(&file(ino, 0), parent, OsStr::new("name")).unwrap().node
+        };
+        let above = enter(98, &table.root);
+        let below = enter(99, &above);
+        assert!(!table.relocate(&above, &below, OsStr::new("other")));
+        assert!(table.relocate(&below, &table.root, OsStr::new("other")));
+        assert!(table.relocate(&above, &below, OsStr::new("other")));
+        assert_eq!(above.path(), std::path::Path::new("other/other"));
+    }
+
+    #[test]
+    fn eight_threads_that_enter_move_and_forget_leave_an_empty_table() {
+        let table = NodeTable::new(&root());
+        std::thread::scope(|scope| {
+            for thread in 0..8_u64 {
+                let table = &table;
+                scope.spawn(move || {
+                    for round in 0..20_000_u64 {
+                        let ino = 10 + (thread + round * 7) % 50;
+                        let name = if round % 2 == 0 { "even" } else { "odd" };
+                        let parent = table.get(NodeId(10 + round % 50));
+                        let parent = parent.unwrap_or_else(|| table.root.clone());
+                        let node = table.enter(&file(ino, 0), &parent, OsStr::new(name));
+                        table.relocate(&node.unwrap().node, &parent, OsStr::new(name));
+                        table.forget(NodeId(ino), 1);
+                    }
+                });
+            }
+        });
+        assert_eq!(table.known.load(Ordering::Relaxed), 0);
+        assert!(table.shards.iter().all(|shard| reading(shard).is_empty()));
+    }
+}
