@@ -68,7 +68,7 @@ impl NodeTable {
 
     /// The node of a file, if the kernel knows it.
     pub(super) fn find(&self, attr: &Attr) -> Option<Arc<Node>> {
-        if attr.key == self.root.key {
+        if self.is_root(attr) {
             return Some(self.root.clone());
         }
         self.get(self.numbers.id(attr)).filter(|node| node.key == attr.key)
@@ -89,7 +89,7 @@ impl NodeTable {
     /// old one for dead, and forgets both counts under the one number. An open file keeps its
     /// number: whoever says that it is another's speaks of the past.
     fn count(&self, attr: &Attr, make: impl FnOnce(NodeId) -> Node) -> Answer<Entered> {
-        if attr.key == self.root.key {
+        if self.is_root(attr) {
             return Ok(Entered { node: self.root.clone(), superseded: None });
         }
         let id = self.numbers.id(attr);
@@ -159,6 +159,11 @@ impl NodeTable {
         let exchange =
             || self.gone.compare_exchange(gone, 0, Ordering::Relaxed, Ordering::Relaxed).is_ok();
         enough && exchange()
+    }
+
+    /// A bind mount may show the root again: below itself it is another directory.
+    fn is_root(&self, attr: &Attr) -> bool {
+        attr.key == self.root.key && self.numbers.is_home(attr)
     }
 
     fn shard(&self, id: NodeId) -> &RwLock<HashMap<NodeId, Counted>> {

@@ -61,6 +61,11 @@ impl Numbers {
         }
     }
 
+    /// Whether a file was reached through the mount that the root is on.
+    pub(super) fn is_home(&self, attr: &Attr) -> bool {
+        (attr.key.dev, attr.mount) == self.home
+    }
+
     /// The number of a file that is not the root.
     pub(super) fn id(&self, attr: &Attr) -> NodeId {
         let (place, ino) = ((attr.key.dev, attr.mount), attr.key.ino);
