@@ -11,6 +11,7 @@ mod nodes;
 mod preview;
 mod programs;
 mod property;
+mod robustness;
 mod scenario;
 mod statistical;
 mod support;
