@@ -15,8 +15,11 @@ use crate::errno::Errno;
 /// More than any machine has threads in the table at once.
 const SHARDS: usize = 64;
 
-/// Nodes that must be gone before giving memory back is worth a thought.
-const GONE_MIN: usize = 1024;
+/// A table that never had as many nodes is not worth giving memory back.
+const LARGE: usize = 4096;
+
+/// So few nodes cannot hold much back, each in the last page of its own that is in use.
+const FEW: usize = 64;
 
 /// All nodes that the kernel knows.
 #[derive(Debug)]
@@ -28,6 +31,8 @@ pub(super) struct NodeTable {
     moves: Mutex<()>,
     known: AtomicUsize,
     gone: AtomicUsize,
+    /// The most that were known since all memory was last given back.
+    most: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -55,6 +60,7 @@ impl NodeTable {
             moves: Mutex::default(),
             known: AtomicUsize::new(0),
             gone: AtomicUsize::new(0),
+            most: AtomicUsize::new(0),
         }
     }
 
@@ -97,7 +103,8 @@ impl NodeTable {
         let counted = match nodes.entry(id) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(vacant) => {
-                self.known.fetch_add(1, Ordering::Relaxed);
+                let before = self.known.fetch_add(1, Ordering::Relaxed);
+                self.most.fetch_max(before + 1, Ordering::Relaxed);
                 let node = Arc::new(make(id));
                 vacant.insert(Counted { node: node.clone(), lookups: 1 });
                 return Ok(Entered { node, superseded: None });
@@ -151,14 +158,19 @@ impl NodeTable {
         Some(gone)
     }
 
-    /// Whether so many nodes are gone since this was last true that their memory is worth giving
-    /// back: half of what there was.
+    /// Whether memory is worth giving back: of a large table half is gone since this was last true.
     pub(super) fn has_shrunk(&self) -> bool {
-        let gone = self.gone.load(Ordering::Relaxed);
-        let enough = gone >= GONE_MIN.max(self.known.load(Ordering::Relaxed));
-        let exchange =
-            || self.gone.compare_exchange(gone, 0, Ordering::Relaxed, Ordering::Relaxed).is_ok();
-        enough && exchange()
+        let [gone, known, most] =
+            [&self.gone, &self.known, &self.most].map(|count| count.load(Ordering::Relaxed));
+        if most < LARGE || gone < FEW.max(known) {
+            return false;
+        }
+        let relaxed = Ordering::Relaxed;
+        let mine = self.gone.compare_exchange(gone, 0, relaxed, relaxed).is_ok();
+        if mine && known < FEW {
+            self.most.store(known, relaxed);
+        }
+        mine
     }
 
     /// A bind mount may show the root again: below itself it is another directory.
