@@ -4,6 +4,7 @@
 //! No type of the kernel's protocol crosses this border; errors are [`crate::errno::Errno`].
 
 mod attributes;
+mod by_inode;
 mod credentials;
 mod data;
 mod directories;
@@ -17,6 +18,9 @@ mod locate;
 mod memory;
 mod names;
 mod node;
+mod node_table;
+mod numbers;
+mod revive;
 mod stat;
 mod survey;
 mod timer;
