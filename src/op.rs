@@ -34,7 +34,6 @@ pub enum OpKind {
     Getxattr,
     Listxattr,
     Removexattr,
-    Access,
     Fallocate,
     Lseek,
     CopyFileRange,
@@ -43,7 +42,7 @@ pub enum OpKind {
 
 impl OpKind {
     /// Every kind, in declaration order.
-    pub const ALL: [OpKind; 32] = [
+    pub const ALL: [OpKind; 31] = [
         OpKind::Lookup,
         OpKind::Getattr,
         OpKind::Setattr,
@@ -71,7 +70,6 @@ impl OpKind {
         OpKind::Getxattr,
         OpKind::Listxattr,
         OpKind::Removexattr,
-        OpKind::Access,
         OpKind::Fallocate,
         OpKind::Lseek,
         OpKind::CopyFileRange,
@@ -108,7 +106,6 @@ impl OpKind {
             OpKind::Getxattr => "getxattr",
             OpKind::Listxattr => "listxattr",
             OpKind::Removexattr => "removexattr",
-            OpKind::Access => "access",
             OpKind::Fallocate => "fallocate",
             OpKind::Lseek => "lseek",
             OpKind::CopyFileRange => "copy_file_range",
@@ -144,6 +141,11 @@ impl OpSet {
     /// This set and one kind more.
     pub const fn with(self, kind: OpKind) -> OpSet {
         OpSet(self.0 | (1 << kind as u8))
+    }
+
+    /// This set without one kind.
+    pub const fn without(self, kind: OpKind) -> OpSet {
+        OpSet(self.0 & !(1 << kind as u8))
     }
 
     /// Both sets together.

@@ -35,7 +35,7 @@ pub(super) fn run(args: &Doctor) -> Result<Exit, Failure> {
     let examination = examine();
     match args.json {
         true => tell_json(&examination)?,
-        false => tell(&examination),
+        false => tell(&examination)?,
     }
     Ok(match examination.can_mount {
         true => Exit::Done,
@@ -54,23 +54,22 @@ fn probe(what: &str, path: Option<PathBuf>) -> Result<(), String> {
 
 fn tell_json(examination: &Examination) -> Result<(), Failure> {
     let text = serde_json::to_string(examination);
-    out(&text.map_err(|error| Failure::new(Exit::Internal, error.to_string()))?);
-    Ok(())
+    out(&text.map_err(|error| Failure::new(Exit::Internal, error.to_string()))?)
 }
 
-fn tell(examination: &Examination) {
+fn tell(examination: &Examination) -> Result<(), Failure> {
     let colour = std::io::stdout().is_terminal()
         && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     for check in &examination.checks {
-        out(&line(check, colour));
+        out(&line(check, colour))?;
         if let Some(remedy) = &check.remedy {
-            out(&format!("{:30}-> {remedy}", ""));
+            out(&format!("{:30}-> {remedy}", ""))?;
         }
     }
     out(match examination.can_mount {
         true => "\nerrorfs can mount here.",
         false => "\nerrorfs cannot mount here: every route is closed. Open one of the first three.",
-    });
+    })
 }
 
 fn line(check: &Check, colour: bool) -> String {

@@ -89,8 +89,13 @@ fn eprint(message: &str) {
     eprintln!("errorfs: {}", harmless(message));
 }
 
-/// Data, on stdout. A reader that has gone away is no mistake of ours.
-fn out(text: &str) {
-    use std::io::Write as _;
-    let _ = writeln!(std::io::stdout().lock(), "{text}");
+/// Data, on stdout. A reader that has gone away is no mistake of ours; a full disk is told.
+fn out(text: &str) -> Result<(), Failure> {
+    use std::io::{ErrorKind, Write as _};
+    match writeln!(std::io::stdout().lock(), "{text}") {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::new(Exit::TryAgain, format!("cannot write to stdout: {error}")))
+        }
+        _ => Ok(()),
+    }
 }

@@ -58,6 +58,9 @@ pub(super) fn run(preview: &Preview) -> Result<Exit, Failure> {
     let out = BufWriter::new(std::io::stdout().lock());
     let mut listing = Listing { armed: &armed, root: root.as_fd(), json: preview.json, out };
     match listing.all(&files) {
+        Err(error) if error.kind() == ErrorKind::StorageFull => {
+            Err(Failure::new(Exit::TryAgain, format!("cannot write to stdout: {error}")))
+        }
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(unreadable(&preview.dir, &error))
         }

@@ -75,8 +75,7 @@ fn text(ledger: &Ledger, scenario: &Scenario) -> String {
 
 fn write(args: &Replay, text: &str) -> Result<(), Failure> {
     let Some(path) = &args.output else {
-        out(text.trim_end());
-        return Ok(());
+        return out(text.trim_end());
     };
     write_new(path, text).map_err(|error| {
         let message = format!("{}: {error}; nothing is overwritten", path.display());

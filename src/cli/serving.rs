@@ -25,13 +25,19 @@ pub(super) struct PlanArgs {
     #[arg(long, value_name = "FILE")]
     scenario: Vec<PathBuf>,
     /// The root of all randomness; default: the scenario's, else drawn and printed
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", requires = "scenario")]
     seed: Option<u64>,
     /// A new file for the events; default: one below the state directory, whose name is printed
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
     /// Tells this mount's damage from that of other mounts with the same seed
-    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "",
+        hide_default_value = true,
+        requires = "scenario"
+    )]
     id: String,
 }
 

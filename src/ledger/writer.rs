@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -226,10 +225,7 @@ impl Clerk {
             if recorded == Recorded::Written {
                 self.state.count(&record.events);
             }
-            // A panic in one delivery must not silence the ledger for all others.
-            if catch_unwind(AssertUnwindSafe(|| (record.deliver)(recorded))).is_err() {
-                tracing::error!("the delivery of a recorded fault panicked");
-            }
+            (record.deliver)(recorded);
         }
     }
 

@@ -38,7 +38,7 @@ pub(super) fn read_bit_flip(table: &Table<'_>, findings: &mut Findings) -> Fault
     let mut amount = None;
     for field in amounts(table, "`bit_flip`", findings) {
         amount = match field.key {
-            "rate" => fraction(&field, findings).map(BitAmount::Rate),
+            "rate" => bit_rate(&field, findings).map(BitAmount::Rate),
             "count" => findings.keep(read_count(&field)).map(BitAmount::Count),
             _ => {
                 let positions = read_bits(&field, persistence, findings);
@@ -222,4 +222,22 @@ fn read_sectors(
 
 fn duplicate(item: &Field<'_>, message: String) -> Diagnostic {
     item.error("duplicate-position", message).help("remove one of them")
+}
+
+/// Bits a rate of which fills a ledger faster than it damages anything more: each is recorded.
+const DENSE: f64 = 1e-3;
+
+/// A rate of bits; a dense one is legal, and worth a word.
+fn bit_rate(field: &Field<'_>, findings: &mut Findings) -> Option<f64> {
+    let rate = fraction(field, findings)?;
+    if rate > DENSE {
+        let message = format!("{rate} of all bits: every one that is read gets into the ledger");
+        let megabytes = (rate * 8.0 * 100.0).ceil();
+        let help = format!(
+            "about {megabytes} MB of ledger for each MB read; field studies find 1e-14 and less, \
+             and 1e-6 damages every file of a megabyte"
+        );
+        findings.push(Diagnostic::warning("dense-rate", field.span(), message).help(help));
+    }
+    Some(rate)
 }

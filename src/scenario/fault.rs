@@ -75,6 +75,8 @@ pub(super) fn concerns(kind: &str) -> OpSet {
     match kind {
         "bit_flip" => read,
         "bad_sector" => read.with(OpKind::Write),
+        // The kernel drops what these answer: nobody would see the error.
+        "error" => OpSet::ALL.without(OpKind::Release).without(OpKind::Releasedir),
         _ => OpSet::ALL,
     }
 }

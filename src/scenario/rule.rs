@@ -79,7 +79,12 @@ fn check_ops(select: &SelectRead, fault: &FaultRead, findings: &mut Findings) {
     for word in &select.ops {
         if word.set.intersection(concerned).is_empty() {
             let message = format!("`{kind}` never concerns `{}`", word.word);
-            let help = format!("`{kind}` concerns: {}", names(concerned));
+            let help = match word.word.as_str() {
+                "release" | "releasedir" => "the kernel drops what it answers; an error of \
+                     close(2) is one of `flush`"
+                    .to_owned(),
+                _ => format!("`{kind}` concerns: {}", names(concerned)),
+            };
             findings
                 .push(Diagnostic::error("irrelevant-op", word.span.clone(), message).help(help));
         } else if select.bytes_span.is_some() && word.set.intersection(BYTE_OPS).is_empty() {
@@ -87,11 +92,6 @@ fn check_ops(select: &SelectRead, fault: &FaultRead, findings: &mut Findings) {
             let help = format!("remove `bytes`, or select among: {}", names(BYTE_OPS));
             findings
                 .push(Diagnostic::error("irrelevant-op", word.span.clone(), message).help(help));
-        } else if kind == "error" && matches!(word.word.as_str(), "release" | "releasedir") {
-            let message = format!("nobody sees an error of `{}`: the kernel drops it", word.word);
-            let help = "select `flush` for an error of close(2)";
-            let warning = Diagnostic::warning("unseen-error", word.span.clone(), message);
-            findings.push(warning.help(help));
         }
     }
 }

@@ -93,17 +93,6 @@ fn without_a_ledger_faults_are_delivered_at_once_and_counted() {
 }
 
 #[test]
-fn a_panic_in_one_delivery_does_not_silence_the_others() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("ledger");
-    let writer = Writer::create(&path, &header()).unwrap();
-    writer.record(vec![event("a")], |_| panic!("on purpose"));
-    writer.record(vec![event("b")], |_| {});
-    writer.drain();
-    assert_eq!(read(&path).unwrap().events.len(), 2);
-}
-
-#[test]
 fn on_a_full_disk_no_fault_is_delivered_and_the_file_stays_whole() {
     let dir = tempfile::tempdir().unwrap();
     let Some(tiny) = TinyDisk::mount(dir.path()) else {

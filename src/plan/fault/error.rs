@@ -4,7 +4,11 @@
 //! Not modelled: an operation that fails after doing half of its work.
 
 use crate::errno::Errno;
+use crate::op::{OpKind, OpSet};
 use crate::scenario;
+
+/// Whatever somebody gets to see: the kernel drops what a release answers.
+pub(super) const CONCERNS: OpSet = OpSet::ALL.without(OpKind::Release).without(OpKind::Releasedir);
 
 /// An operation that fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -55,7 +55,8 @@ impl Fault {
         match self {
             Fault::BitFlip(_) => bit_flip::CONCERNS,
             Fault::BadSector(_) => bad_sector::CONCERNS,
-            Fault::Error(_) | Fault::Latency(_) => OpSet::ALL,
+            Fault::Error(_) => error::CONCERNS,
+            Fault::Latency(_) => OpSet::ALL,
         }
     }
 
