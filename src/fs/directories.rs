@@ -31,7 +31,7 @@ pub struct DirEntry {
 #[derive(Debug)]
 pub struct DirHandle {
     pub(super) node: Arc<Node>,
-    directory: OwnedFd,
+    pub(super) directory: OwnedFd,
     batch: Mutex<Batch>,
 }
 

@@ -67,13 +67,13 @@ impl Filesystem {
         self.deliver(judged.decision.delay, events, result, answer);
     }
 
-    /// `write`. `flags` are those that the file has now.
+    /// `write`. `flags` are those that the file has now; `None`: the kernel writes back a mapping.
     pub fn write(
         &self,
         op: Op,
         handle: FileHandle,
         data: &[u8],
-        flags: i32,
+        flags: Option<i32>,
         answer: impl FnOnce(Answer<usize>) + Send + 'static,
     ) {
         let open = match self.open_files.get(handle) {

@@ -4,6 +4,7 @@
 //! No type of the kernel's protocol crosses this border; errors are [`crate::errno::Errno`].
 
 mod attributes;
+mod control;
 mod credentials;
 mod data;
 mod directories;
@@ -25,11 +26,12 @@ mod xattrs;
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 pub use attributes::{Changes, Space, Timestamp};
+pub use control::Controlled;
 pub use data::Opened;
 pub use directories::{DirEntry, DirHandle, Listing};
 pub use filesystem::{Filesystem, Settings};
 pub use handles::{DataPath, FileHandle, OpenFile};
-pub use names::Entry;
+pub use names::{Entry, NewMode};
 pub use node::{Node, NodeId};
 pub use stat::{Attr, FileKind, Time};
 pub use survey::{Survey, SurveyError, survey};

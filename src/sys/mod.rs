@@ -1,3 +1,5 @@
 //! System calls that have no safe wrapper elsewhere: the only place for `unsafe` and `libc`.
 
+pub mod ioctl;
 pub mod process;
+pub mod thread;
