@@ -10,7 +10,7 @@ use rustix::process::{Gid, Uid};
 use super::locate::proc_path;
 use super::stat::{Attr, Time, stat_fd};
 use super::{Answer, FileHandle, Filesystem, Node, NodeId};
-use crate::op::Op;
+use crate::op::{Caller, Op};
 
 /// State of a filesystem, as statvfs(3) says it.
 pub type Space = StatVfs;
@@ -65,12 +65,17 @@ impl Filesystem {
             None => self.locate(&node)?,
         };
         if changes.take_set_id() {
-            let _caller = self.as_writer(&file, op.caller)?;
+            let before = stat_fd(&*file)?;
+            let caller = self.as_writer(&file, op.caller)?;
             if let Some(size) = changes.size {
                 let writable = open.as_ref().map(|open| open.file.as_fd());
                 self.truncate(op, &node, writable, size)?;
             }
             change_owner(&file, changes)?;
+            drop(caller);
+            if changes.nothing() {
+                give_back_set_id(&file, &before, op.caller)?;
+            }
         }
         change_mode(&file, changes)?;
         change_times(&file, changes)?;
@@ -121,6 +126,22 @@ fn change_owner(file: &OwnedFd, changes: &Changes) -> Answer<()> {
     }
     let (uid, gid) = (changes.uid.map(Uid::from_raw), changes.gid.map(Gid::from_raw));
     Ok(chownat(file, "", uid, gid, AtFlags::EMPTY_PATH)?)
+}
+
+/// A change of nothing may also be the kernel's way to take a file's capabilities before it writes.
+/// Had it meant set-id bits too, it would have sent the mode without them; save for the set-group-id
+/// bit of a file that its group may not execute, which it leaves to us. Others than the owner it
+/// should have refused.
+fn give_back_set_id(file: &OwnedFd, before: &Attr, by: Caller) -> Answer<()> {
+    let left_to_us = before.permissions & 0o010 == 0 && before.uid == by.uid;
+    let taken = if left_to_us { 0o4000 } else { 0o6000 };
+    let after = stat_fd(file)?.permissions;
+    let lost = before.permissions & taken & !after;
+    if lost == 0 {
+        return Ok(());
+    }
+    let mode = Mode::from_raw_mode((after | lost).into());
+    Ok(chmodat(CWD, proc_path(file), mode, AtFlags::empty())?)
 }
 
 /// A mode that comes with a size or an owner is one without set-id bits: the kernel's own share of

@@ -41,7 +41,13 @@ impl Filesystem {
     /// `open`.
     pub fn open(&self, id: NodeId, flags: i32) -> Answer<Opened> {
         let node = self.node(id)?;
-        let file = self.reopen(&node, backing_flags(flags))?;
+        let file = match self.reopen(&node, backing_flags(flags)) {
+            // A file that may only be appended to can be opened in no other way.
+            Err(Errno::EPERM) if appends(flags) => {
+                self.reopen(&node, backing_flags(flags) | OFlags::APPEND)?
+            }
+            opened => opened?,
+        };
         Ok(self.opened(node, file, flags))
     }
 
@@ -114,7 +120,7 @@ impl Filesystem {
             None => None,
         };
         let flags = flags.unwrap_or(0);
-        if OFlags::from_bits_retain(flags as u32).contains(OFlags::APPEND) {
+        if appends(flags) {
             let end = ReadWriteFlags::APPEND;
             return Ok(rustix::io::pwritev2(&*open.file, &buffer, op.offset, end)?);
         }
@@ -213,6 +219,10 @@ impl Filesystem {
 
 fn backing_flags(flags: i32) -> OFlags {
     (OFlags::from_bits_retain(flags as u32) - NOT_PASSED_ON) | OFlags::CLOEXEC
+}
+
+fn appends(flags: i32) -> bool {
+    OFlags::from_bits_retain(flags as u32).contains(OFlags::APPEND)
 }
 
 /// fsync(2) or fdatasync(2).

@@ -1,5 +1,5 @@
 # What the probes share: each prints what happened, never inode numbers, times or paths.
-import ctypes, errno, fcntl, mmap, os, resource, select, signal, socket, stat, struct, sys, time
+import ctypes, errno, fcntl, mmap, os, resource, select, signal, socket, stat, struct, subprocess, sys, time
 
 root = os.fsencode(sys.argv[1])
 libc = ctypes.CDLL(None, use_errno=True)
