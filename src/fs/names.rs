@@ -178,7 +178,13 @@ impl Filesystem {
         let moved = self.nodes_at(&from_dir, single(from.1)?);
         let victim = self.pinned(&to_dir, single(to.1)?);
         moved.iter().chain(victim.as_ref().map(|(node, _)| node)).for_each(|n| self.keep_origin(n));
-        renameat_with(&*from_dir, from.1, &*to_dir, to.1, flags)?;
+        {
+            // What is left in the old place belongs to the caller.
+            let leaves = flags.contains(RenameFlags::WHITEOUT);
+            let caller = || AsCaller::creating(op.caller, 0, self.settings.errorfs_is_root);
+            let _caller = leaves.then(caller).transpose()?;
+            renameat_with(&*from_dir, from.1, &*to_dir, to.1, flags)?;
+        }
         if flags.contains(RenameFlags::EXCHANGE) {
             victim.inspect(|(node, _)| self.moved(node, &from_parent, from.1));
         } else {

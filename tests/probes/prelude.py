@@ -26,7 +26,7 @@ def libc_call(name, *a):
     f = getattr(libc, name)
     f.restype = ctypes.c_long
     got = f(*[ctypes.c_long(x) if isinstance(x, int) else x for x in a])
-    if got == -1:
+    if got in (-1, 0xFFFFFFFF):
         raise OSError(ctypes.get_errno(), name)
     return got
 
