@@ -8,6 +8,7 @@ mod documents;
 mod ledger;
 mod mount;
 mod preview;
+mod probes;
 mod programs;
 mod property;
 mod scenario;

@@ -43,7 +43,7 @@ fn probe(text: &str, differs: &[(&str, &str)]) {
     let wanted = outcome(text, plain.path());
     let backing = Backing::new();
     open_to_all(backing.path());
-    WAYS.map(|way| std::fs::create_dir(backing.join(way)).unwrap());
+    WAYS.iter().for_each(|way| std::fs::create_dir(backing.join(way)).unwrap());
     let mut mount =
         Mount::new(backing.path()).scenario(NEVER).seed(7).args(["--allow-other"]).start();
     for way in WAYS {
