@@ -23,6 +23,7 @@ fn tools() -> Backing {
     let (null, mode) = (rustix::fs::makedev(1, 3), rustix::fs::Mode::from_raw_mode(0o666));
     let kind = rustix::fs::FileType::CharacterDevice;
     rustix::fs::mknodat(rustix::fs::CWD, backing.join("null"), kind, mode, null).unwrap();
+    fs::set_permissions(backing.join("null"), Permissions::from_mode(0o666)).unwrap();
     backing
 }
 

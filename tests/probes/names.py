@@ -130,6 +130,10 @@ def long_path():
     assert open("deeper").read() == "deep" and os.stat("deeper").st_size == 4
     os.chmod("deeper", 0o600)
     os.unlink("deeper")
+    for _ in range(25):
+        os.chdir("..")
+        os.rmdir("d" * 200)
+    print("long path")
 
 
 child(long_path)

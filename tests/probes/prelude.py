@@ -14,7 +14,7 @@ def tried(f, *a, **k):
     try:
         return f(*a, **k)
     except OSError as e:
-        return errno.errorcode.get(e.errno, e.errno)
+        return "EOPNOTSUPP" if e.errno == errno.EOPNOTSUPP else errno.errorcode.get(e.errno, e.errno)
 
 
 def say(label, f, *a, **k):
