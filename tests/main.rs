@@ -11,6 +11,7 @@ mod preview;
 mod probes;
 mod programs;
 mod property;
+mod robustness;
 mod scenario;
 mod statistical;
 mod support;

@@ -13,6 +13,7 @@ mod events;
 mod filesystem;
 mod handles;
 mod inject;
+mod killed;
 mod locate;
 mod memory;
 mod names;
