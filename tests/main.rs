@@ -7,6 +7,7 @@ mod cli;
 mod documents;
 mod ledger;
 mod mount;
+mod nodes;
 mod preview;
 mod probes;
 mod programs;

@@ -11,7 +11,7 @@ use rustix::io::ReadWriteFlags;
 use super::credentials::AsCaller;
 use super::handles::{DataPath, OpenFile};
 use super::stat::stat_fd;
-use super::{Answer, Entry, FileHandle, Filesystem, NewMode, Node, NodeId, locked};
+use super::{Answer, Entry, FileHandle, Filesystem, NewMode, Node, NodeId};
 use crate::errno::Errno;
 use crate::injector::DataAccess;
 use crate::op::{Caller, Op};
@@ -64,14 +64,14 @@ impl Filesystem {
         let exclusive = OFlags::from_bits_retain(flags as u32) & OFlags::EXCL;
         let wanted = backing_flags(flags) | exclusive;
         let (file, attr) = self.create_file(&parent, name, mode, wanted, by)?;
-        let entry = self.known(&attr, &parent, name);
+        let entry = self.known(&attr, &parent, name)?;
         let opened = self.opened(self.node(entry.id)?, file, flags);
         Ok((entry, opened))
     }
 
     fn opened(&self, node: Arc<Node>, file: OwnedFd, flags: i32) -> Opened {
         let file = Arc::new(file);
-        *locked(&node.lifeline) = Arc::downgrade(&file);
+        node.opened(&file);
         let path = self.data_path(&node, flags);
         let handle = self.open_files.add(Arc::new(OpenFile { node, file, path, flags }));
         Opened { handle, path }
@@ -151,7 +151,9 @@ impl Filesystem {
 
     /// `release`.
     pub fn release(&self, handle: FileHandle) {
-        self.open_files.remove(handle);
+        if let Some(node) = self.open_files.remove(handle).map(|open| open.node.clone()) {
+            node.closed();
+        }
     }
 
     /// `fsync`; `data_only` as fdatasync(2).

@@ -34,6 +34,7 @@ pub(super) struct Adapter {
 impl fuser::Filesystem for Adapter {
     fn init(&mut self, _request: &Request, config: &mut KernelConfig) -> std::io::Result<()> {
         let wanted = InitFlags::FUSE_AUTO_INVAL_DATA
+            | InitFlags::FUSE_EXPORT_SUPPORT
             | InitFlags::FUSE_PARALLEL_DIROPS
             | InitFlags::FUSE_POSIX_ACL
             | InitFlags::FUSE_DONT_MASK
@@ -228,9 +229,8 @@ impl fuser::Filesystem for Adapter {
     ) {
         // Pages of a mapping are written back to where they are, whatever the file's flags say.
         let written_back = write_flags.contains(WriteFlags::FUSE_WRITE_CACHE);
-        let flags = (!written_back).then_some(flags.0);
         let op = op_on(OpKind::Write, request, offset, data.len() as u64);
-        self.fs.write(op, handle(open), data, flags, answer::written(reply));
+        self.fs.write(op, handle(open), data, flags.0, written_back, answer::written(reply));
     }
 
     fn flush(

@@ -1,6 +1,8 @@
 //! System calls that have no safe wrapper elsewhere: the only place for `unsafe` and `libc`.
 
 pub mod confinement;
+pub mod file_handle;
 pub mod ioctl;
+pub mod memory;
 pub mod process;
 pub mod thread;
