@@ -9,6 +9,7 @@ mod ledger;
 mod mount;
 mod nodes;
 mod preview;
+mod probes;
 mod programs;
 mod property;
 mod robustness;

@@ -8,6 +8,7 @@ use clap::Args;
 use rustix::fs::{Mode, OFlags};
 
 use super::exit::{Exit, Failure};
+use crate::fuse::{Restriction, Restrictions};
 use crate::machine::{Detach, absolute, mount_at, remove};
 
 /// Directories that the running system lives in.
@@ -25,6 +26,9 @@ pub(super) struct PlaceArgs {
     /// Mount over the backing directory itself, so that programs find it at its own path
     #[arg(long)]
     in_place: bool,
+    /// As of mount(8): ro, nosuid, nodev, noexec, noatime, sync, dirsync, and their opposites
+    #[arg(short, value_name = "OPTION", value_delimiter = ',')]
+    options: Vec<Restriction>,
     /// Accept a system directory as the backing directory
     #[arg(long)]
     force: bool,
@@ -45,6 +49,8 @@ pub(super) struct Place {
     pub(super) mountpoint: PathBuf,
     /// Whether other users may use the mount.
     pub(super) allow_other: bool,
+    /// What the kernel is not to allow or do there.
+    pub(super) restrictions: Restrictions,
 }
 
 impl Place {
@@ -59,20 +65,23 @@ impl Place {
         let backing = directory(&args.backing, "backing directory")?;
         let mountpoint = directory(typed, "mountpoint")?;
         suits(&backing, &mountpoint, args)?;
-        Place::open(backing, mountpoint, args.allow_other)
+        let place = Place::open(backing, mountpoint)?;
+        let restrictions = args.options.iter().copied().collect();
+        Ok(Place { allow_other: args.allow_other, restrictions, ..place })
     }
 
     /// The backing directory as its own mountpoint.
     pub(super) fn in_place(directory: &Path) -> Result<Place, Failure> {
         let directory = self::directory(directory, "directory")?;
-        Place::open(directory.clone(), directory, false)
+        Place::open(directory.clone(), directory)
     }
 
-    fn open(backing: PathBuf, mountpoint: PathBuf, allow_other: bool) -> Result<Place, Failure> {
+    fn open(backing: PathBuf, mountpoint: PathBuf) -> Result<Place, Failure> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = rustix::fs::open(&backing, flags, Mode::empty())
             .map_err(|errno| usage(format!("cannot open {}: {errno}", backing.display())))?;
-        Ok(Place { root, backing, mountpoint, allow_other })
+        let restrictions = Restrictions::default();
+        Ok(Place { root, backing, mountpoint, allow_other: false, restrictions })
     }
 
     /// Refuses files of errorfs' own below the mount: writing there would wait for itself.

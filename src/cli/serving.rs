@@ -70,6 +70,7 @@ impl Serving {
         let told = readied.as_ref().map(|ready| (ready.header.seed, ready.ledger.clone()));
         let options = MountOptions {
             allow_other: place.allow_other,
+            restrictions: place.restrictions,
             ..MountOptions::new(&place.backing, &place.mountpoint)
         };
         let fs = filesystem(place, readied)?;

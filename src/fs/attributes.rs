@@ -10,7 +10,7 @@ use rustix::process::{Gid, Uid};
 use super::locate::proc_path;
 use super::stat::{Attr, Time, stat_fd};
 use super::{Answer, FileHandle, Filesystem, Node, NodeId};
-use crate::op::Op;
+use crate::op::{Caller, Op};
 
 /// State of a filesystem, as statvfs(3) says it.
 pub type Space = StatVfs;
@@ -64,15 +64,20 @@ impl Filesystem {
             Some(open) => open.file.clone(),
             None => self.locate(&node)?,
         };
-        if let Some(size) = changes.size {
-            let writable = open.as_ref().map(|open| open.file.as_fd());
-            self.truncate(op, &node, writable, size)?;
+        if changes.take_set_id() {
+            let before = stat_fd(&*file)?;
+            let caller = self.as_writer(&file, op.caller)?;
+            if let Some(size) = changes.size {
+                let writable = open.as_ref().map(|open| open.file.as_fd());
+                self.truncate(op, &node, writable, size)?;
+            }
+            change_owner(&file, changes)?;
+            drop(caller);
+            if changes.nothing() {
+                give_back_set_id(&file, &before, op.caller)?;
+            }
         }
-        change_owner(&file, changes)?;
-        if let Some(mode) = changes.mode {
-            let mode = Mode::from_raw_mode(mode & 0o7777);
-            chmodat(CWD, proc_path(&*file), mode, AtFlags::empty())?;
-        }
+        change_mode(&file, changes)?;
         change_times(&file, changes)?;
         stat_fd(&*file)
     }
@@ -99,14 +104,57 @@ impl Filesystem {
     }
 }
 
+impl Changes {
+    fn nothing(&self) -> bool {
+        *self == Changes::default()
+    }
+
+    fn owner(&self) -> bool {
+        self.uid.is_some() || self.gid.is_some()
+    }
+
+    /// Whether the backing filesystem takes set-id bits because of this.
+    fn take_set_id(&self) -> bool {
+        self.size.is_some() || self.owner() || self.nothing()
+    }
+}
+
 /// Also when nothing is to change: chown(-1, -1) makes the inode's change time the present.
 fn change_owner(file: &OwnedFd, changes: &Changes) -> Answer<()> {
-    let untouched = *changes == Changes::default();
-    if changes.uid.is_none() && changes.gid.is_none() && !untouched {
+    if !changes.owner() && !changes.nothing() {
         return Ok(());
     }
     let (uid, gid) = (changes.uid.map(Uid::from_raw), changes.gid.map(Gid::from_raw));
     Ok(chownat(file, "", uid, gid, AtFlags::EMPTY_PATH)?)
+}
+
+/// A change of nothing may also be the kernel's way to take a file's capabilities before it writes.
+/// Had it meant set-id bits too, it would have sent the mode without them; save for the set-group-id
+/// bit of a file that its group may not execute, which it leaves to us. Others than the owner it
+/// should have refused.
+fn give_back_set_id(file: &OwnedFd, before: &Attr, by: Caller) -> Answer<()> {
+    let left_to_us = before.permissions & 0o010 == 0 && before.uid == by.uid;
+    let taken = if left_to_us { 0o4000 } else { 0o6000 };
+    let after = stat_fd(file)?.permissions;
+    let lost = before.permissions & taken & !after;
+    if lost == 0 {
+        return Ok(());
+    }
+    let mode = Mode::from_raw_mode((after | lost).into());
+    Ok(chmodat(CWD, proc_path(file), mode, AtFlags::empty())?)
+}
+
+/// A mode that comes with a size or an owner is one without set-id bits: the kernel's own share of
+/// taking them. It must not give back what the backing filesystem took just now.
+fn change_mode(file: &OwnedFd, changes: &Changes) -> Answer<()> {
+    let Some(mut mode) = changes.mode else {
+        return Ok(());
+    };
+    if changes.take_set_id() {
+        mode &= u32::from(stat_fd(file)?.permissions) | 0o1777;
+    }
+    let mode = Mode::from_raw_mode(mode & 0o7777);
+    Ok(chmodat(CWD, proc_path(file), mode, AtFlags::empty())?)
 }
 
 fn change_times(file: &OwnedFd, changes: &Changes) -> Answer<()> {

@@ -8,8 +8,10 @@ use std::sync::Arc;
 use rustix::fs::{FallocateFlags, OFlags, SeekFrom};
 use rustix::io::ReadWriteFlags;
 
+use super::credentials::AsCaller;
 use super::handles::{DataPath, OpenFile};
-use super::{Answer, Entry, FileHandle, Filesystem, Node, NodeId};
+use super::stat::stat_fd;
+use super::{Answer, Entry, FileHandle, Filesystem, NewMode, Node, NodeId};
 use crate::errno::Errno;
 use crate::injector::DataAccess;
 use crate::op::{Caller, Op};
@@ -39,7 +41,13 @@ impl Filesystem {
     /// `open`.
     pub fn open(&self, id: NodeId, flags: i32) -> Answer<Opened> {
         let node = self.node(id)?;
-        let file = self.reopen(&node, backing_flags(flags))?;
+        let file = match self.reopen(&node, backing_flags(flags)) {
+            // A file that may only be appended to can be opened in no other way.
+            Err(Errno::EPERM) if appends(flags) => {
+                self.reopen(&node, backing_flags(flags) | OFlags::APPEND)?
+            }
+            opened => opened?,
+        };
         Ok(self.opened(node, file, flags))
     }
 
@@ -48,7 +56,7 @@ impl Filesystem {
         &self,
         parent: NodeId,
         name: &OsStr,
-        mode: u32,
+        mode: NewMode,
         flags: i32,
         by: Caller,
     ) -> Answer<(Entry, Opened)> {
@@ -97,16 +105,22 @@ impl Filesystem {
     }
 
     /// Writes to an open file. `flags` are those that the file has now: what is appended overwrites
-    /// nothing, wherever the end of the file is by then.
+    /// nothing, wherever the end of the file is by then. `None`: the kernel writes back what was
+    /// written by way of a mapping, which takes no set-id bits.
     pub(super) fn write_stored(
         &self,
         open: &OpenFile,
         op: Op,
         data: &[u8],
-        flags: i32,
+        flags: Option<i32>,
     ) -> Answer<usize> {
         let buffer = [IoSlice::new(data)];
-        if OFlags::from_bits_retain(flags as u32).contains(OFlags::APPEND) {
+        let _caller = match flags {
+            Some(_) => self.as_writer(&open.file, op.caller)?,
+            None => None,
+        };
+        let flags = flags.unwrap_or(0);
+        if appends(flags) {
             let end = ReadWriteFlags::APPEND;
             return Ok(rustix::io::pwritev2(&*open.file, &buffer, op.offset, end)?);
         }
@@ -114,6 +128,17 @@ impl Filesystem {
         let written = rustix::io::pwritev(&*open.file, &buffer, op.offset)?;
         self.overwritten(before, op.offset..op.offset + written as u64);
         Ok(written)
+    }
+
+    /// Changing a file takes its set-id bits, unless the caller may set them: where there are any,
+    /// the backing filesystem shall see who changes it. Of those that the kernel takes by itself,
+    /// and where (write(2) by way of its cache, not otherwise), it knows; of the others we do.
+    pub(super) fn as_writer(&self, file: &OwnedFd, by: Caller) -> Answer<Option<AsCaller>> {
+        const SET_ID: u16 = 0o6000;
+        match stat_fd(file)?.permissions & SET_ID {
+            0 => Ok(None),
+            _ => AsCaller::entirely(by, self.settings.errorfs_is_root).map(Some),
+        }
     }
 
     /// `flush`: one of the descriptors of an open file was closed. Closing a duplicate of ours makes
@@ -146,6 +171,7 @@ impl Filesystem {
             true => self.before_end(&open.node, op, range.clone())?,
             false => None,
         };
+        let _caller = self.as_writer(&open.file, op.caller)?;
         rustix::fs::fallocate(&*open.file, mode, op.offset, op.len)?;
         self.discarded(before, range);
         Ok(())
@@ -169,6 +195,7 @@ impl Filesystem {
     /// by reading and writing, so that the copy is made of what the rule serves.
     pub fn copy_file_range(
         &self,
+        by: Caller,
         from: (FileHandle, u64),
         to: (FileHandle, u64),
         len: u64,
@@ -178,6 +205,7 @@ impl Filesystem {
         if !untouched(&source) || !untouched(&target) {
             return Err(Errno::EXDEV);
         }
+        let _caller = self.as_writer(&target.file, by)?;
         let (mut from, mut to) = (from.1, to.1);
         let len = usize::try_from(len).unwrap_or(usize::MAX);
         let copied = rustix::fs::copy_file_range(
@@ -193,6 +221,10 @@ impl Filesystem {
 
 fn backing_flags(flags: i32) -> OFlags {
     (OFlags::from_bits_retain(flags as u32) - NOT_PASSED_ON) | OFlags::CLOEXEC
+}
+
+fn appends(flags: i32) -> bool {
+    OFlags::from_bits_retain(flags as u32).contains(OFlags::APPEND)
 }
 
 /// fsync(2) or fdatasync(2).

@@ -32,7 +32,7 @@ pub struct DirEntry {
 #[derive(Debug)]
 pub struct DirHandle {
     pub(super) node: Arc<Node>,
-    directory: Arc<OwnedFd>,
+    pub(super) directory: Arc<OwnedFd>,
     /// Numbers of files as the mount has them.
     listed: Listed,
     batch: Mutex<Batch>,

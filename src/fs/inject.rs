@@ -93,7 +93,7 @@ impl Filesystem {
         };
         let write = || match written_back {
             true => self.write_back(&open, op, data),
-            false => self.write_stored(&open, op, data, flags),
+            false => self.write_stored(&open, op, data, Some(flags)),
         };
         let Some(judged) = self.judge_data(op, &open, written_back) else {
             return answer(write());

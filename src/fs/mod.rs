@@ -5,6 +5,7 @@
 
 mod attributes;
 mod by_inode;
+mod control;
 mod credentials;
 mod data;
 mod directories;
@@ -31,11 +32,12 @@ mod xattrs;
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 pub use attributes::{Changes, Space, Timestamp};
+pub use control::Controlled;
 pub use data::Opened;
 pub use directories::{DirEntry, DirHandle, Listing};
 pub use filesystem::{Filesystem, Settings};
 pub use handles::{DataPath, FileHandle, OpenFile};
-pub use names::Entry;
+pub use names::{Entry, NewMode};
 pub use node::{Node, NodeId};
 pub use stat::{Attr, FileKind, Time};
 pub use survey::{Survey, SurveyError, survey};

@@ -24,6 +24,15 @@ pub struct Entry {
     pub attr: Attr,
 }
 
+/// The mode that a new file is asked to have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewMode {
+    /// As the caller gave it: kind, permissions, special bits.
+    pub mode: u32,
+    /// Permissions that the caller wants taken off, unless a default access control list decides.
+    pub umask: u32,
+}
+
 impl Filesystem {
     /// `lookup`: what a directory holds under a name.
     pub fn lookup(&self, parent: NodeId, name: &OsStr) -> Answer<Entry> {
@@ -60,9 +69,10 @@ impl Filesystem {
         Ok(Entry { id: node.id, attr: Attr { generation, ..*attr } })
     }
 
-    /// `mkdir`. The kernel has applied the umask.
-    pub fn mkdir(&self, parent: NodeId, name: &OsStr, mode: u32, by: Caller) -> Answer<Entry> {
-        self.make(parent, name, by, |dir| Ok(mkdirat(dir, name, permissions(mode))?))
+    /// `mkdir`.
+    pub fn mkdir(&self, parent: NodeId, name: &OsStr, mode: NewMode, by: Caller) -> Answer<Entry> {
+        let bits = permissions(mode.mode);
+        self.make(parent, name, mode.umask, by, |dir| Ok(mkdirat(dir, name, bits)?))
     }
 
     /// `mknod`: a regular file, a FIFO, a socket or a device node.
@@ -70,13 +80,14 @@ impl Filesystem {
         &self,
         parent: NodeId,
         name: &OsStr,
-        mode: u32,
+        mode: NewMode,
         rdev: u32,
         by: Caller,
     ) -> Answer<Entry> {
-        let kind = FileType::from_raw_mode(mode as RawMode);
-        self.make(parent, name, by, |dir| {
-            Ok(mknodat(dir, name, kind, permissions(mode), decode_device(rdev))?)
+        let kind = FileType::from_raw_mode(mode.mode as RawMode);
+        let bits = permissions(mode.mode);
+        self.make(parent, name, mode.umask, by, |dir| {
+            Ok(mknodat(dir, name, kind, bits, decode_device(rdev))?)
         })
     }
 
@@ -88,13 +99,14 @@ impl Filesystem {
         target: &Path,
         by: Caller,
     ) -> Answer<Entry> {
-        self.make(parent, name, by, |dir| Ok(symlinkat(target, dir, name)?))
+        self.make(parent, name, 0, by, |dir| Ok(symlinkat(target, dir, name)?))
     }
 
     fn make(
         &self,
         parent: NodeId,
         name: &OsStr,
+        umask: u32,
         by: Caller,
         call: impl FnOnce(&OwnedFd) -> Answer<()>,
     ) -> Answer<Entry> {
@@ -102,7 +114,7 @@ impl Filesystem {
         let directory = self.directory(&parent)?;
         single(name)?;
         {
-            let _caller = AsCaller::new(by, self.settings.errorfs_is_root)?;
+            let _caller = AsCaller::creating(by, umask, self.settings.errorfs_is_root)?;
             call(&directory)?;
         }
         let entry = self.entry(&parent, name)?;
@@ -115,7 +127,7 @@ impl Filesystem {
         &self,
         parent: &Arc<Node>,
         name: &OsStr,
-        mode: u32,
+        mode: NewMode,
         flags: OFlags,
         by: Caller,
     ) -> Answer<(OwnedFd, Attr)> {
@@ -123,8 +135,8 @@ impl Filesystem {
         single(name)?;
         let flags = flags | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let created = {
-            let _caller = AsCaller::new(by, self.settings.errorfs_is_root)?;
-            openat(&*directory, name, flags | OFlags::EXCL, permissions(mode))
+            let _caller = AsCaller::creating(by, mode.umask, self.settings.errorfs_is_root)?;
+            openat(&*directory, name, flags | OFlags::EXCL, permissions(mode.mode))
         };
         match created {
             Ok(file) => {
@@ -182,7 +194,13 @@ impl Filesystem {
         let moved = self.nodes_at(&from_dir, single(from.1)?);
         let victim = self.pinned(&to_dir, single(to.1)?);
         moved.iter().chain(victim.as_ref().map(|(node, _)| node)).for_each(|n| self.keep_origin(n));
-        renameat_with(&*from_dir, from.1, &*to_dir, to.1, flags)?;
+        {
+            // What is left in the old place belongs to the caller.
+            let leaves = flags.contains(RenameFlags::WHITEOUT);
+            let caller = || AsCaller::creating(op.caller, 0, self.settings.errorfs_is_root);
+            let _caller = leaves.then(caller).transpose()?;
+            renameat_with(&*from_dir, from.1, &*to_dir, to.1, flags)?;
+        }
         if flags.contains(RenameFlags::EXCHANGE) {
             victim.inspect(|(node, _)| self.moved(node, &from_parent, from.1));
         } else {

@@ -14,7 +14,7 @@ impl Filesystem {
     /// Writes to the backing file what of the page was changed since it was served.
     pub(super) fn write_back(&self, open: &OpenFile, op: Op, page: &[u8]) -> Answer<usize> {
         let Some((armed, view)) = self.view_with_medium(&open.node) else {
-            return self.write_stored(open, op, page, 0);
+            return self.write_stored(open, op, page, None);
         };
         let mut served = self.read_stored(open, op.offset, page.len())?;
         let range = op.offset..op.offset + served.len() as u64;
@@ -34,7 +34,7 @@ impl Filesystem {
         while done < data.len() {
             let offset = op.offset + done as u64;
             let rest = Op { offset, len: (data.len() - done) as u64, ..op };
-            done += self.write_stored(open, rest, &data[done..], 0)?;
+            done += self.write_stored(open, rest, &data[done..], None)?;
         }
         Ok(())
     }

@@ -3,17 +3,32 @@
 use std::ffi::OsStr;
 
 use rustix::fs::{XattrFlags, getxattr, listxattr, removexattr, setxattr};
+use rustix::thread::CapabilitySet;
 
+use super::credentials::{AsCaller, Powers};
 use super::{Answer, Filesystem, NodeId};
 use crate::errno::Errno;
+use crate::op::Op;
 
 /// Of one attribute's value, and of one file's list of names (xattr(7)).
 const XATTR_SIZE_MAX: usize = 64 * 1024;
 
 impl Filesystem {
     /// `setxattr`.
-    pub fn setxattr(&self, id: NodeId, name: &OsStr, value: &[u8], flags: i32) -> Answer<()> {
+    pub fn setxattr(
+        &self,
+        op: Op,
+        id: NodeId,
+        name: &OsStr,
+        value: &[u8],
+        flags: i32,
+    ) -> Answer<()> {
         let (_file, path) = self.path_of(&self.node(id)?)?;
+        // Takes the set-group-id bit from a file of a group that the caller is not in.
+        let _caller = match name == "system.posix_acl_access" {
+            true => Some(AsCaller::entirely(op.caller, self.settings.errorfs_is_root)?),
+            false => None,
+        };
         Ok(setxattr(path, name, value, XattrFlags::from_bits_retain(flags as u32))?)
     }
 
@@ -23,10 +38,15 @@ impl Filesystem {
         whole(room, |buffer| getxattr(path.as_str(), name, buffer))
     }
 
-    /// `listxattr`: the names, each ended by a zero byte.
-    pub fn listxattr(&self, id: NodeId, room: u32) -> Answer<Vec<u8>> {
+    /// `listxattr`: the names, each ended by a zero byte; of those in `trusted.` only the
+    /// privileged learn.
+    pub fn listxattr(&self, op: Op, id: NodeId, room: u32) -> Answer<Vec<u8>> {
         let (_file, path) = self.path_of(&self.node(id)?)?;
-        whole(room, |buffer| listxattr(path.as_str(), buffer))
+        let mut names = whole(0, |buffer| listxattr(path.as_str(), buffer))?;
+        if each(&names).any(is_trusted) && !may_see_trusted(op) {
+            names = each(&names).filter(|name| !is_trusted(name)).flatten().copied().collect();
+        }
+        fits(room, names)
     }
 
     /// `removexattr`.
@@ -40,9 +60,23 @@ impl Filesystem {
 fn whole(room: u32, call: impl FnOnce(&mut [u8]) -> rustix::io::Result<usize>) -> Answer<Vec<u8>> {
     let mut buffer = vec![0; XATTR_SIZE_MAX];
     let len = call(&mut buffer)?;
-    if room != 0 && len > room as usize {
-        return Err(Errno::ERANGE);
-    }
     buffer.truncate(len);
-    Ok(buffer)
+    fits(room, buffer)
+}
+
+fn fits(room: u32, value: Vec<u8>) -> Answer<Vec<u8>> {
+    if room != 0 && value.len() > room as usize { Err(Errno::ERANGE) } else { Ok(value) }
+}
+
+/// The names of a list, with the zero bytes that end them.
+fn each(names: &[u8]) -> impl Iterator<Item = &[u8]> {
+    names.split_inclusive(|byte| *byte == 0)
+}
+
+fn is_trusted(name: &[u8]) -> bool {
+    name.starts_with(b"trusted.")
+}
+
+fn may_see_trusted(op: Op) -> bool {
+    Powers::of(op.caller).effective.contains(CapabilitySet::SYS_ADMIN)
 }

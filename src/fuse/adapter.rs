@@ -14,8 +14,7 @@ use fuser::{
 
 use super::answer;
 use super::convert::{handle, node, op, op_on, rename_flags, timestamp};
-use crate::errno::Errno;
-use crate::fs::{Changes, Filesystem, Subject};
+use crate::fs::{Changes, Controlled, Filesystem, NewMode, Subject};
 use crate::op::OpKind;
 
 /// One read(2) or write(2) up to this size is one request: the kernel's own limit on the pages of a
@@ -37,6 +36,8 @@ impl fuser::Filesystem for Adapter {
         let wanted = InitFlags::FUSE_AUTO_INVAL_DATA
             | InitFlags::FUSE_EXPORT_SUPPORT
             | InitFlags::FUSE_PARALLEL_DIROPS
+            | InitFlags::FUSE_POSIX_ACL
+            | InitFlags::FUSE_DONT_MASK
             | InitFlags::FUSE_DIRECT_IO_ALLOW_MMAP;
         let offered = config.capabilities();
         let _ = config.add_capabilities(wanted & offered);
@@ -99,11 +100,11 @@ impl fuser::Filesystem for Adapter {
         parent: INodeNo,
         name: &OsStr,
         mode: u32,
-        _umask: u32,
+        umask: u32,
         rdev: u32,
         reply: ReplyEntry,
     ) {
-        let op = op(OpKind::Mknod, request);
+        let (op, mode) = (op(OpKind::Mknod, request), NewMode { mode, umask });
         let call = |fs: &Filesystem| fs.mknod(node(parent), name, mode, rdev, op.caller);
         self.fs.around(op, Subject::Name(node(parent), name), call, answer::entry(reply));
     }
@@ -114,10 +115,10 @@ impl fuser::Filesystem for Adapter {
         parent: INodeNo,
         name: &OsStr,
         mode: u32,
-        _umask: u32,
+        umask: u32,
         reply: ReplyEntry,
     ) {
-        let op = op(OpKind::Mkdir, request);
+        let (op, mode) = (op(OpKind::Mkdir, request), NewMode { mode, umask });
         let call = |fs: &Filesystem| fs.mkdir(node(parent), name, mode, op.caller);
         self.fs.around(op, Subject::Name(node(parent), name), call, answer::entry(reply));
     }
@@ -188,11 +189,11 @@ impl fuser::Filesystem for Adapter {
         parent: INodeNo,
         name: &OsStr,
         mode: u32,
-        _umask: u32,
+        umask: u32,
         flags: i32,
         reply: ReplyCreate,
     ) {
-        let op = op(OpKind::Create, request);
+        let (op, mode) = (op(OpKind::Create, request), NewMode { mode, umask });
         let call = |fs: &Filesystem| fs.create(node(parent), name, mode, flags, op.caller);
         self.fs.around(op, Subject::Name(node(parent), name), call, answer::created(reply));
     }
@@ -228,9 +229,8 @@ impl fuser::Filesystem for Adapter {
     ) {
         // Pages of a mapping are written back to where they are, whatever the file's flags say.
         let written_back = write_flags.contains(WriteFlags::FUSE_WRITE_CACHE);
-        let flags = if written_back { 0 } else { flags.0 };
         let op = op_on(OpKind::Write, request, offset, data.len() as u64);
-        self.fs.write(op, handle(open), data, flags, written_back, answer::written(reply));
+        self.fs.write(op, handle(open), data, flags.0, written_back, answer::written(reply));
     }
 
     fn flush(
@@ -339,9 +339,9 @@ impl fuser::Filesystem for Adapter {
         _position: u32,
         reply: ReplyEmpty,
     ) {
-        let call = |fs: &Filesystem| fs.setxattr(node(ino), name, value, flags);
-        let subject = Subject::Node(node(ino));
-        self.fs.around(op(OpKind::Setxattr, request), subject, call, answer::empty(reply));
+        let op = op(OpKind::Setxattr, request);
+        let call = |fs: &Filesystem| fs.setxattr(op, node(ino), name, value, flags);
+        self.fs.around(op, Subject::Node(node(ino)), call, answer::empty(reply));
     }
 
     fn getxattr(
@@ -358,9 +358,9 @@ impl fuser::Filesystem for Adapter {
     }
 
     fn listxattr(&self, request: &Request, ino: INodeNo, room: u32, reply: ReplyXattr) {
-        let call = |fs: &Filesystem| fs.listxattr(node(ino), room);
-        let subject = Subject::Node(node(ino));
-        self.fs.around(op(OpKind::Listxattr, request), subject, call, answer::xattr(room, reply));
+        let (op, subject) = (op(OpKind::Listxattr, request), Subject::Node(node(ino)));
+        let call = |fs: &Filesystem| fs.listxattr(op, node(ino), room);
+        self.fs.around(op, subject, call, answer::xattr(room, reply));
     }
 
     fn removexattr(&self, request: &Request, ino: INodeNo, name: &OsStr, reply: ReplyEmpty) {
@@ -373,18 +373,20 @@ impl fuser::Filesystem for Adapter {
         &self,
         request: &Request,
         ino: INodeNo,
-        _open: FileHandle,
-        _flags: IoctlFlags,
-        _command: u32,
-        _input: &[u8],
-        _output_len: u32,
+        open: FileHandle,
+        flags: IoctlFlags,
+        command: u32,
+        input: &[u8],
+        room: u32,
         reply: ReplyIoctl,
     ) {
-        let answer = |answer: crate::fs::Answer<()>| {
-            reply.error(super::convert::errno(answer.err().unwrap_or(Errno::ENOTTY)));
+        let on = match flags.contains(IoctlFlags::FUSE_IOCTL_DIR) {
+            true => Controlled::Directory(handle(open)),
+            false => Controlled::File(handle(open)),
         };
-        let subject = Subject::Node(node(ino));
-        self.fs.around(op(OpKind::Ioctl, request), subject, |_| Ok(()), answer);
+        let (op, subject) = (op(OpKind::Ioctl, request), Subject::Node(node(ino)));
+        let call = |fs: &Filesystem| fs.control(op, on, command, input, room);
+        self.fs.around(op, subject, call, answer::controlled(reply));
     }
 
     fn fallocate(
@@ -431,7 +433,7 @@ impl fuser::Filesystem for Adapter {
     ) {
         let (from, to) = ((handle(open_from), offset_from), (handle(open_to), offset_to));
         let op = op_on(OpKind::CopyFileRange, request, offset_to, len);
-        let call = |fs: &Filesystem| fs.copy_file_range(from, to, len);
+        let call = |fs: &Filesystem| fs.copy_file_range(op.caller, from, to, len);
         self.fs.around(op, Subject::Open(handle(open_to)), call, answer::written(reply));
     }
 }

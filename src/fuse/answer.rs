@@ -2,7 +2,7 @@
 
 use fuser::{
     FileHandle, FopenFlags, Generation, INodeNo, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory,
-    ReplyEmpty, ReplyEntry, ReplyLseek, ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr,
+    ReplyEmpty, ReplyEntry, ReplyIoctl, ReplyLseek, ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr,
 };
 
 use super::convert::{TTL, attributes, errno, file_type, open_flags};
@@ -120,6 +120,14 @@ pub(super) fn space(reply: ReplyStatfs) -> impl FnOnce(Answer<Space>) + Send + '
             space.f_namemax as u32,
             space.f_frsize as u32,
         ),
+        Err(error) => reply.error(errno(error)),
+    }
+}
+
+/// What a control request gives back.
+pub(super) fn controlled(reply: ReplyIoctl) -> impl FnOnce(Answer<Vec<u8>>) + Send + 'static {
+    move |answer| match answer {
+        Ok(output) => reply.ioctl(0, &output),
         Err(error) => reply.error(errno(error)),
     }
 }

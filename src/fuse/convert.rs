@@ -78,21 +78,18 @@ fn system_time((seconds, nanoseconds): Time) -> SystemTime {
     start + Duration::from_nanos(nanoseconds.into())
 }
 
-/// A time to set. fuser 0.18 has already lost the fractions of times before 1970.
+/// A time to set. Of times before 1970 fuser 0.18 makes a point as far from the epoch as seconds
+/// and fraction together, although the fraction counts forward: told apart, they are as they came.
 pub(super) fn timestamp(time: TimeOrNow) -> Timestamp {
     match time {
         TimeOrNow::Now => Timestamp::Now,
         TimeOrNow::SpecificTime(time) => Timestamp::At(match time.duration_since(UNIX_EPOCH) {
             Ok(since) => (since.as_secs() as i64, since.subsec_nanos()),
-            Err(before) => seconds_before(before.duration()),
+            Err(before) => {
+                let distance = before.duration();
+                (-(distance.as_secs() as i64), distance.subsec_nanos())
+            }
         }),
-    }
-}
-
-fn seconds_before(duration: Duration) -> Time {
-    match duration.subsec_nanos() {
-        0 => (-(duration.as_secs() as i64), 0),
-        nanoseconds => (-(duration.as_secs() as i64) - 1, 1_000_000_000 - nanoseconds),
     }
 }
 
@@ -113,11 +110,21 @@ pub(super) fn open_flags(path: DataPath) -> FopenFlags {
 mod tests {
     use super::*;
 
+    /// As fuser 0.18 does.
+    fn received((seconds, nanoseconds): Time) -> TimeOrNow {
+        let distance = Duration::new(seconds.unsigned_abs(), nanoseconds);
+        TimeOrNow::SpecificTime(match seconds < 0 {
+            true => UNIX_EPOCH - distance,
+            false => UNIX_EPOCH + distance,
+        })
+    }
+
     #[test]
     fn times_before_the_epoch_keep_their_fractions() {
         for time in [(0, 0), (5, 7), (-1, 0), (-1, 999_999_999), (-2, 250_000_000)] {
-            let there = TimeOrNow::SpecificTime(system_time(time));
-            assert_eq!(timestamp(there), Timestamp::At(time));
+            assert_eq!(timestamp(received(time)), Timestamp::At(time));
         }
+        let half_before = UNIX_EPOCH - Duration::from_millis(500);
+        assert_eq!(system_time((-1, 500_000_000)), half_before);
     }
 }

@@ -4,7 +4,9 @@ mod adapter;
 mod answer;
 mod convert;
 mod mounting;
+mod restrictions;
 mod session;
 
 pub use mounting::{MountError, MountOptions};
+pub use restrictions::{Restriction, Restrictions, UnknownRestriction};
 pub use session::Session;

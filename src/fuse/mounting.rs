@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use fuser::{Config, MountOption, SessionACL};
 use rustix::fs::{Mode, OFlags};
-use rustix::mount::MountFlags;
 
+use super::restrictions::Restrictions;
 use crate::machine::FSTYPE;
 
 /// Where and how to mount.
@@ -21,6 +21,8 @@ pub struct MountOptions {
     pub mountpoint: PathBuf,
     /// Whether users other than the mounting one may use the mount.
     pub allow_other: bool,
+    /// What the kernel is not to allow or do there.
+    pub restrictions: Restrictions,
     /// Threads that answer requests.
     pub workers: usize,
 }
@@ -60,7 +62,7 @@ impl MountOptions {
             .map_err(|errno| MountError::Device(errno.into()))?;
         let data = c_string(self.kernel_options(&device).as_ref());
         let source = self.source.as_os_str();
-        let flags = MountFlags::empty();
+        let flags = self.restrictions.flags();
         match rustix::mount::mount(source, &self.mountpoint, FSTYPE, flags, &*data) {
             Ok(()) => Ok(Route::Direct(device)),
             Err(rustix::io::Errno::PERM) if !rustix::process::geteuid().is_root() => {
@@ -91,6 +93,7 @@ impl MountOptions {
             MountOption::Subtype("errorfs".to_owned()),
             MountOption::DefaultPermissions,
         ];
+        config.mount_options.extend(self.restrictions.for_helper());
         Ok(config)
     }
 
@@ -128,6 +131,7 @@ impl MountOptions {
             source: source.as_os_str().to_owned(),
             mountpoint: mountpoint.to_owned(),
             allow_other: false,
+            restrictions: Restrictions::default(),
             workers: workers(),
         }
     }

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use std::io;
 
 use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
-use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch};
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, SeccompRule, TargetArch};
+use seccompiler::{SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, SeccompCondition};
 
 /// What serving files takes. Owners, modes and names of files are other people's; `trusted.*` and
 /// some ioctls ask for `SYS_ADMIN`; file capabilities for `SETFCAP`; `chattr +i` for
@@ -44,7 +45,6 @@ const REFUSED: &[i64] = &[
     libc::SYS_pivot_root,
     libc::SYS_chroot,
     libc::SYS_setns,
-    libc::SYS_unshare,
     libc::SYS_init_module,
     libc::SYS_finit_module,
     libc::SYS_delete_module,
@@ -70,7 +70,10 @@ pub fn confine() -> io::Result<()> {
 
 /// `EPERM` for the refused calls. Gives up new privileges as well, without which no filter holds.
 fn refuse() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let rules: BTreeMap<i64, Vec<_>> = REFUSED.iter().map(|call| (*call, Vec::new())).collect();
+    let mut rules: BTreeMap<i64, Vec<_>> = REFUSED.iter().map(|call| (*call, Vec::new())).collect();
+    // A thread may have a umask of its own (`sys::thread`), but leave no namespace.
+    let other = SeccompCondition::new(0, Dword, Ne, libc::CLONE_FS as u64)?;
+    rules.insert(libc::SYS_unshare, vec![SeccompRule::new(vec![other])?]);
     let refused = SeccompAction::Errno(libc::EPERM as u32);
     let here: TargetArch = std::env::consts::ARCH.try_into()?;
     let filter = SeccompFilter::new(rules, SeccompAction::Allow, refused, here)?;
@@ -87,6 +90,7 @@ mod tests {
     fn a_confined_thread_runs_no_program_and_others_still_do() {
         let confined = || {
             confine().unwrap();
+            crate::sys::thread::set_umask(0o022).unwrap();
             std::process::Command::new("true").status().is_ok()
         };
         let ran = std::thread::spawn(confined).join().unwrap();

@@ -2,5 +2,7 @@
 
 pub mod confinement;
 pub mod file_handle;
+pub mod ioctl;
 pub mod memory;
 pub mod process;
+pub mod thread;
