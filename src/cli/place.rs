@@ -66,13 +66,16 @@ impl Place {
         let mountpoint = directory(typed, "mountpoint")?;
         suits(&backing, &mountpoint, args)?;
         let place = Place::open(backing, mountpoint)?;
-        let restrictions = args.options.iter().copied().collect();
+        let asked: Restrictions = args.options.iter().copied().collect();
+        let restrictions = place.restrictions.and(asked);
         Ok(Place { allow_other: args.allow_other, restrictions, ..place })
     }
 
     /// The backing directory as its own mountpoint.
-    pub(super) fn in_place(directory: &Path) -> Result<Place, Failure> {
+    pub(super) fn in_place(directory: &Path, force: bool) -> Result<Place, Failure> {
         let directory = self::directory(directory, "directory")?;
+        is_nobody_elses(&directory, force)?;
+        is_not_below_errorfs(&directory)?;
         Place::open(directory.clone(), directory)
     }
 
@@ -80,25 +83,28 @@ impl Place {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = rustix::fs::open(&backing, flags, Mode::empty())
             .map_err(|errno| usage(format!("cannot open {}: {errno}", backing.display())))?;
-        let restrictions = Restrictions::default();
+        // What the backing directory's own mount forbids, this one does not allow.
+        let restrictions = Restrictions::of(&root)
+            .map_err(|errno| usage(format!("{}: {errno}", backing.display())))?;
         Ok(Place { root, backing, mountpoint, allow_other: false, restrictions })
     }
 
     /// Refuses files of errorfs' own below the mount: writing there would wait for itself.
     pub(super) fn must_not_hold(&self, file: &Path, what: &str) -> Result<(), Failure> {
         let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty());
-        let parent = std::fs::canonicalize(parent.unwrap_or(Path::new(".")))
-            .map_err(|error| usage(format!("{what} {}: {error}", file.display())))?;
-        if parent.starts_with(&self.mountpoint) || parent.starts_with(&self.backing) {
-            let place = self.mountpoint.display();
-            let message = format!(
-                "the {what} {} would be inside the mount or its backing directory ({place}); \
-                 put it somewhere else",
-                file.display()
-            );
-            return Err(usage(message));
+        let parent = parent.unwrap_or(Path::new("."));
+        let parent = std::fs::canonicalize(parent).map_err(|error| {
+            let parent = parent.display();
+            usage(format!("no directory for the {what} {}: {parent}: {error}", file.display()))
+        })?;
+        match [&self.mountpoint, &self.backing].into_iter().find(|place| holds(place, &parent)) {
+            Some(place) => Err(usage(format!(
+                "the {what} {} would be inside {}; put it somewhere else",
+                file.display(),
+                place.display()
+            ))),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -119,14 +125,10 @@ fn recover(mountpoint: &Path) -> Result<(), Failure> {
 }
 
 fn suits(backing: &Path, mountpoint: &Path, args: &PlaceArgs) -> Result<(), Failure> {
-    if SYSTEM.iter().any(|system| backing == Path::new(system)) && !args.force {
-        let message =
-            format!("{} belongs to the system; --force if you mean it", backing.display());
-        return Err(usage(message));
-    }
+    is_nobody_elses(backing, args.force)?;
     if backing == mountpoint {
         return match args.in_place {
-            true => Ok(()),
+            true => is_not_below_errorfs(backing),
             false => {
                 Err(usage("the mountpoint is the backing directory; --in-place if you mean it"))
             }
@@ -137,12 +139,42 @@ fn suits(backing: &Path, mountpoint: &Path, args: &PlaceArgs) -> Result<(), Fail
             "--in-place mounts over the backing directory: give no other mountpoint",
         ));
     }
-    if mountpoint.starts_with(backing) {
+    if holds(backing, mountpoint) {
         let message = "the mountpoint is inside the backing directory, which would contain itself; \
                        mount somewhere else";
         return Err(usage(message));
     }
     empty(mountpoint)
+}
+
+fn is_nobody_elses(backing: &Path, force: bool) -> Result<(), Failure> {
+    if SYSTEM.iter().any(|system| backing == Path::new(system)) && !force {
+        let message =
+            format!("{} belongs to the system; --force if you mean it", backing.display());
+        return Err(usage(message));
+    }
+    Ok(())
+}
+
+/// errorfs itself needs what the kernel shows there: over it, it would wait for itself.
+fn is_not_below_errorfs(directory: &Path) -> Result<(), Failure> {
+    let needed = ["/proc", "/sys"].iter().any(|needed| directory.starts_with(needed));
+    if needed || ["/", "/dev"].iter().any(|needed| directory == Path::new(needed)) {
+        let message = format!("errorfs needs {} itself: not in place", directory.display());
+        return Err(usage(message));
+    }
+    Ok(())
+}
+
+/// Whether a path is a directory or below it, by whatever names: through bind mounts as well.
+fn holds(directory: &Path, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let identity = |path: &Path| {
+        let found = std::fs::metadata(path).ok()?;
+        Some((found.dev(), found.ino()))
+    };
+    let wanted = identity(directory);
+    path.ancestors().any(|ancestor| ancestor == directory || identity(ancestor) == wanted)
 }
 
 fn empty(mountpoint: &Path) -> Result<(), Failure> {

@@ -43,6 +43,9 @@ pub(super) struct Run {
     /// The directory that gets the faults
     #[arg(long, value_name = "DIR")]
     on: PathBuf,
+    /// Accept a system directory
+    #[arg(long)]
+    force: bool,
     /// The command and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
     command: Vec<OsString>,
@@ -64,7 +67,7 @@ fn enclose(args: &Run) -> Result<Exit, Failure> {
     super::process::start_log();
     let surroundings = Surroundings::of_this_process();
     let namespaces = enter_namespace().map_err(cannot)?;
-    let mut place = Place::in_place(&args.on)?;
+    let mut place = Place::in_place(&args.on, args.force)?;
     // Only the command is there to see the mount, and it may become whoever it may become.
     place.allow_other = namespaces == Namespaces::Mounts;
     let inside = |cwd: &PathBuf| cwd.starts_with(&place.mountpoint);

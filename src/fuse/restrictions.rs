@@ -1,8 +1,10 @@
 //! `-o`: what a mount does not allow or do, in the words of mount(8). The kernel sees to it alone.
 
+use std::os::fd::OwnedFd;
 use std::str::FromStr;
 
 use fuser::MountOption;
+use rustix::fs::StatVfsMountFlags;
 use rustix::mount::MountFlags;
 
 /// One word of `-o`: something that is off or on.
@@ -69,6 +71,22 @@ impl FromIterator<Restriction> for Restrictions {
 }
 
 impl Restrictions {
+    /// What the mount of an open directory forbids: a file that may not be run as its owner, be
+    /// used as a device or be run at all there, may not be so through us.
+    pub fn of(directory: &OwnedFd) -> rustix::io::Result<Restrictions> {
+        let found = rustix::fs::fstatvfs(directory)?.f_flag;
+        let mut flags = MountFlags::empty();
+        flags.set(MountFlags::NOSUID, found.contains(StatVfsMountFlags::NOSUID));
+        flags.set(MountFlags::NODEV, found.contains(StatVfsMountFlags::NODEV));
+        flags.set(MountFlags::NOEXEC, found.contains(StatVfsMountFlags::NOEXEC));
+        Ok(Restrictions(flags))
+    }
+
+    /// Both together.
+    pub fn and(self, other: Restrictions) -> Restrictions {
+        Restrictions(self.0 | other.0)
+    }
+
     /// For mount(2).
     pub(super) fn flags(self) -> MountFlags {
         self.0
