@@ -6,7 +6,7 @@ use crate::support::*;
 const LOAD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/compliance/load.py");
 
 #[test]
-fn concurrent_changes_leave_the_mount_equal_to_its_backing_directory() {
+fn concurrent_changes_leave_equal_trees_while_idle() {
     leaves_equal_trees(Way::Idle);
 }
 

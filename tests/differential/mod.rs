@@ -20,7 +20,7 @@ use world::World;
 const CASES: u32 = 167;
 
 #[test]
-fn sequences_do_the_same_on_a_mount_without_a_plan() {
+fn sequences_do_the_same_on_a_mount_while_idle() {
     differ_nowhere(Way::Idle);
 }
 
