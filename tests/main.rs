@@ -12,6 +12,7 @@ mod mount;
 mod preview;
 mod programs;
 mod property;
+mod robustness;
 mod scenario;
 mod statistical;
 mod support;

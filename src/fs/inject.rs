@@ -15,7 +15,7 @@ use crate::errno::Errno;
 use crate::injector::{Armed, DataAccess};
 use crate::ledger::{Event, Recorded};
 use crate::op::{Op, OpKind};
-use crate::plan::{Decision, Delay, Unreadable};
+use crate::plan::{Decision, Unreadable};
 
 /// The least that the kernel asks for where it fills its page cache.
 const PAGE: u64 = 4096;
@@ -45,7 +45,7 @@ impl Filesystem {
             Some(failure) => Err(failure.errno),
             None => call(self),
         };
-        self.deliver(judged.decision.delay, judged.events(), result, answer);
+        self.deliver(&judged, judged.events(), result, answer);
     }
 
     /// `read`. `fills_cache`: the kernel reads for its page cache, not for one read(2).
@@ -64,7 +64,7 @@ impl Filesystem {
             return answer(self.read_stored(&open, op.offset, op.len as usize));
         };
         let (result, events) = self.read_judged(&judged, &open, fills_cache);
-        self.deliver(judged.decision.delay, events, result, answer);
+        self.deliver(&judged, events, result, answer);
     }
 
     /// `write`. `flags` are those that the file has now.
@@ -89,7 +89,7 @@ impl Filesystem {
             (None, Some(sector)) => (Err(Errno::EIO), judged.events_with_sector(sector)),
             (None, None) => (write(), judged.events()),
         };
-        self.deliver(judged.decision.delay, events, result, answer);
+        self.deliver(&judged, events, result, answer);
     }
 
     /// The armed plan, if any of its rules looks at such operations. A ledger that cannot be written
@@ -161,7 +161,7 @@ impl Filesystem {
     /// can know of it, and not long before.
     fn deliver<T: Send + 'static>(
         &self,
-        delay: Option<Delay>,
+        judged: &Judged,
         events: Vec<Event>,
         result: Answer<T>,
         answer: impl FnOnce(Answer<T>) + Send + 'static,
@@ -176,8 +176,10 @@ impl Filesystem {
                 Recorded::Lost => answer(Err(Errno::EIO)),
             });
         };
-        match delay {
-            Some(delay) => self.timer.at(Instant::now() + delay.by, record),
+        match judged.decision.delay {
+            Some(delay) => {
+                self.timer.at(Instant::now() + delay.by, judged.op.caller.pid, record);
+            }
             None => record(),
         }
     }

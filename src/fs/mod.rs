@@ -12,6 +12,7 @@ mod events;
 mod filesystem;
 mod handles;
 mod inject;
+mod killed;
 mod locate;
 mod memory;
 mod names;

@@ -1,13 +1,13 @@
 //! Answers that wait. A delayed operation is an entry in a heap, not a thread: ten thousand of
-//! them leave the workers as free as none.
+//! them leave the workers as free as none. One whose caller is being killed is answered at once.
 
 use std::cmp::Ordering;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashSet};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::locked;
+use super::{killed, locked};
 
 /// How long an empty timer sleeps; whoever enters something wakes it.
 const IDLE: Duration = Duration::from_secs(3600);
@@ -15,11 +15,12 @@ const IDLE: Duration = Duration::from_secs(3600);
 /// Runs closures when they are due, on one thread of its own. Dropping it runs the rest at once.
 pub struct Timer {
     shared: Arc<Shared>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
+/// What the timer's threads have in common.
 #[derive(Default)]
-struct Shared {
+pub(super) struct Shared {
     waiting: Mutex<Waiting>,
     changed: Condvar,
 }
@@ -34,21 +35,26 @@ struct Waiting {
 struct Entry {
     due: Instant,
     order: u64,
+    caller: u32,
     answer: Box<dyn FnOnce() + Send>,
 }
 
 impl Timer {
-    /// Starts the thread.
+    /// Starts the threads.
     pub fn start() -> std::io::Result<Timer> {
         let shared = Arc::new(Shared::default());
-        let theirs = shared.clone();
-        let thread =
-            std::thread::Builder::new().name("timer".into()).spawn(move || theirs.run())?;
-        Ok(Timer { shared, thread: Mutex::new(Some(thread)) })
+        let (one, other) = (shared.clone(), shared.clone());
+        let thread = |name: &str| std::thread::Builder::new().name(name.into());
+        let threads = vec![
+            thread("timer").spawn(move || one.run())?,
+            thread("killed").spawn(move || killed::watch(&other))?,
+        ];
+        Ok(Timer { shared, threads: Mutex::new(threads) })
     }
 
-    /// Runs `answer` at `due`, or at once after [`Timer::release`].
-    pub fn at(&self, due: Instant, answer: impl FnOnce() + Send + 'static) {
+    /// Runs `answer` at `due`, or earlier: at once after [`Timer::release`], and soon after the
+    /// calling thread (`caller`, 0 if it is not known) is sent SIGKILL.
+    pub fn at(&self, due: Instant, caller: u32, answer: impl FnOnce() + Send + 'static) {
         let mut waiting = self.shared.lock();
         if waiting.closed {
             drop(waiting);
@@ -56,17 +62,17 @@ impl Timer {
         }
         waiting.entered += 1;
         let order = waiting.entered;
-        waiting.heap.push(Entry { due, order, answer: Box::new(answer) });
+        waiting.heap.push(Entry { due, order, caller, answer: Box::new(answer) });
         drop(waiting);
-        self.shared.changed.notify_one();
+        self.shared.changed.notify_all();
     }
 
     /// Answers everything that waits, now, and lets nothing wait from here on (disarm, unmount).
     pub fn release(&self) {
         self.shared.lock().closed = true;
-        self.shared.changed.notify_one();
-        let thread = locked(&self.thread).take();
-        if let Some(thread) = thread {
+        self.shared.changed.notify_all();
+        let threads = std::mem::take(&mut *locked(&self.threads));
+        for thread in threads {
             let _ = thread.join();
         }
     }
@@ -106,6 +112,40 @@ impl Shared {
             let woken = self.changed.wait_timeout(waiting, first.unwrap_or(IDLE));
             waiting = woken.unwrap_or_else(PoisonError::into_inner).0;
         }
+    }
+}
+
+/// What the thread that looks for killed callers needs.
+impl Shared {
+    /// The next callers after the entry `after`, and round again: at most `count`, with the numbers
+    /// of their entries. Sleeps while nothing waits; `None` when the timer is closed.
+    pub(super) fn callers(&self, after: u64, count: usize) -> Option<Vec<(u64, u32)>> {
+        let mut waiting = self.lock();
+        while waiting.heap.is_empty() && !waiting.closed {
+            let woken = self.changed.wait(waiting);
+            waiting = woken.unwrap_or_else(PoisonError::into_inner);
+        }
+        let caller = |entry: &Entry| (entry.order, entry.caller);
+        let mut callers: Vec<(u64, u32)> = waiting.heap.iter().map(caller).collect();
+        let closed = waiting.closed;
+        drop(waiting);
+        callers.sort_unstable_by_key(|(order, _)| (*order <= after, *order));
+        callers.truncate(count);
+        (!closed).then_some(callers)
+    }
+
+    /// Makes these entries due.
+    pub(super) fn hurry(&self, entries: &HashSet<u64>) {
+        if entries.is_empty() {
+            return;
+        }
+        let mut waiting = self.lock();
+        let now = Instant::now();
+        let mut all = std::mem::take(&mut waiting.heap).into_vec();
+        all.iter_mut().filter(|entry| entries.contains(&entry.order)).for_each(|e| e.due = now);
+        waiting.heap = all.into();
+        drop(waiting);
+        self.changed.notify_all();
     }
 }
 
@@ -158,7 +198,8 @@ mod tests {
         let now = Instant::now();
         for delay_ms in [30, 10, 20] {
             let sender = sender.clone();
-            timer.at(now + Duration::from_millis(delay_ms), move || sender.send(delay_ms).unwrap());
+            let due = now + Duration::from_millis(delay_ms);
+            timer.at(due, 0, move || sender.send(delay_ms).unwrap());
         }
         let order: Vec<u64> = receiver.iter().take(3).collect();
         assert_eq!(order, [10, 20, 30]);
@@ -171,9 +212,9 @@ mod tests {
         let (sender, receiver) = mpsc::channel();
         let far = Instant::now() + Duration::from_secs(3600);
         let late = sender.clone();
-        timer.at(far, move || late.send(1).unwrap());
+        timer.at(far, 0, move || late.send(1).unwrap());
         timer.release();
-        timer.at(far, move || sender.send(2).unwrap());
+        timer.at(far, 0, move || sender.send(2).unwrap());
         assert_eq!(receiver.iter().take(2).collect::<Vec<i32>>(), [1, 2]);
     }
 }

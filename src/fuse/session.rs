@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use fuser::BackgroundSession;
-
 use super::adapter::Adapter;
 use super::mounting::{MountError, MountOptions, Route};
 use crate::fs::Filesystem;
 use crate::machine::{Detach, Mount, UnmountError, mount_at, remove};
+use crate::sys::confinement::confine;
 
 /// A filesystem that is mounted and answers.
 #[derive(Debug)]
@@ -28,9 +27,9 @@ impl Session {
         let session = start(fs.clone(), options)?;
         let unseen = || options.refused(std::io::ErrorKind::NotFound.into());
         let mount = mount_at(&options.mountpoint).ok().flatten().ok_or_else(unseen)?;
-        let wait = move || ended(session.join());
+        let serve = move || ended(serve(session));
         let thread = std::thread::Builder::new().name("session".into());
-        thread.spawn(wait).map_err(MountError::Handshake)?;
+        thread.spawn(serve).map_err(MountError::Handshake)?;
         Ok(Session { fs, mount })
     }
 
@@ -53,18 +52,29 @@ impl Session {
     }
 }
 
-fn start(fs: Arc<Filesystem>, options: &MountOptions) -> Result<BackgroundSession, MountError> {
+fn start(
+    fs: Arc<Filesystem>,
+    options: &MountOptions,
+) -> Result<fuser::Session<Adapter>, MountError> {
     let adapter = Adapter { fs };
-    let session = match options.mount_directly()? {
+    match options.mount_directly()? {
         Route::Direct(device) => {
             let config = options.session_config();
             fuser::Session::from_fd(adapter, device, options.acl(), config)
-                .map_err(MountError::Handshake)?
+                .map_err(MountError::Handshake)
         }
         Route::Helper => {
             fuser::Session::new(adapter, &options.mountpoint, &options.helper_config()?)
-                .map_err(|error| options.refused(error))?
+                .map_err(|error| options.refused(error))
         }
-    };
-    session.spawn().map_err(MountError::Handshake)
+    }
+}
+
+/// Answers requests until the mount is gone. The workers inherit the confinement of this thread;
+/// the rest of the process keeps what unmounting takes.
+fn serve(session: fuser::Session<Adapter>) -> std::io::Result<()> {
+    if let Err(error) = confine() {
+        tracing::warn!("the workers are not confined: {error}");
+    }
+    session.run()
 }

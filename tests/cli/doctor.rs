@@ -33,7 +33,7 @@ fn a_dead_mount_is_told_with_the_command_that_removes_it() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().canonicalize().unwrap().join("mnt");
     let Some(_mount) = DeadMount::new(&path) else {
-        return eprintln!("skipped: this user may not mount");
+        return crate::support::skipped("this user may not mount");
     };
     let said = text(&output(&mut errorfs("doctor")).stdout);
     let remedy = format!("errorfs umount --lazy '{}'", path.display());
@@ -46,7 +46,7 @@ fn a_mount_that_hangs_does_not_hang_the_doctor() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().canonicalize().unwrap().join("mnt");
     let Some(_mount) = DeadMount::silent(&path) else {
-        return eprintln!("skipped: this user may not mount");
+        return crate::support::skipped("this user may not mount");
     };
     let said = text(&output(&mut errorfs("doctor")).stdout);
     assert!(said.contains("does not answer"), "{said}");

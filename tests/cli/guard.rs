@@ -17,7 +17,7 @@ fn guard(path: &Path, device: (u32, u32)) -> Child {
 fn mount(dir: &tempfile::TempDir) -> Option<DeadMount> {
     let mount = DeadMount::new(&dir.path().canonicalize().unwrap().join("mnt"));
     if mount.is_none() {
-        eprintln!("skipped: this user may not mount");
+        crate::support::skipped("this user may not mount");
     }
     mount
 }

@@ -10,7 +10,7 @@ fn a_dead_mount_is_removed_also_by_a_roundabout_name() {
     let dir = dir.path().canonicalize().unwrap();
     let path = dir.join("a b\\c");
     let Some(_mount) = DeadMount::new(&path) else {
-        return eprintln!("skipped: this user may not mount");
+        return crate::support::skipped("this user may not mount");
     };
     assert!(std::fs::metadata(&path).is_err(), "it is dead");
     let name = dir.join("x/../a b\\c/.");
@@ -35,7 +35,7 @@ fn a_mount_in_use_names_who_uses_it_and_goes_lazily() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().canonicalize().unwrap().join("mnt");
     let Some(mount) = DeadMount::new(&path) else {
-        return eprintln!("skipped: this user may not mount");
+        return crate::support::skipped("this user may not mount");
     };
     // An O_PATH descriptor of a dead root is one that holds it.
     let flags = rustix::fs::OFlags::PATH | rustix::fs::OFlags::CLOEXEC;

@@ -2,11 +2,13 @@
 
 mod attributes;
 mod bad_sector;
+mod confinement;
 mod crash;
 mod descriptors;
 mod directories;
 mod errors;
 mod files;
+mod killed;
 mod latency;
 mod lifecycle;
 mod limits;

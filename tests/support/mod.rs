@@ -47,6 +47,12 @@ macro_rules! require_fuse {
 }
 pub(crate) use require_fuse;
 
+/// Says why a test shows nothing here. In CI, where `ERRORFS_REQUIRE_FUSE` is set, it fails instead.
+pub(crate) fn skipped(why: &str) {
+    assert!(std::env::var_os("ERRORFS_REQUIRE_FUSE").is_none(), "must not be skipped: {why}");
+    println!("skipped: {why}");
+}
+
 /// Returns from the test for ordinary users, saying so.
 macro_rules! require_root {
     () => {
