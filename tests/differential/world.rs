@@ -138,11 +138,13 @@ impl World {
         }
     }
 
-    /// Only what the file has: beyond its end a program gets SIGBUS.
+    /// Only the pages that the file has: beyond them a program gets SIGBUS. The rest of the last
+    /// page is there: what is stored in it must not become part of the file when that grows.
     fn map(&self, slot: usize, at: u64, len: usize, w: bool) -> Result<Option<Mapping>, Errno> {
         let file = self.file(slot)?;
         let stat = fs::fstat(file)?;
-        let len = len.min((stat.st_size as u64).saturating_sub(at) as usize);
+        let len = len
+            .min((stat.st_size as u64).next_multiple_of(BLOCK as u64).saturating_sub(at) as usize);
         if len == 0 || kind(&stat) != FileType::RegularFile {
             return Ok(None);
         }
