@@ -16,7 +16,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, Test
 
 use crate::support::*;
 use operation::{Operation, beginning, sequences};
-use world::World;
+use world::{Kind, World};
 
 /// In CI: 500 over the three ways.
 const CASES: u32 = 167;
@@ -55,7 +55,7 @@ fn the_sequences_reach_every_operation_with_success() {
     let mut runner = runner(CASES, 1);
     for case in 0..4 * CASES {
         let operations = sequences().new_tree(&mut runner).unwrap().current();
-        let mut world = World::new(&plain.join(&case.to_string()));
+        let mut world = World::new(&plain.join(&case.to_string()), Kind::KeepsHoles);
         for operation in beginning().into_iter().chain(operations) {
             if world.perform(&operation).is_ok() {
                 let text = format!("{operation:?}");
@@ -101,7 +101,8 @@ fn first_difference(setup: Setup, backing: &Backing, cases: u32, seed: u64) -> O
 /// The first difference between a mounted and a plain directory under these operations; and then
 /// any between what the mount shows and what its backing directory holds.
 fn compare(roots: &[&Path; 3], operations: &[Operation]) -> Option<String> {
-    let (mut mounted, mut plain) = (World::new(roots[0]), World::new(roots[1]));
+    let kind = Kind::of(roots[1].parent().unwrap());
+    let (mut mounted, mut plain) = (World::new(roots[0], kind), World::new(roots[1], kind));
     for (step, operation) in beginning().iter().chain(operations).enumerate() {
         let (ours, theirs) = (mounted.perform(operation), plain.perform(operation));
         if ours != theirs {

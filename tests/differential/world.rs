@@ -29,12 +29,29 @@ pub(super) type Outcome = Result<Answer, Errno>;
 pub(super) struct World {
     root: PathBuf,
     slots: [Option<OwnedFd>; SLOTS],
+    kind: Kind,
+}
+
+/// What the filesystem that stores the bytes does with holes.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Kind {
+    KeepsHoles,
+    /// tmpfs fills a hole that is read through a mapping; through a mount it never hears of it.
+    FillsHoles,
+}
+
+impl Kind {
+    pub(super) fn of(directory: &Path) -> Kind {
+        const TMPFS: i64 = 0x0102_1994;
+        let magic = fs::statfs(directory).unwrap().f_type;
+        if magic == TMPFS { Kind::FillsHoles } else { Kind::KeepsHoles }
+    }
 }
 
 impl World {
-    pub(super) fn new(root: &Path) -> World {
+    pub(super) fn new(root: &Path, kind: Kind) -> World {
         std::fs::create_dir(root).unwrap();
-        World { root: root.to_path_buf(), slots: Default::default() }
+        World { root: root.to_path_buf(), slots: Default::default(), kind }
     }
 
     pub(super) fn root(&self) -> &Path {
@@ -108,6 +125,7 @@ impl World {
             }
             SeekSet(slot, at) => self.seek(slot, SeekFrom::Start(at)),
             SeekEnd(slot, at) => self.seek(slot, SeekFrom::End(at)),
+            SeekData(..) | SeekHole(..) if self.kind == Kind::FillsHoles => Ok(Nothing),
             SeekData(slot, at) => self.seek(slot, SeekFrom::Data(at)),
             SeekHole(slot, at) => self.seek(slot, SeekFrom::Hole(at)),
             MapRead(slot, at, len) => {
@@ -121,6 +139,8 @@ impl World {
             }
             CopyRange(from, mut at, to, mut there, len) => {
                 let (from, to) = (self.file(from)?, self.file(to)?);
+                let len = place(from, 0, place(to, 0, len)?.1)?.1;
+                (at, there) = (place(to, place(from, at, 0)?.0, 0)?.0, place(to, there, 0)?.0);
                 count(fs::copy_file_range(from, Some(&mut at), to, Some(&mut there), len))
             }
             Sync(slot, true) => fs::fdatasync(self.file(slot)?).map(|()| Nothing),
