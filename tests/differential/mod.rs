@@ -55,7 +55,7 @@ fn the_sequences_reach_every_operation_with_success() {
     let mut runner = runner(CASES, 1);
     for case in 0..4 * CASES {
         let operations = sequences().new_tree(&mut runner).unwrap().current();
-        let mut world = World::new(&plain.join(&case.to_string()), Kind::KeepsHoles);
+        let mut world = World::new(&plain.join(&case.to_string()), Kind::Ordinary);
         for operation in beginning().into_iter().chain(operations) {
             if world.perform(&operation).is_ok() {
                 let text = format!("{operation:?}");
