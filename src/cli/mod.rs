@@ -20,6 +20,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::diagnostic::harmless;
 use exit::{Exit, Failure};
 
 /// Mount a directory and make its storage lie, exactly as a scenario says.
@@ -81,10 +82,11 @@ fn report(failure: &Failure) -> ExitCode {
     failure.exit.into()
 }
 
-/// A message for the operator, on stderr.
+/// A message for the operator, on stderr. Names of files are other people's, and may hold what a
+/// terminal would obey.
 #[expect(clippy::print_stderr, reason = "this is the place that prints")]
 fn eprint(message: &str) {
-    eprintln!("errorfs: {message}");
+    eprintln!("errorfs: {}", harmless(message));
 }
 
 /// Data, on stdout. A reader that has gone away is no mistake of ours.

@@ -58,11 +58,13 @@ pub(super) fn run(args: &Mount) -> Result<Exit, Failure> {
     let guard =
         Guard::spawn(&serving.session.mounted().mountpoint, serving.session.mounted().device);
     let guard = guard.inspect_err(|error| eprint(&format!("no guard: {error}"))).ok();
+    serving.tell_mounted();
     if let Some(ready) = ready {
         super::ready::tell(ready, &serving.summary());
     }
     let ended = serve(&serving, &endings);
-    if let Some(guard) = guard {
+    // An undismissed guard removes what is left of a mount that did not end in order.
+    if let (Some(guard), true) = (guard, ended.is_ok()) {
         guard.dismiss();
     }
     serving.tell_delivered();

@@ -31,7 +31,7 @@ pub(super) struct PlanArgs {
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
     /// Tells this mount's damage from that of other mounts with the same seed
-    #[arg(long, value_name = "NAME", default_value = "")]
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
     id: String,
 }
 
@@ -71,6 +71,14 @@ impl Serving {
         let session = Session::mount(fs, &options, ended).map_err(refused)?;
         let (seed, ledger) = told.unzip();
         Ok(Serving { session, seed, ledger })
+    }
+
+    /// Says on a terminal's side what is mounted and how to end it.
+    pub(super) fn tell_mounted(&self) {
+        let mountpoint = self.session.mounted().mountpoint.as_os_str().as_encoded_bytes();
+        let faults = if self.ledger.is_some() { "under faults" } else { "without faults" };
+        let place = escape(mountpoint);
+        eprint(&format!("mounted at {place} {faults}; Ctrl-C or `errorfs umount` ends it"));
     }
 
     /// What `--ready-fd` tells.
