@@ -41,7 +41,7 @@ fn exit_of(error: &UnmountError) -> Exit {
         UnmountError::NotMounted { .. } | UnmountError::NotErrorfs { .. } => {
             Exit::ExpectationFailed
         }
-        UnmountError::Busy { .. } => Exit::TryAgain,
+        UnmountError::Busy { .. } | UnmountError::Covered { .. } => Exit::TryAgain,
         UnmountError::Refused { .. } => Exit::CannotMount,
     }
 }

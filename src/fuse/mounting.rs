@@ -10,8 +10,7 @@ use fuser::{Config, MountOption, SessionACL};
 use rustix::fs::{Mode, OFlags};
 use rustix::mount::MountFlags;
 
-/// Reported as the filesystem's type; `fuse.` and the name are what tools look for.
-const FILESYSTEM_TYPE: &str = "fuse.errorfs";
+use crate::machine::FSTYPE;
 
 /// Where and how to mount.
 #[derive(Clone, Debug)]
@@ -62,7 +61,7 @@ impl MountOptions {
         let data = c_string(self.kernel_options(&device).as_ref());
         let source = self.source.as_os_str();
         let flags = MountFlags::empty();
-        match rustix::mount::mount(source, &self.mountpoint, FILESYSTEM_TYPE, flags, &*data) {
+        match rustix::mount::mount(source, &self.mountpoint, FSTYPE, flags, &*data) {
             Ok(()) => Ok(Route::Direct(device)),
             Err(rustix::io::Errno::PERM) if !rustix::process::geteuid().is_root() => {
                 Ok(Route::Helper)

@@ -9,10 +9,11 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
-use super::{Detach, UnmountError, absolute, mount_at, remove};
+use super::{Detach, Mount, UnmountError, absolute, mounts, remove};
 
 /// What errorfs writes before it ends in order.
 const DISMISSED: u8 = b'q';
@@ -55,9 +56,13 @@ impl Guard {
 }
 
 impl Drop for Guard {
+    /// Waits for the guard's work as long as it may take; a covered mount takes longer, without us.
     fn drop(&mut self) {
         drop(self.child.stdin.take());
-        let _ = self.child.wait();
+        let start = Instant::now();
+        while matches!(self.child.try_wait(), Ok(None)) && start.elapsed() < PATIENCE {
+            std::thread::sleep(Duration::from_millis(2));
+        }
     }
 }
 
@@ -72,8 +77,13 @@ pub enum Watched {
     Removed,
 }
 
-/// The guard's own side: waits for the end of `lifeline` and removes the mount if it is still the
-/// one of this device. Signals that end a session do not end it before errorfs.
+/// How long errorfs waits for its guard.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How long the guard waits for what somebody mounted over a dead mount to go.
+const COVERED: Duration = Duration::from_secs(600);
+
+/// The guard's own side: waits for the end of `lifeline` and removes the filesystem of this device
+/// from wherever it is mounted by then. Signals that end a session do not end it before errorfs.
 pub fn watch(
     mountpoint: &Path,
     dev: (u32, u32),
@@ -93,10 +103,21 @@ pub fn watch(
     if said.contains(&DISMISSED) {
         return Ok(Watched::Dismissed);
     }
-    match mount_at(mountpoint).map_err(refused)? {
-        Some(mount) if mount.is_errorfs() && mount.device == dev => {
-            remove(&mount, Detach::Lazily).map(|()| Watched::Removed)
+    let left = |mount: &Mount| mount.is_errorfs() && mount.device == dev;
+    match mounts().map_err(refused)?.into_iter().find(left) {
+        Some(mount) => remove_uncovered(&mount).map(|()| Watched::Removed),
+        None => Ok(Watched::NothingLeft),
+    }
+}
+
+fn remove_uncovered(mount: &Mount) -> Result<(), UnmountError> {
+    let start = Instant::now();
+    loop {
+        match remove(mount, Detach::Lazily) {
+            Err(UnmountError::Covered { .. }) if start.elapsed() < COVERED => {
+                std::thread::sleep(Duration::from_secs(1));
+            }
+            ended => return ended,
         }
-        _ => Ok(Watched::NothingLeft),
     }
 }

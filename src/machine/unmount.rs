@@ -10,7 +10,7 @@ use std::process::Command;
 use rustix::io::Errno;
 use rustix::mount::UnmountFlags;
 
-use super::{Mount, find};
+use super::{Mount, find, mount_at, mounts};
 
 /// Why a mount was not removed.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +39,12 @@ pub enum UnmountError {
         path: PathBuf,
         /// Processes that have something open there, as `pid (name)`.
         holders: Vec<String>,
+    },
+    /// Something else is mounted over it.
+    #[error("{}: something else is mounted over it; unmount that first", path.display())]
+    Covered {
+        /// The mountpoint.
+        path: PathBuf,
     },
     /// The system does not let this user do it.
     #[error("{}: {reason}", path.display())]
@@ -77,13 +83,33 @@ pub fn unmount(path: &Path, detach: Detach) -> Result<(), UnmountError> {
         Some(mount) if !mount.is_errorfs() => {
             Err(UnmountError::NotErrorfs { path: path.to_owned(), fstype: mount.fstype })
         }
-        Some(mount) => remove(&mount, detach),
+        Some(mount) => remove_at(&mount.mountpoint, detach),
     }
 }
 
-/// Removes this mount, which must be the uppermost at its mountpoint.
+/// Removes this mount, wherever it has been moved to meanwhile; nothing is an error if it is gone.
+/// What somebody else mounted over it stays.
 pub fn remove(mount: &Mount, detach: Detach) -> Result<(), UnmountError> {
-    let path = &mount.mountpoint;
+    let unlisted = |error: io::Error| UnmountError::Refused {
+        path: mount.mountpoint.clone(),
+        reason: error.to_string(),
+    };
+    for place in places_of(mount.device).map_err(unlisted)? {
+        if mount_at(&place).map_err(unlisted)?.is_some_and(|top| top.device != mount.device) {
+            return Err(UnmountError::Covered { path: place });
+        }
+        remove_at(&place, detach)?;
+    }
+    Ok(())
+}
+
+/// Where the filesystem of this device is mounted, the last one first.
+fn places_of(device: (u32, u32)) -> io::Result<Vec<PathBuf>> {
+    let ours = |mount: &Mount| mount.device == device && mount.is_errorfs();
+    Ok(mounts()?.into_iter().rev().filter(ours).map(|mount| mount.mountpoint).collect())
+}
+
+fn remove_at(path: &Path, detach: Detach) -> Result<(), UnmountError> {
     let flags = match detach {
         Detach::IfUnused => UnmountFlags::NOFOLLOW,
         Detach::Lazily => UnmountFlags::NOFOLLOW | UnmountFlags::DETACH,
@@ -92,8 +118,10 @@ pub fn remove(mount: &Mount, detach: Detach) -> Result<(), UnmountError> {
         Ok(()) => Ok(()),
         Err(Errno::PERM) => with_helper(path, detach),
         Err(Errno::BUSY) => Err(busy(path)),
-        Err(Errno::INVAL) => Err(UnmountError::NotMounted { path: path.clone() }),
-        Err(errno) => Err(UnmountError::Refused { path: path.clone(), reason: errno.to_string() }),
+        Err(Errno::INVAL) => Err(UnmountError::NotMounted { path: path.to_owned() }),
+        Err(errno) => {
+            Err(UnmountError::Refused { path: path.to_owned(), reason: errno.to_string() })
+        }
     }
 }
 

@@ -75,3 +75,57 @@ fn umount_from_outside_ends_errorfs() {
     assert!(mount.wait().success(), "{}", mount.said());
     assert!(!mount.is_mounted());
 }
+
+#[test]
+fn a_mountpoint_that_is_moved_is_unmounted_where_it_is() {
+    require_fuse!();
+    for signal in [Signal::TERM, Signal::KILL] {
+        let backing = Backing::new().with("file", b"x");
+        let parent = tempfile::tempdir().unwrap();
+        let at = parent.path().join("before/mnt");
+        std::fs::create_dir_all(&at).unwrap();
+        let mut errorfs = by_hand(backing.path(), &at);
+        std::fs::rename(parent.path().join("before"), parent.path().join("after")).unwrap();
+        let pid = rustix::process::Pid::from_child(&errorfs);
+        rustix::process::kill_process(pid, signal).unwrap();
+        errorfs.wait().unwrap();
+        let gone = || !mounts().contains(&*parent.path().to_string_lossy());
+        wait_until("nothing is left", Duration::from_secs(10), gone);
+    }
+}
+
+#[test]
+fn what_somebody_mounts_over_a_mount_is_left_alone() {
+    require_fuse!();
+    require_root!();
+    let backing = Backing::new().with("file", b"x");
+    let at = tempfile::tempdir().unwrap();
+    let at = at.path().canonicalize().unwrap();
+    let mut errorfs = by_hand(backing.path(), &at);
+    let flags = rustix::mount::MountFlags::empty();
+    rustix::mount::mount("cover", &at, "tmpfs", flags, None).unwrap();
+    std::fs::write(at.join("theirs"), "kept").unwrap();
+    let pid = rustix::process::Pid::from_child(&errorfs);
+    rustix::process::kill_process(pid, Signal::TERM).unwrap();
+    assert_eq!(errorfs.wait().unwrap().code(), Some(3));
+    assert_eq!(std::fs::read(at.join("theirs")).unwrap(), b"kept");
+    rustix::mount::unmount(&at, rustix::mount::UnmountFlags::empty()).unwrap();
+    let gone = || !mounts().contains(&*at.to_string_lossy());
+    wait_until("the guard removes what was below", Duration::from_secs(10), gone);
+}
+
+fn by_hand(backing: &std::path::Path, at: &std::path::Path) -> std::process::Child {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_errorfs"));
+    let child = command.arg("mount").arg(backing).arg(at).spawn().unwrap();
+    let there = || at.join("file").exists();
+    wait_until("it is mounted", Duration::from_secs(10), there);
+    // The guard comes right after the mount.
+    let children = format!("/proc/{0}/task/{0}/children", child.id());
+    let guarded = || std::fs::read_to_string(&children).is_ok_and(|pids| !pids.trim().is_empty());
+    wait_until("it is guarded", Duration::from_secs(10), guarded);
+    child
+}
+
+fn mounts() -> String {
+    std::fs::read_to_string("/proc/self/mountinfo").unwrap()
+}
