@@ -9,6 +9,7 @@ mod differential;
 mod documents;
 mod ledger;
 mod mount;
+mod nodes;
 mod preview;
 mod programs;
 mod property;

@@ -132,6 +132,15 @@ fn only_sys_names_libc_or_is_unsafe() {
     none(complain_of(&["libc::", "unsafe"], |source| source.is_in("sys")));
 }
 
+/// Where `fs` holds locks: what these files do not call cannot be called under one.
+#[test]
+fn the_tables_of_nodes_numbers_and_handles_make_no_system_call() {
+    let tables = ["node", "node_table", "numbers", "handles", "directory_cache"];
+    let paths = tables.map(|name| format!("src/fs/{name}.rs"));
+    let words = ["rustix", "std::fs", "stat_fd", "stat_name", "openat", "sys::"];
+    none(complain_of(&words, |source| !paths.contains(&source.path)));
+}
+
 #[test]
 fn only_cli_prints_and_exits() {
     let words =

@@ -9,7 +9,7 @@ use rustix::fs::{FallocateFlags, OFlags, SeekFrom};
 use rustix::io::ReadWriteFlags;
 
 use super::handles::{DataPath, OpenFile};
-use super::{Answer, Entry, FileHandle, Filesystem, Node, NodeId, locked};
+use super::{Answer, Entry, FileHandle, Filesystem, Node, NodeId};
 use crate::errno::Errno;
 use crate::injector::DataAccess;
 use crate::op::{Caller, Op};
@@ -56,14 +56,14 @@ impl Filesystem {
         let exclusive = OFlags::from_bits_retain(flags as u32) & OFlags::EXCL;
         let wanted = backing_flags(flags) | exclusive;
         let (file, attr) = self.create_file(&parent, name, mode, wanted, by)?;
-        let entry = self.known(&attr, &parent, name);
+        let entry = self.known(&attr, &parent, name)?;
         let opened = self.opened(self.node(entry.id)?, file, flags);
         Ok((entry, opened))
     }
 
     fn opened(&self, node: Arc<Node>, file: OwnedFd, flags: i32) -> Opened {
         let file = Arc::new(file);
-        *locked(&node.lifeline) = Arc::downgrade(&file);
+        node.opened(&file);
         let path = self.data_path(&node, flags);
         let handle = self.open_files.add(Arc::new(OpenFile { node, file, path, flags }));
         Opened { handle, path }
@@ -129,7 +129,9 @@ impl Filesystem {
 
     /// `release`.
     pub fn release(&self, handle: FileHandle) {
-        self.open_files.remove(handle);
+        if let Some(node) = self.open_files.remove(handle).map(|open| open.node.clone()) {
+            node.closed();
+        }
     }
 
     /// `fsync`; `data_only` as fdatasync(2).

@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex};
 
 use rustix::fs::{FileType, OFlags, RawDir, SeekFrom, seek};
 
-use super::stat::FileKind;
+use super::numbers::Listed;
+use super::stat::{FileKind, stat_fd};
 use super::{Answer, FileHandle, Filesystem, Node, NodeId, locked};
 
 /// Bytes asked of the backing directory at a time: what the kernel asks of us.
@@ -31,7 +32,9 @@ pub struct DirEntry {
 #[derive(Debug)]
 pub struct DirHandle {
     pub(super) node: Arc<Node>,
-    directory: OwnedFd,
+    directory: Arc<OwnedFd>,
+    /// Numbers of files as the mount has them.
+    listed: Listed,
     batch: Mutex<Batch>,
 }
 
@@ -62,7 +65,10 @@ impl Filesystem {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY;
         let node = self.node(id)?;
         let directory = self.reopen(&node, flags)?;
-        let handle = DirHandle { node, directory, batch: Mutex::default() };
+        let listed = self.nodes.numbers.listed(&stat_fd(&directory)?);
+        let directory = Arc::new(directory);
+        node.opened(&directory);
+        let handle = DirHandle { node, directory, listed, batch: Mutex::default() };
         Ok(self.open_directories.add(Arc::new(handle)))
     }
 
@@ -78,13 +84,15 @@ impl Filesystem {
 
     /// `releasedir`.
     pub fn releasedir(&self, handle: FileHandle) {
-        self.open_directories.remove(handle);
+        if let Some(node) = self.open_directories.remove(handle).map(|open| open.node.clone()) {
+            node.closed();
+        }
     }
 
     /// `fsyncdir`.
     pub fn fsyncdir(&self, handle: FileHandle, data_only: bool) -> Answer<()> {
         let open = self.open_directories.get(handle)?;
-        super::data::sync(&open.directory, data_only)
+        super::data::sync(&*open.directory, data_only)
     }
 }
 
@@ -92,7 +100,9 @@ impl DirHandle {
     /// The next batch. The kernel asks for one part of a stream at a time: nobody reads the same
     /// one meanwhile, so that no lock is held over the system call.
     fn read(&self, cookie: u64, seek: bool) -> Answer<Listing> {
-        let entries = Arc::new(read_batch(&self.directory, seek.then_some(cookie))?);
+        let mut entries = read_batch(&self.directory, seek.then_some(cookie))?;
+        entries.iter_mut().for_each(|entry| entry.ino = self.listed.number(entry.ino));
+        let entries = Arc::new(entries);
         *locked(&self.batch) = Batch { entries: entries.clone(), cookie };
         Ok(Listing { batch: entries, from: 0 })
     }

@@ -1,6 +1,7 @@
 //! From a decision to the lines of the ledger.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::inject::Judged;
 use crate::injector::Armed;
@@ -16,6 +17,15 @@ pub(super) const BITS_MAX: usize = 64;
 pub(super) struct Flipped {
     pub(super) flip: Flip,
     pub(super) bytes: Option<(u8, u8)>,
+    pub(super) id: DamageId,
+    pub(super) stored: bool,
+}
+
+/// Flips bits, given by byte and bit of the file, in what begins at `offset` of it. Twice is none.
+pub(super) fn flip(data: &mut [u8], offset: u64, flips: &[(u64, u8)]) {
+    for (byte, bit) in flips {
+        data[(byte - offset) as usize] ^= 1 << bit;
+    }
 }
 
 impl Judged {
@@ -29,8 +39,31 @@ impl Judged {
         for flip in &flips {
             data[at(flip)] ^= 1 << flip.bit;
         }
-        let flipped = |(flip, before)| Flipped { flip, bytes: Some((before, data[at(&flip)])) };
-        flips.into_iter().zip(before).map(flipped).collect()
+        let served = |(bit, before): (Flipped, u8)| {
+            let after = data[at(&bit.flip)];
+            Flipped { bytes: Some((before, after)), ..bit }
+        };
+        self.named(&flips).into_iter().zip(before).map(served).collect()
+    }
+
+    /// Bits with the ids of the damage that they are.
+    pub(super) fn named(&self, flips: &[Flip]) -> Vec<Flipped> {
+        let mut identities: Vec<(RuleId, Option<Arc<Path>>)> = Vec::new();
+        let mut named = Vec::with_capacity(flips.len());
+        for flip in flips {
+            if !identities.iter().any(|(rule, _)| *rule == flip.rule) {
+                identities.push((flip.rule, self.identity(flip.rule)));
+            }
+            let known = identities.iter().find(|(rule, _)| *rule == flip.rule);
+            let identity = known.and_then(|(_, identity)| identity.as_deref());
+            let id = self.armed.flip_id(flip, identity);
+            named.push(Flipped { flip: *flip, bytes: None, id, stored: identity.is_some() });
+        }
+        named
+    }
+
+    fn identity(&self, rule: RuleId) -> Option<Arc<Path>> {
+        self.armed.identity(rule, &self.view.target())
     }
 
     /// The delay and the failure.
@@ -62,20 +95,24 @@ impl Judged {
 
     /// Flipped bits: by rule, and no more in a line than is good for it.
     pub(super) fn bits_events(&self, bits: &[Flipped]) -> Vec<Event> {
+        let Some(any) = bits.first() else { return Vec::new() };
         let mut bits = bits.to_vec();
         bits.sort_by_key(|bit| (bit.flip.rule, bit.flip.byte, bit.flip.bit));
+        let whole = self.event(any.flip.rule, any.flip.occurrence);
         let of_rules = bits.chunk_by(|a, b| a.flip.rule == b.flip.rule);
         let chunks = of_rules.flat_map(|of_rule| of_rule.chunks(BITS_MAX));
-        chunks.map(|chunk| self.bits_event(chunk)).collect()
+        chunks.map(|chunk| self.bits_event(chunk, &whole)).collect()
     }
 
-    fn bits_event(&self, bits: &[Flipped]) -> Event {
-        let first = bits[0].flip;
-        let identity = self.armed.identity(first.rule, &self.view.target());
+    fn bits_event(&self, bits: &[Flipped], whole: &Event) -> Event {
+        let Flip { rule, occurrence, .. } = bits[0].flip;
         Event {
-            bits: bits.iter().map(|bit| line(bit, &self.armed, identity.as_deref())).collect(),
-            file: identity.as_deref().map(written),
-            ..self.event(first.rule, first.occurrence)
+            rule: self.armed.rule_name(rule).to_owned(),
+            fault: self.armed.fault_name(rule).to_owned(),
+            occurrence: (occurrence > 0).then_some(occurrence),
+            bits: bits.iter().map(line).collect(),
+            file: self.identity(rule).as_deref().map(written),
+            ..whole.clone()
         }
     }
 
@@ -88,12 +125,6 @@ impl Judged {
             file: identity.as_deref().map(written),
             ..self.event(bad.rule, 0)
         }
-    }
-
-    /// The id of stored damage; `None` for what is not stored.
-    pub(super) fn flip_id(&self, flip: &Flip) -> Option<DamageId> {
-        let identity = self.armed.identity(flip.rule, &self.view.target())?;
-        Some(self.armed.flip_id(flip, Some(&identity)))
     }
 
     /// The id of a bad sector.
@@ -111,6 +142,7 @@ impl Judged {
             offset,
             len,
             occurrence: (occurrence > 0).then_some(occurrence),
+            cached: self.fills_cache,
             pid: caller.pid,
             uid: caller.uid,
             comm: command_name(caller),
@@ -131,7 +163,7 @@ pub(super) fn never_read(armed: &Armed, file: &Path, rule: RuleId) -> Event {
 }
 
 /// One flipped bit as the ledger has it.
-pub(super) fn line(flipped: &Flipped, armed: &Armed, identity: Option<&Path>) -> Bit {
+pub(super) fn line(flipped: &Flipped) -> Bit {
     let Flip { byte, bit, generation, .. } = flipped.flip;
     Bit {
         byte,
@@ -139,7 +171,7 @@ pub(super) fn line(flipped: &Flipped, armed: &Armed, identity: Option<&Path>) ->
         before: flipped.bytes.map(|(before, _)| before),
         after: flipped.bytes.map(|(_, after)| after),
         generation,
-        id: armed.flip_id(&flipped.flip, identity).to_string(),
+        id: flipped.id.to_string(),
     }
 }
 
@@ -163,6 +195,7 @@ fn blank(armed: &Armed, rule: RuleId) -> Event {
         sector: None,
         errno: None,
         delay_ns: None,
+        cached: false,
         pid: 0,
         uid: 0,
         comm: String::new(),

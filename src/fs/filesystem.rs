@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use super::by_inode::ByInode;
 use super::directories::DirHandle;
 use super::directory_cache::DirectoryCache;
 use super::handles::{Handles, OpenFile};
 use super::locate::proc_path;
-use super::node::NodeTable;
+use super::node_table::NodeTable;
 use super::stat::stat_fd;
 use super::timer::Timer;
-use super::{Answer, Node, locked};
+use super::{Answer, Node};
 use crate::injector::Injector;
 use crate::ledger::Writer;
 use crate::media::{Fates, FileKey, Media};
@@ -30,6 +31,7 @@ pub struct Filesystem {
     pub(super) root: Arc<OwnedFd>,
     pub(super) settings: Settings,
     pub(super) nodes: NodeTable,
+    pub(super) by_inode: Option<ByInode>,
     pub(super) directories: DirectoryCache,
     pub(super) open_files: Handles<OpenFile>,
     pub(super) open_directories: Handles<DirHandle>,
@@ -52,11 +54,12 @@ impl Filesystem {
         media: Media,
         ledger: Writer,
     ) -> std::io::Result<Filesystem> {
-        let key = stat_fd(&root)?.key;
+        let attr = stat_fd(&root)?;
         Ok(Filesystem {
+            by_inode: ByInode::probe(&root, &attr),
             root: Arc::new(root),
             settings,
-            nodes: NodeTable::new(key),
+            nodes: NodeTable::new(&attr),
             directories: DirectoryCache::default(),
             open_files: Handles::default(),
             open_directories: Handles::default(),
@@ -123,8 +126,8 @@ impl Filesystem {
         if !self.remembers() {
             return;
         }
-        let pin = locked(&node.pin).clone();
-        let removed = pin.and_then(|pin| stat_fd(&*pin).ok()).is_some_and(|attr| attr.nlink == 0);
+        let removed =
+            node.pin().and_then(|pin| stat_fd(&*pin).ok()).is_some_and(|attr| attr.nlink == 0);
         if removed { self.media.removed(node.key) } else { self.media.forget(node.key) }
     }
 

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::events::flip;
 use super::handles::OpenFile;
 use super::stat::stat_fd;
 use super::view::{Subject, View};
@@ -27,6 +28,8 @@ pub(super) struct Judged {
     pub(super) view: Arc<View>,
     pub(super) op: Op,
     pub(super) decision: Decision,
+    /// The kernel asks for its page cache: who gets the bytes in the end, it does not say.
+    pub(super) fills_cache: bool,
 }
 
 impl Filesystem {
@@ -45,7 +48,7 @@ impl Filesystem {
             Some(failure) => Err(failure.errno),
             None => call(self),
         };
-        self.deliver(&judged, judged.events(), result, answer);
+        self.deliver(&judged, judged.events(), result, |result| result, answer);
     }
 
     /// `read`. `fills_cache`: the kernel reads for its page cache, not for one read(2).
@@ -60,28 +63,39 @@ impl Filesystem {
             Ok(open) => open,
             Err(errno) => return answer(Err(errno)),
         };
-        let Some(judged) = self.judge_data(op, &open) else {
+        let Some(judged) = self.judge_data(op, &open, fills_cache) else {
             return answer(self.read_stored(&open, op.offset, op.len as usize));
         };
-        let (result, events) = self.read_judged(&judged, &open, fills_cache);
-        self.deliver(&judged, events, result, answer);
+        let Served { result, events, flips } = self.serve(&judged, &open);
+        let as_stored = move |result: Answer<Vec<u8>>| {
+            result.map(|mut data| {
+                flip(&mut data, op.offset, &flips);
+                data
+            })
+        };
+        self.deliver(&judged, events, result, as_stored, answer);
     }
 
-    /// `write`. `flags` are those that the file has now.
+    /// `write`. `flags` are those that the file has now; `written_back`: the kernel writes pages of
+    /// its cache, not what one write(2) gave it.
     pub fn write(
         &self,
         op: Op,
         handle: FileHandle,
         data: &[u8],
         flags: i32,
+        written_back: bool,
         answer: impl FnOnce(Answer<usize>) + Send + 'static,
     ) {
         let open = match self.open_files.get(handle) {
             Ok(open) => open,
             Err(errno) => return answer(Err(errno)),
         };
-        let write = || self.write_stored(&open, op, data, flags);
-        let Some(judged) = self.judge(op, Subject::Open(handle)) else {
+        let write = || match written_back {
+            true => self.write_back(&open, op, data),
+            false => self.write_stored(&open, op, data, flags),
+        };
+        let Some(judged) = self.judge_data(op, &open, written_back) else {
             return answer(write());
         };
         let (result, events) = match (&judged.decision.failure, &judged.decision.unreadable) {
@@ -89,7 +103,7 @@ impl Filesystem {
             (None, Some(sector)) => (Err(Errno::EIO), judged.events_with_sector(sector)),
             (None, None) => (write(), judged.events()),
         };
-        self.deliver(&judged, events, result, answer);
+        self.deliver(&judged, events, result, |result| result, answer);
     }
 
     /// The armed plan, if any of its rules looks at such operations. A ledger that cannot be written
@@ -103,12 +117,12 @@ impl Filesystem {
     fn judge(&self, op: Op, subject: Subject<'_>) -> Option<Judged> {
         let armed = self.armed_for(op.kind)?;
         let view = self.view_of(subject, &armed).ok()?;
-        self.decide(armed, view, op)
+        self.decide(armed, view, op, false)
     }
 
     /// The same for reads and writes. Rules that count accesses draw over the bytes that are there
     /// to be read, not over those asked for; and where a file ends, its last sector does.
-    fn judge_data(&self, op: Op, open: &OpenFile) -> Option<Judged> {
+    fn judge_data(&self, op: Op, open: &OpenFile, of_cache: bool) -> Option<Judged> {
         let armed = self.armed_for(op.kind)?;
         let view = self.view(&open.node, &armed);
         let mut op = op;
@@ -119,70 +133,101 @@ impl Filesystem {
                 op.len = op.len.min(size.saturating_sub(op.offset));
             }
         }
-        self.decide(armed, view, op)
+        self.decide(armed, view, op, of_cache)
     }
 
-    fn decide(&self, armed: Arc<Armed>, view: Arc<View>, op: Op) -> Option<Judged> {
+    fn decide(
+        &self,
+        armed: Arc<Armed>,
+        view: Arc<View>,
+        op: Op,
+        fills_cache: bool,
+    ) -> Option<Judged> {
         if !view.selection.ops.contains(op.kind) {
             return None;
         }
-        let decision = armed.decide(&op, &view.target(), self.armed_at.elapsed());
-        (!decision.is_clean()).then_some(Judged { armed, view, op, decision })
+        let mut decision = armed.decide(&op, &view.target(), self.armed_at.elapsed());
+        // When the mount ends nothing waits any more: a delay that will not be is not decided.
+        decision.delay = decision.delay.filter(|_| !self.timer.is_released());
+        (!decision.is_clean()).then_some(Judged { armed, view, op, decision, fills_cache })
     }
 
-    fn read_judged(
-        &self,
-        judged: &Judged,
-        open: &OpenFile,
-        fills_cache: bool,
-    ) -> (Answer<Vec<u8>>, Vec<Event>) {
+    fn serve(&self, judged: &Judged, open: &OpenFile) -> Served {
         if let Some(failure) = judged.decision.failure {
-            return (Err(failure.errno), judged.events());
+            return Served::nothing(failure.errno, judged.events());
         }
-        let len = match good_prefix(judged, fills_cache) {
+        let len = match good_prefix(judged) {
             Prefix::Bytes(len) => len,
-            Prefix::Again => return (Err(Errno::EIO), judged.events()),
+            Prefix::Again => return Served::nothing(Errno::EIO, judged.events()),
             Prefix::Bad(sector) => {
-                self.reads(judged, &[], Some(sector));
-                return (Err(Errno::EIO), judged.events_with_sector(sector));
+                self.fates.reads(judged.sector_id(sector).into_iter());
+                return Served::nothing(Errno::EIO, judged.events_with_sector(sector));
             }
         };
         match self.read_stored(open, judged.op.offset, len as usize) {
-            Ok(mut data) => {
-                let bits = judged.flip(&mut data);
-                self.reads(judged, &bits, None);
-                (Ok(data), judged.events_with_bits(&bits))
-            }
-            Err(errno) => (Err(errno), judged.events()),
+            Ok(data) => self.damage(judged, data),
+            Err(errno) => Served::nothing(errno, judged.events()),
         }
     }
 
+    fn damage(&self, judged: &Judged, mut data: Vec<u8>) -> Served {
+        let bits = judged.flip(&mut data);
+        self.fates.reads(bits.iter().filter_map(|bit| bit.stored.then_some(bit.id)));
+        let events = judged.events_with_bits(&bits);
+        let flips = bits.iter().map(|bit| (bit.flip.byte, bit.flip.bit)).collect();
+        Served { result: Ok(data), events, flips }
+    }
+
     /// Waits, records, answers: in this order, so that a fault is in the ledger before the target
-    /// can know of it, and not long before.
+    /// can know of it, and not long before. What cannot be recorded does not happen: then
+    /// `unrecorded` says what the answer is without it.
     fn deliver<T: Send + 'static>(
         &self,
         judged: &Judged,
         events: Vec<Event>,
         result: Answer<T>,
+        unrecorded: impl FnOnce(Answer<T>) -> Answer<T> + Send + 'static,
         answer: impl FnOnce(Answer<T>) + Send + 'static,
     ) {
         if events.is_empty() {
             return answer(result);
         }
+        // The backing file was not asked: there is nothing better to say than that we failed.
+        let failed = judged.decision.failure.is_some();
         let ledger = self.ledger.clone();
+        let start = Instant::now();
         let record = move || {
+            let events = events.into_iter().map(|event| waited(event, start)).collect();
             ledger.record(events, move |recorded| match recorded {
                 Recorded::Written => answer(result),
-                Recorded::Lost => answer(Err(Errno::EIO)),
+                Recorded::Lost if failed => answer(Err(Errno::EIO)),
+                Recorded::Lost => answer(unrecorded(result)),
             });
         };
         match judged.decision.delay {
-            Some(delay) => {
-                self.timer.at(Instant::now() + delay.by, judged.op.caller.pid, record);
-            }
+            Some(delay) => self.timer.at(start + delay.by, judged.op.caller.pid, record),
             None => record(),
         }
     }
+}
+
+/// What a read gets, with the events that say so and the bits that were flipped.
+struct Served {
+    result: Answer<Vec<u8>>,
+    events: Vec<Event>,
+    flips: Vec<(u64, u8)>,
+}
+
+impl Served {
+    fn nothing(errno: Errno, events: Vec<Event>) -> Served {
+        Served { result: Err(errno), events, flips: Vec::new() }
+    }
+}
+
+/// A delay that was cut short (the caller was killed, the mount ended) is recorded as it was.
+fn waited(event: Event, start: Instant) -> Event {
+    let waited = start.elapsed().as_nanos() as u64;
+    Event { delay_ns: event.delay_ns.map(|decided| decided.min(waited)), ..event }
 }
 
 /// How much of a read a bad sector leaves.
@@ -197,8 +242,8 @@ enum Prefix<'a> {
 
 /// A read(2) gets the good bytes before the sector. A page cache that got less than it asked for
 /// would take the rest for a hole: it gets an error, and asks again for single pages.
-fn good_prefix(judged: &Judged, fills_cache: bool) -> Prefix<'_> {
-    let Op { offset, len, .. } = judged.op;
+fn good_prefix(judged: &Judged) -> Prefix<'_> {
+    let Judged { op: Op { offset, len, .. }, fills_cache, .. } = *judged;
     match &judged.decision.unreadable {
         None => Prefix::Bytes(len),
         Some(_) if fills_cache && len > PAGE => Prefix::Again,

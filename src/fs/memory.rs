@@ -77,25 +77,18 @@ impl Filesystem {
     /// rate might have done to bytes that nobody read is nobody's business.
     fn tell_end(&self, before: Before, outcome: Outcome) {
         let Before { mut judged, mut bad, .. } = before;
+        let armed = judged.armed.clone();
         let known = |rule, id: Option<DamageId>| {
             let read = id.is_some_and(|id| self.fates.ends(id));
-            read || judged.armed.names_places(rule)
+            read || armed.names_places(rule)
         };
-        let mut flips = judged.decision.flips.clone();
-        flips.retain(|flip| known(flip.rule, judged.flip_id(flip)));
+        let flips = std::mem::take(&mut judged.decision.flips);
+        let mut bits = judged.named(&flips);
+        bits.retain(|bit| known(bit.flip.rule, Some(bit.id)));
         bad.retain(|bad| known(bad.rule, judged.sector_id(bad)));
-        judged.decision.flips.clear();
-        let unseen = |flip| Flipped { flip, bytes: None };
-        let bits: Vec<Flipped> = flips.into_iter().map(unseen).collect();
         let mut events = judged.bits_events(&bits);
         events.extend(bad.iter().map(|bad| judged.sector_event(bad)));
         self.tell(events.into_iter().map(|event| Event { outcome, ..event }).collect());
-    }
-
-    /// Remembers that the target is about to read these.
-    pub(super) fn reads(&self, judged: &Judged, bits: &[Flipped], bad: Option<&Unreadable>) {
-        let bits = bits.iter().filter_map(|bit| judged.flip_id(&bit.flip));
-        self.fates.reads(bits.chain(bad.and_then(|bad| judged.sector_id(bad))));
     }
 
     /// Tells of all placed damage that is still there and that nobody read: the mount ends.
@@ -104,10 +97,14 @@ impl Filesystem {
             return;
         };
         for (rule, file, placed) in armed.placed_everywhere() {
-            let flips = placed.bits.iter().map(|at| stored_flip(rule, at));
-            let waiting = |flip: &Flip| self.fates.is_waiting(armed.flip_id(flip, Some(file)));
-            let line = |flip| line(&Flipped { flip, bytes: None }, &armed, Some(file));
-            let bits: Vec<Bit> = flips.filter(waiting).map(line).collect();
+            let placed_bit = |at: &BitPosition| {
+                let flip = stored_flip(rule, at);
+                let id = armed.flip_id(&flip, Some(file));
+                Flipped { flip, bytes: None, id, stored: true }
+            };
+            let bits = placed.bits.iter().map(placed_bit);
+            let waiting = bits.filter(|bit| self.fates.is_waiting(bit.id));
+            let bits: Vec<Bit> = waiting.map(|bit| line(&bit)).collect();
             for bits in bits.chunks(BITS_MAX).map(<[Bit]>::to_vec) {
                 self.tell(vec![Event { bits, ..never_read(&armed, file, rule) }]);
             }
@@ -158,5 +155,5 @@ fn stored_damage(
         false => armed.damage(range, &view.target()),
     };
     let decision = Decision { flips, ..Decision::default() };
-    (Judged { armed, view, op, decision }, bad)
+    (Judged { armed, view, op, decision, fills_cache: false }, bad)
 }

@@ -4,6 +4,7 @@
 //! No type of the kernel's protocol crosses this border; errors are [`crate::errno::Errno`].
 
 mod attributes;
+mod by_inode;
 mod credentials;
 mod data;
 mod directories;
@@ -17,10 +18,14 @@ mod locate;
 mod memory;
 mod names;
 mod node;
+mod node_table;
+mod numbers;
+mod revive;
 mod stat;
 mod survey;
 mod timer;
 mod view;
+mod write_back;
 mod xattrs;
 
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};

@@ -9,8 +9,9 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawMode, RenameFlags};
 use rustix::fs::{linkat, mkdirat, mknodat, openat, renameat_with, symlinkat, unlinkat};
 
 use super::credentials::AsCaller;
+use super::node_table::Entered;
 use super::stat::{Attr, FileKind, stat_fd, stat_name};
-use super::{Answer, Filesystem, Node, NodeId, locked};
+use super::{Answer, Filesystem, Node, NodeId};
 use crate::errno::Errno;
 use crate::op::{Caller, Op};
 
@@ -26,22 +27,37 @@ pub struct Entry {
 impl Filesystem {
     /// `lookup`: what a directory holds under a name.
     pub fn lookup(&self, parent: NodeId, name: &OsStr) -> Answer<Entry> {
-        let parent = self.node(parent)?;
-        self.entry(&parent, name)
+        match name.as_encoded_bytes() {
+            b"." => self.lookup_number(parent),
+            b".." => self.lookup_parent(parent),
+            _ => self.entry(&self.node(parent)?, name),
+        }
     }
 
     fn entry(&self, parent: &Arc<Node>, name: &OsStr) -> Answer<Entry> {
         let attr = stat_name(&*self.directory(parent)?, single(name)?)?;
-        Ok(self.known(&attr, parent, name))
+        self.known(&attr, parent, name)
     }
 
     /// The kernel learns of this file under this name.
-    pub(super) fn known(&self, attr: &Attr, parent: &Arc<Node>, name: &OsStr) -> Entry {
-        let node = self.nodes.enter(attr, parent, name);
-        if node.move_to(parent, name) && attr.kind == FileKind::Directory {
+    pub(super) fn known(&self, attr: &Attr, parent: &Arc<Node>, name: &OsStr) -> Answer<Entry> {
+        let entered = self.nodes.enter(attr, parent, name)?;
+        if self.nodes.relocate(&entered.node, parent, name) && attr.kind == FileKind::Directory {
             self.names_changed();
         }
-        Entry { id: node.id, attr: *attr }
+        self.entered(attr, entered)
+    }
+
+    /// What was known of a file that had the same number before goes with it.
+    pub(super) fn entered(&self, attr: &Attr, entered: Entered) -> Answer<Entry> {
+        let Entered { node, superseded } = entered;
+        if let Some(earlier) = superseded {
+            self.directories.forget(earlier.id);
+            self.media.removed(earlier.key);
+            self.names_changed();
+        }
+        let generation = self.nodes.numbers.generation(attr.key);
+        Ok(Entry { id: node.id, attr: Attr { generation, ..*attr } })
     }
 
     /// `mkdir`. The kernel has applied the umask.
@@ -177,21 +193,21 @@ impl Filesystem {
     }
 
     fn moved(&self, node: &Arc<Node>, parent: &Arc<Node>, name: &OsStr) {
-        node.move_to(parent, name);
+        self.nodes.relocate(node, parent, name);
         self.names_changed();
     }
 
     /// The node of what a directory holds under a name, if the kernel knows it.
     fn nodes_at(&self, directory: &OwnedFd, name: &OsStr) -> Option<Arc<Node>> {
-        self.nodes.find(stat_name(directory, name).ok()?.key)
+        self.nodes.find(&stat_name(directory, name).ok()?)
     }
 
     /// The node under a name that is about to go, with a descriptor that outlives the name.
     fn pinned(&self, directory: &OwnedFd, name: &OsStr) -> Option<(Arc<Node>, OwnedFd)> {
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let node = self.nodes_at(directory, name)?;
         let file = openat(directory, name, flags, Mode::empty()).ok()?;
-        (stat_fd(&file).ok()?.key == node.key).then_some((node, file))
+        let node = self.nodes.find(&stat_fd(&file).ok()?)?;
+        Some((node, file))
     }
 
     /// A name is gone; the kernel may still refer to the file.
@@ -204,9 +220,8 @@ impl Filesystem {
     ) {
         let Some((node, file)) = victim else { return };
         let last = stat_fd(&file).is_ok_and(|attr| attr.nlink == 0);
-        if node.is_at(parent, name) {
-            let earlier = locked(&node.pin).replace(Arc::new(file));
-            drop(earlier); // closing is a system call: not under the lock
+        if node.is_at(parent, name) && (last || !self.numbers_lead_to(&node)) {
+            node.set_pin(Arc::new(file));
         }
         if last {
             self.removed(&node, op);
@@ -221,6 +236,10 @@ impl Filesystem {
         self.directories.forget(id);
         node.forget_view();
         self.forget_memory(&node);
+        drop(node);
+        if self.nodes.has_shrunk() {
+            crate::sys::memory::give_back();
+        }
     }
 }
 

@@ -1,16 +1,16 @@
-//! The files that the kernel knows of: node ids, names, lookup counts. Pure maps, no system call.
+//! One file that the kernel knows of: who it is, where it was last seen. No system call.
 //!
-//! A node keeps no descriptor: a million known files must not need a million of them.
+//! A node keeps no descriptor: a million known files must not need a million of them. What few
+//! nodes have (a pin, open files, a view) is in a box of its own.
 
-use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, RwLock, Weak};
+use std::sync::{Arc, Mutex, Weak};
 
-use super::stat::Attr;
+use super::locked;
 use super::view::View;
-use super::{locked, reading, writing};
 use crate::media::FileKey;
 
 /// How the kernel names a file: the backing inode number wherever that is unambiguous.
@@ -20,8 +20,13 @@ pub struct NodeId(pub u64);
 impl NodeId {
     /// The root of the mount.
     pub const ROOT: NodeId = NodeId(1);
-    /// Set in ids that are not inode numbers: files on other devices, and an inode number 1.
-    const SYNTHETIC: u64 = 1 << 63;
+    /// Set in ids that are not inode numbers: see `numbers`.
+    pub(super) const SYNTHETIC: u64 = 1 << 63;
+
+    /// Whether it is no inode number of the backing directory's own filesystem.
+    pub(super) fn is_synthetic(self) -> bool {
+        self.0 & NodeId::SYNTHETIC != 0
+    }
 }
 
 /// One known file.
@@ -31,12 +36,26 @@ pub struct Node {
     pub id: NodeId,
     /// Which file it is.
     pub key: FileKey,
-    pub(super) place: Mutex<Place>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    parent: Option<Arc<Node>>,
+    name: Box<[u8]>,
+    extra: Option<Box<Extra>>,
+}
+
+/// What few nodes have.
+#[derive(Debug, Default)]
+struct Extra {
     /// Keeps a file reachable whose known name is gone while the kernel still refers to it.
-    pub(super) pin: Mutex<Option<Arc<OwnedFd>>>,
-    /// The last descriptor through which it was opened: a way to it if its name is lost.
-    pub(super) lifeline: Mutex<Weak<OwnedFd>>,
-    pub(super) view: Mutex<Option<Arc<View>>>,
+    pin: Option<Arc<OwnedFd>>,
+    /// Descriptors through which it was opened: ways to it if its name is lost.
+    open: Vec<Weak<OwnedFd>>,
+    /// How many of these were closed since they were last sorted out.
+    closed: usize,
+    view: Option<Arc<View>>,
 }
 
 /// Under which name a node was last seen. Parents stay alive as long as a child refers to them.
@@ -47,44 +66,100 @@ pub(super) struct Place {
 }
 
 impl Node {
-    fn new(id: NodeId, key: FileKey, parent: Option<Arc<Node>>, name: &OsStr) -> Node {
-        Node {
-            id,
-            key,
-            place: Mutex::new(Place { parent, name: name.to_owned() }),
-            pin: Mutex::default(),
-            lifeline: Mutex::default(),
-            view: Mutex::default(),
-        }
+    /// A node without a parent is the root, or a file that was reached by its number alone.
+    pub(super) fn new(id: NodeId, key: FileKey, parent: Option<Arc<Node>>, name: &OsStr) -> Node {
+        let name = name.as_bytes().into();
+        Node { id, key, state: Mutex::new(State { parent, name, extra: None }) }
     }
 
     /// Where it was last seen.
     pub(super) fn place(&self) -> Place {
-        locked(&self.place).clone()
+        let state = locked(&self.state);
+        Place { parent: state.parent.clone(), name: OsString::from_vec(state.name.to_vec()) }
+    }
+
+    /// The directory in which it was last seen.
+    pub(super) fn parent(&self) -> Option<Arc<Node>> {
+        locked(&self.state).parent.clone()
     }
 
     /// Whether it was last seen as `name` in `parent`.
     pub(super) fn is_at(&self, parent: &Node, name: &OsStr) -> bool {
-        let place = self.place();
-        place.name == name && place.parent.is_some_and(|known| known.id == parent.id)
+        let state = locked(&self.state);
+        let there = state.parent.as_ref().is_some_and(|known| known.id == parent.id);
+        there && *state.name == *name.as_bytes()
     }
 
-    /// It is seen as `name` in `parent` from now on. Returns whether that is news.
-    pub(super) fn move_to(&self, parent: &Arc<Node>, name: &OsStr) -> bool {
-        if self.id == NodeId::ROOT || self.is_at(parent, name) {
-            return false;
+    /// It is seen as `name` in `parent` from now on. Only for the table, which keeps circles out.
+    pub(super) fn set_place(&self, parent: &Arc<Node>, name: &OsStr) {
+        let mut state = locked(&self.state);
+        let earlier = state.parent.replace(parent.clone());
+        state.name = name.as_bytes().into();
+        let extra = state.extra.as_mut().map(|extra| (extra.pin.take(), extra.view.take()));
+        tidy(&mut state);
+        drop(state);
+        drop((earlier, extra)); // closing is a system call: not under the lock
+    }
+
+    /// A way to a file whose known name is gone.
+    pub(super) fn pin(&self) -> Option<Arc<OwnedFd>> {
+        locked(&self.state).extra.as_ref()?.pin.clone()
+    }
+
+    /// Keeps a way to the file until it is seen under a name again, or forgotten.
+    pub(super) fn set_pin(&self, pin: Arc<OwnedFd>) {
+        let mut state = locked(&self.state);
+        let earlier = state.extra.get_or_insert_default().pin.replace(pin);
+        drop(state);
+        drop(earlier); // closing is a system call: not under the lock
+    }
+
+    /// It was opened through this descriptor.
+    pub(super) fn opened(&self, file: &Arc<OwnedFd>) {
+        let mut state = locked(&self.state);
+        state.extra.get_or_insert_default().open.push(Arc::downgrade(file));
+    }
+
+    /// One of its descriptors was closed. A file may be open a hundred thousand times: they are
+    /// sorted out when half of them are closed.
+    pub(super) fn closed(&self) {
+        let mut state = locked(&self.state);
+        if let Some(extra) = &mut state.extra {
+            extra.closed += 1;
+            if 2 * extra.closed >= extra.open.len() {
+                extra.open.retain(|file| file.strong_count() > 0);
+                extra.closed = 0;
+            }
         }
-        let moved = Place { parent: Some(parent.clone()), name: name.to_owned() };
-        *locked(&self.place) = moved;
-        let pin = locked(&self.pin).take();
-        drop(pin); // closing is a system call: not under the lock
-        self.forget_view();
-        true
+        tidy(&mut state);
+    }
+
+    /// A descriptor through which it is open.
+    pub(super) fn any_open(&self) -> Option<Arc<OwnedFd>> {
+        let state = locked(&self.state);
+        state.extra.as_ref()?.open.iter().rev().find_map(Weak::upgrade)
+    }
+
+    /// What was last worked out of the rules for it.
+    pub(super) fn view(&self) -> Option<Arc<View>> {
+        locked(&self.state).extra.as_ref()?.view.clone()
+    }
+
+    /// Keeps what was worked out of the rules for it.
+    pub(super) fn set_view(&self, view: Arc<View>) {
+        let mut state = locked(&self.state);
+        let earlier = state.extra.get_or_insert_default().view.replace(view);
+        drop(state);
+        drop(earlier);
     }
 
     /// What was known of the rules for it no longer holds.
     pub(super) fn forget_view(&self) {
-        *locked(&self.view) = None;
+        let mut state = locked(&self.state);
+        let earlier = state.extra.as_mut().and_then(|extra| extra.view.take());
+        tidy(&mut state);
+        drop(state);
+        drop(earlier);
     }
 
     /// The node and its ancestors up to the root, with the names that lead there.
@@ -101,101 +176,79 @@ impl Node {
         }
     }
 
+    /// Whether `other` is this node or one of those above it.
+    pub(super) fn is_below(self: &Arc<Node>, other: &Node) -> bool {
+        let mut node = self.clone();
+        loop {
+            if std::ptr::eq(&*node, other) {
+                return true;
+            }
+            match node.parent() {
+                Some(parent) => node = parent,
+                None => return false,
+            }
+        }
+    }
+
     /// Its path relative to the root; the root's is empty.
     pub(super) fn path(self: &Arc<Node>) -> PathBuf {
         self.ancestry().iter().rev().skip(1).map(|(_, name)| name).collect()
     }
 }
 
-/// All nodes that the kernel knows.
-#[derive(Debug)]
-pub(super) struct NodeTable {
-    root: Arc<Node>,
-    known: RwLock<Known>,
-}
-
-#[derive(Debug, Default)]
-struct Known {
-    by_id: HashMap<NodeId, Counted>,
-    by_key: HashMap<FileKey, NodeId>,
-    synthetic: u64,
-}
-
-#[derive(Debug)]
-struct Counted {
-    node: Arc<Node>,
-    lookups: u64,
-}
-
-impl NodeTable {
-    /// A table that knows only the root.
-    pub(super) fn new(root: FileKey) -> NodeTable {
-        let root = Arc::new(Node::new(NodeId::ROOT, root, None, OsStr::new("")));
-        NodeTable { root, known: RwLock::default() }
-    }
-
-    /// The node of that id.
-    pub(super) fn get(&self, id: NodeId) -> Option<Arc<Node>> {
-        if id == NodeId::ROOT {
-            return Some(self.root.clone());
-        }
-        let known = reading(&self.known);
-        known.by_id.get(&id).map(|counted| counted.node.clone())
-    }
-
-    /// The node of a file, if the kernel knows it.
-    pub(super) fn find(&self, key: FileKey) -> Option<Arc<Node>> {
-        if key == self.root.key {
-            return Some(self.root.clone());
-        }
-        let known = reading(&self.known);
-        known.by_key.get(&key).map(|id| known.by_id[id].node.clone())
-    }
-
-    /// The kernel learns of a file under a name: one lookup more.
-    pub(super) fn enter(&self, attr: &Attr, parent: &Arc<Node>, name: &OsStr) -> Arc<Node> {
-        if attr.key == self.root.key {
-            return self.root.clone();
-        }
-        let mut known = writing(&self.known);
-        let id = match known.by_key.get(&attr.key) {
-            Some(id) => *id,
-            None => known.add(attr.key, self.root.key.dev, parent, name),
-        };
-        let counted = known.by_id.get_mut(&id).expect("both maps hold the same nodes");
-        counted.lookups += 1;
-        counted.node.clone()
-    }
-
-    /// The kernel drops `lookups` references; returns the node if those were the last.
-    pub(super) fn forget(&self, id: NodeId, lookups: u64) -> Option<Arc<Node>> {
-        let mut known = writing(&self.known);
-        let counted = known.by_id.get_mut(&id)?;
-        counted.lookups = counted.lookups.saturating_sub(lookups);
-        if counted.lookups > 0 {
-            return None;
-        }
-        let gone = known.by_id.remove(&id)?.node;
-        known.by_key.remove(&gone.key);
-        Some(gone)
+/// Gives up the box if there is nothing in it.
+fn tidy(state: &mut State) {
+    let empty =
+        |extra: &Extra| extra.pin.is_none() && extra.open.is_empty() && extra.view.is_none();
+    if state.extra.as_deref().is_some_and(empty) {
+        state.extra = None;
     }
 }
 
-impl Known {
-    fn add(&mut self, key: FileKey, dev: u64, parent: &Arc<Node>, name: &OsStr) -> NodeId {
-        let id = self.id_for(key, dev);
-        let node = Arc::new(Node::new(id, key, Some(parent.clone()), name));
-        self.by_id.insert(id, Counted { node, lookups: 0 });
-        self.by_key.insert(key, id);
-        id
+impl Drop for Node {
+    /// One after the other: ten thousand levels, each dropping its parent, would end the stack.
+    fn drop(&mut self) {
+        let state = self.state.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut parent = state.parent.take();
+        while let Some(mut node) = parent.and_then(Arc::into_inner) {
+            let state = node.state.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
+            parent = state.parent.take();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn child(parent: Option<Arc<Node>>, ino: u64) -> Arc<Node> {
+        let key = FileKey { dev: 1, ino, birth: 0 };
+        Arc::new(Node::new(NodeId(ino), key, parent, OsStr::new("name")))
     }
 
-    /// Inode numbers are the ids on the root's own device; other devices may use the same numbers.
-    fn id_for(&mut self, key: FileKey, dev: u64) -> NodeId {
-        if key.dev == dev && key.ino > NodeId::ROOT.0 && key.ino & NodeId::SYNTHETIC == 0 {
-            return NodeId(key.ino);
+    #[test]
+    fn a_hundred_thousand_levels_are_dropped_without_recursion() {
+        let mut node = child(None, 1);
+        for ino in 2..100_000 {
+            node = child(Some(node), ino);
         }
-        self.synthetic += 1;
-        NodeId(NodeId::SYNTHETIC | self.synthetic)
+        assert_eq!(node.path().iter().count(), 99_998);
+        drop(node);
+    }
+
+    #[test]
+    fn a_node_takes_less_than_a_hundred_bytes_beside_its_name() {
+        assert!(size_of::<Node>() + 2 * size_of::<usize>() <= 100, "{}", size_of::<Node>());
+    }
+
+    #[test]
+    fn the_box_for_what_few_nodes_have_is_given_up_with_the_last_of_it() {
+        let node = child(None, 2);
+        let file: Arc<OwnedFd> = Arc::new(std::fs::File::open("/").unwrap().into());
+        node.opened(&file);
+        assert!(node.any_open().is_some());
+        drop(file);
+        node.closed();
+        assert!(node.any_open().is_none() && locked(&node.state).extra.is_none());
     }
 }

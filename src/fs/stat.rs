@@ -65,18 +65,23 @@ pub struct Attr {
     pub mtime: Time,
     /// Last change of the inode.
     pub ctime: Time,
-    /// Distinguishes files that were given the same inode number one after the other.
+    /// Distinguishes files that were given the same inode number one after the other; drawn by the
+    /// node table when the kernel learns of the file.
     pub generation: u64,
+    /// The mount through which it was reached; 0 where the kernel does not say.
+    pub mount: u64,
 }
 
 impl Attr {
     fn from_statx(stat: &Statx) -> Attr {
         let time = |t: rustix::fs::StatxTimestamp| (t.tv_sec, t.tv_nsec);
-        let birth = time(stat.stx_btime);
+        let has_birth = stat.stx_mask & StatxFlags::BTIME.bits() != 0;
+        let birth = if has_birth { time(stat.stx_btime) } else { (0, 0) };
         Attr {
             key: FileKey {
                 dev: rustix::fs::makedev(stat.stx_dev_major, stat.stx_dev_minor),
                 ino: stat.stx_ino,
+                birth: nanoseconds(birth),
             },
             kind: FileKind::from_mode(stat.stx_mode),
             permissions: stat.stx_mode & 0o7777,
@@ -90,9 +95,14 @@ impl Attr {
             atime: time(stat.stx_atime),
             mtime: time(stat.stx_mtime),
             ctime: time(stat.stx_ctime),
-            generation: (birth.0 as u64).wrapping_mul(1_000_000_000).wrapping_add(birth.1.into()),
+            generation: 0,
+            mount: stat.stx_mnt_id,
         }
     }
+}
+
+fn nanoseconds((seconds, nanoseconds): Time) -> u64 {
+    (seconds as u64).wrapping_mul(1_000_000_000).wrapping_add(nanoseconds.into())
 }
 
 /// The kernel's `new_encode_dev`: the form in which FUSE carries device numbers.
@@ -102,15 +112,20 @@ fn encode_device(major: u32, minor: u32) -> u32 {
 
 /// The attributes of an open file, `O_PATH` included.
 pub(super) fn stat_fd(fd: impl AsFd) -> Answer<Attr> {
-    stat_at(fd, c"", AtFlags::EMPTY_PATH)
+    Ok(stat_at(fd, c"", AtFlags::EMPTY_PATH)?)
 }
 
 /// The attributes of the entry `name` of a directory; a symlink is the link itself.
 pub(super) fn stat_name(dir: impl AsFd, name: impl rustix::path::Arg) -> Answer<Attr> {
-    stat_at(dir, name, AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT)
+    Ok(stat_at(dir, name, AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT)?)
 }
 
-fn stat_at(dir: impl AsFd, name: impl rustix::path::Arg, flags: AtFlags) -> Answer<Attr> {
-    let wanted = StatxFlags::BASIC_STATS | StatxFlags::BTIME;
+/// statx(2), with all that an [`Attr`] has.
+pub(super) fn stat_at(
+    dir: impl AsFd,
+    name: impl rustix::path::Arg,
+    flags: AtFlags,
+) -> rustix::io::Result<Attr> {
+    let wanted = StatxFlags::BASIC_STATS | StatxFlags::BTIME | StatxFlags::MNT_ID;
     Ok(Attr::from_statx(&statx(dir, name, flags, wanted)?))
 }

@@ -4,16 +4,21 @@
 //! looked at. Opens no file, reads no data.
 
 use std::collections::HashMap;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, openat, statat};
+use rustix::fs::{AtFlags, Dir, Mode, OFlags, openat};
 use rustix::io::Errno;
+
+use super::stat::{FileKind, stat_at};
 
 use crate::media::FileKey;
 use crate::plan::Surveyed;
+
+/// Levels above the present directory that stay open.
+const LEVELS_OPEN_MAX: usize = 64;
 
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,23 +42,21 @@ pub struct SurveyError {
 
 /// Reads the directory tree. What vanishes meanwhile is left out.
 pub fn survey(root: BorrowedFd<'_>) -> Result<Survey, SurveyError> {
-    let mut found = Vec::new();
     let failed = |source| SurveyError { path: PathBuf::from("."), source };
     // Opened anew: a root that is open as O_PATH names a place and cannot be read.
     let root = open_directory(root, c".").map_err(failed)?;
-    walk(root.as_fd(), Path::new(""), &mut found)?;
+    let mut found = Walk::over(root)?;
     found.sort_by(|a, b| a.0.path.as_os_str().cmp(b.0.path.as_os_str()));
     Ok(once_each(found))
 }
 
-/// A file, and whether it has more than one name.
-type Found = (Surveyed, bool);
+/// A file, which one it is, and whether it has more than one name.
+type Found = (Surveyed, FileKey, bool);
 
 /// Keeps the first name of every file.
 fn once_each(found: Vec<Found>) -> Survey {
     let mut survey = Survey::default();
-    for (file, linked) in found {
-        let key = FileKey { dev: file.dev, ino: file.ino };
+    for (file, key, linked) in found {
         if linked {
             if survey.links.contains_key(&key) {
                 continue;
@@ -65,57 +68,111 @@ fn once_each(found: Vec<Found>) -> Survey {
     survey
 }
 
-fn walk(dir: BorrowedFd<'_>, path: &Path, found: &mut Vec<Found>) -> Result<(), SurveyError> {
-    let failed = |source| SurveyError { path: path.to_owned(), source };
-    for entry in Dir::read_from(dir).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        let name = entry.file_name();
-        if matches!(name.to_bytes(), b"." | b"..") {
-            continue;
-        }
-        let path = path.join(OsStr::from_bytes(name.to_bytes()));
-        visit(dir, name, path, found)?;
-    }
-    Ok(())
+/// A directory that is being walked.
+struct Level {
+    /// Closed while the walk is far below it.
+    directory: Option<OwnedFd>,
+    key: FileKey,
+    /// Names of directories in it that are still to be walked.
+    waiting: Vec<OsString>,
 }
 
-fn visit(
-    dir: BorrowedFd<'_>,
-    name: &std::ffi::CStr,
+/// A walk with a stack of its own: trees may be deeper than ours is, and than paths may be long.
+struct Walk {
+    levels: Vec<Level>,
     path: PathBuf,
-    found: &mut Vec<Found>,
-) -> Result<(), SurveyError> {
-    let stat = match statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
-        Ok(stat) => stat,
-        Err(Errno::NOENT) => return Ok(()),
-        Err(source) => return Err(SurveyError { path, source }),
-    };
-    match FileType::from_raw_mode(stat.st_mode) {
-        FileType::RegularFile => found.push((surveyed(path, &stat), stat.st_nlink > 1)),
-        FileType::Directory => match open_directory(dir, name) {
-            Ok(child) => walk(child.as_fd(), &path, found)?,
-            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {}
-            Err(source) => return Err(SurveyError { path, source }),
-        },
-        _ => {}
-    }
-    Ok(())
+    found: Vec<Found>,
 }
 
-fn open_directory(dir: BorrowedFd<'_>, name: &std::ffi::CStr) -> rustix::io::Result<OwnedFd> {
+impl Walk {
+    fn over(root: OwnedFd) -> Result<Vec<Found>, SurveyError> {
+        let mut walk = Walk { levels: Vec::new(), path: PathBuf::new(), found: Vec::new() };
+        walk.enter(root)?;
+        while let Some(level) = walk.levels.last_mut() {
+            match level.waiting.pop() {
+                Some(name) => walk.descend(&name)?,
+                None => walk.leave(),
+            }
+        }
+        Ok(walk.found)
+    }
+
+    fn failed(&self, source: Errno) -> SurveyError {
+        SurveyError { path: self.path.clone(), source }
+    }
+
+    /// Notes the files of a directory, and which directories are in it.
+    fn enter(&mut self, directory: OwnedFd) -> Result<(), SurveyError> {
+        let key = stat_at(&directory, c"", AtFlags::EMPTY_PATH).map_err(|e| self.failed(e))?.key;
+        let mut waiting = Vec::new();
+        for entry in Dir::read_from(&directory).map_err(|e| self.failed(e))? {
+            let entry = entry.map_err(|e| self.failed(e))?;
+            let name = OsStr::from_bytes(entry.file_name().to_bytes());
+            if name != "." && name != ".." && self.visit(&directory, name)? {
+                waiting.push(name.to_owned());
+            }
+        }
+        self.levels.push(Level { directory: Some(directory), key, waiting });
+        if let Some(above) = self.levels.len().checked_sub(LEVELS_OPEN_MAX + 1) {
+            self.levels[above].directory = None;
+        }
+        Ok(())
+    }
+
+    /// Notes a file; whether it is a directory.
+    fn visit(&mut self, directory: &OwnedFd, name: &OsStr) -> Result<bool, SurveyError> {
+        let attr = match stat_at(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(attr) => attr,
+            Err(Errno::NOENT) => return Ok(false),
+            Err(source) => return Err(SurveyError { path: self.path.join(name), source }),
+        };
+        if attr.kind == FileKind::Regular {
+            let FileKey { dev, ino, .. } = attr.key;
+            let file = Surveyed { path: self.path.join(name), len: attr.size, dev, ino };
+            self.found.push((file, attr.key, attr.nlink > 1));
+        }
+        Ok(attr.kind == FileKind::Directory)
+    }
+
+    fn descend(&mut self, name: &OsStr) -> Result<(), SurveyError> {
+        let above = self.levels.last().and_then(|level| level.directory.as_ref());
+        let opened = above.map_or(Err(Errno::NOENT), |above| open_directory(above, name));
+        self.path.push(name);
+        match opened {
+            Ok(directory) => return self.enter(directory),
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => self.path.pop(),
+            Err(source) => return Err(self.failed(source)),
+        };
+        Ok(())
+    }
+
+    /// Back to the directory above, opened again if the walk was far below it. One that was moved
+    /// meanwhile is left out from there on.
+    fn leave(&mut self) {
+        let below = self.levels.pop().and_then(|level| level.directory);
+        self.path.pop();
+        if let (Some(level), Some(below)) = (self.levels.last_mut(), below)
+            && level.directory.is_none()
+        {
+            let above = open_directory(&below, c"..").ok();
+            let same = |above: &OwnedFd| {
+                stat_at(above, c"", AtFlags::EMPTY_PATH).is_ok_and(|attr| attr.key == level.key)
+            };
+            level.directory = above.filter(same);
+        }
+    }
+}
+
+fn open_directory(dir: impl AsFd, name: impl rustix::path::Arg) -> rustix::io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     openat(dir, name, flags, Mode::empty())
-}
-
-#[expect(clippy::unnecessary_cast, reason = "the types of a stat differ between architectures")]
-fn surveyed(path: PathBuf, stat: &Stat) -> Surveyed {
-    Surveyed { path, len: stat.st_size as u64, dev: stat.st_dev as u64, ino: stat.st_ino as u64 }
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
     use std::os::unix::fs::symlink;
+    use std::path::Path;
 
     use super::*;
 

@@ -78,6 +78,13 @@ impl Timer {
     }
 }
 
+impl Timer {
+    /// Whether nothing waits any more.
+    pub fn is_released(&self) -> bool {
+        self.shared.lock().closed
+    }
+}
+
 impl Drop for Timer {
     fn drop(&mut self) {
         self.release();

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::{Answer, FileHandle, Filesystem, Node, NodeId, locked};
+use super::{Answer, FileHandle, Filesystem, Node, NodeId};
 use crate::injector::{Armed, DataAccess, Selection, Target};
 use crate::media::Medium;
 
@@ -67,15 +67,12 @@ impl Filesystem {
     /// The view of a node under the armed plan.
     pub(super) fn view(&self, node: &Arc<Node>, armed: &Armed) -> Arc<View> {
         let names = self.names.load(Ordering::Acquire);
-        let mut kept = locked(&node.view);
-        if let Some(view) = &*kept
-            && view.armed == armed.generation()
-            && view.names == names
-        {
-            return view.clone();
+        let current = |view: &Arc<View>| view.armed == armed.generation() && view.names == names;
+        if let Some(view) = node.view().filter(current) {
+            return view;
         }
         let view = Arc::new(self.look(node, armed, names));
-        *kept = Some(view.clone());
+        node.set_view(view.clone());
         view
     }
 

@@ -35,6 +35,7 @@ pub(super) struct Adapter {
 impl fuser::Filesystem for Adapter {
     fn init(&mut self, _request: &Request, config: &mut KernelConfig) -> std::io::Result<()> {
         let wanted = InitFlags::FUSE_AUTO_INVAL_DATA
+            | InitFlags::FUSE_EXPORT_SUPPORT
             | InitFlags::FUSE_PARALLEL_DIROPS
             | InitFlags::FUSE_DIRECT_IO_ALLOW_MMAP;
         let offered = config.capabilities();
@@ -229,7 +230,7 @@ impl fuser::Filesystem for Adapter {
         let written_back = write_flags.contains(WriteFlags::FUSE_WRITE_CACHE);
         let flags = if written_back { 0 } else { flags.0 };
         let op = op_on(OpKind::Write, request, offset, data.len() as u64);
-        self.fs.write(op, handle(open), data, flags, answer::written(reply));
+        self.fs.write(op, handle(open), data, flags, written_back, answer::written(reply));
     }
 
     fn flush(

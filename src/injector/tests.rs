@@ -355,7 +355,7 @@ fn files_born_later_have_no_part_in_a_count() {
     let armed = Armed::new(plan, placement);
     assert_eq!(read(&armed, &Medium::default(), 0, 1).flips.len(), 8);
     let media = Media::default();
-    let key = FileKey { dev: 1, ino: 1 };
+    let key = FileKey { dev: 1, ino: 1, birth: 0 };
     media.born(key);
     assert!(read(&armed, &media.medium(key), 0, 1).is_clean());
 }

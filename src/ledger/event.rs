@@ -90,9 +90,14 @@ pub struct Event {
     /// The error that the target got, by name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub errno: Option<String>,
-    /// How late the answer was, nanoseconds.
+    /// How late the answer was, nanoseconds: less than was decided if the caller was killed or the
+    /// mount ended meanwhile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delay_ns: Option<u64>,
+    /// The kernel asked on behalf of its page cache (read-ahead, a page fault, write-back): `pid` is
+    /// whoever made it ask, and others may get the same bytes from the cache without another event.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cached: bool,
     /// Who asked: process id.
     pub pid: u32,
     /// Who asked: user id.

@@ -1,5 +1,5 @@
-//! The table of all files with a memory, by device and inode number. Survives that the kernel
-//! forgets a node; never asks the backing directory anything.
+//! The table of all files with a memory, by device, inode number and birth. Survives that the
+//! kernel forgets a node; never asks the backing directory anything.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -13,13 +13,16 @@ const SHARDS: usize = 64;
 /// Entries that a shard may have without being swept.
 const SWEEP_MIN: usize = 64;
 
-/// A file of the backing directory, whatever its names.
+/// A file of the backing directory, whatever its names. Its time of birth tells it from files that
+/// had the same inode number before, and were removed behind the mount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FileKey {
     /// Device number.
     pub dev: u64,
     /// Inode number on that device.
     pub ino: u64,
+    /// Nanoseconds from the epoch to its birth, wrapping; 0 where the filesystem does not say.
+    pub birth: u64,
 }
 
 /// All files with a memory. Survives that the kernel forgets a node.
@@ -154,7 +157,7 @@ fn open(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
 mod tests {
     use super::*;
 
-    const KEY: FileKey = FileKey { dev: 1, ino: 2 };
+    const KEY: FileKey = FileKey { dev: 1, ino: 2, birth: 3 };
 
     #[test]
     fn a_medium_is_shared_while_in_use_and_forgotten_when_it_has_nothing_to_remember() {
@@ -171,7 +174,7 @@ mod tests {
     fn the_table_does_not_grow_with_the_files_ever_seen() {
         let media = Media::default();
         for ino in 0..100_000 {
-            let key = FileKey { dev: 1, ino };
+            let key = FileKey { dev: 1, ino, birth: 0 };
             let held = media.medium(key);
             media.forget(key);
             drop(held);
@@ -190,13 +193,23 @@ mod tests {
     }
 
     #[test]
+    fn a_file_under_a_reused_inode_number_remembers_nothing_of_the_earlier_one() {
+        let media = Media::default();
+        media.born(KEY);
+        media.medium(KEY).written(0..10, 10);
+        let later = FileKey { birth: KEY.birth + 1, ..KEY };
+        assert!(!media.is_born(later));
+        assert_eq!(media.medium(later).generations(0..10), [(0..10, 0)]);
+    }
+
+    #[test]
     fn the_first_origin_wins_and_born_files_have_none() {
         let media = Media::default();
         media.keep_origin(KEY, Path::new("a"));
         media.keep_origin(KEY, Path::new("b"));
         media.forget(KEY);
         assert_eq!(media.origin(KEY).as_deref(), Some(Path::new("a")));
-        let new = FileKey { dev: 1, ino: 3 };
+        let new = FileKey { ino: 3, ..KEY };
         media.born(new);
         media.keep_origin(new, Path::new("x.tmp"));
         assert_eq!(media.origin(new), None);

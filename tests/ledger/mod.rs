@@ -45,6 +45,7 @@ fn event(rule: &str) -> Event {
         sector: None,
         errno: None,
         delay_ns: None,
+        cached: false,
         pid: 1,
         uid: 0,
         comm: "cat".into(),

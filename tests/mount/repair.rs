@@ -99,3 +99,28 @@ fn a_file_written_aside_and_renamed_into_place_has_stable_damage() {
     assert!(fs::read(mount.join("x")).unwrap() == first);
     mount.stop();
 }
+
+/// The kernel reads the page with its damage and writes the whole of it back.
+#[test]
+fn a_page_that_is_written_back_carries_no_damage_into_the_backing_file() {
+    require_fuse!();
+    let backing = Backing::new().with_noise("file", 8192);
+    let stored = fs::read(backing.join("file")).unwrap();
+    let rot = "[[rule]]\nname = \"rot\"\n[rule.fault.bit_flip]\nrate = 0.01\n";
+    let mut mount = Mount::new(backing.path()).scenario(rot).seed(5).start();
+    let before = damage(&mount, &backing, "file");
+    assert!(before.len() > 100);
+    let text = "f = os.open(sys.argv[1], os.O_RDWR); m = mmap.mmap(f, 0)\n\
+                m[10:14] = b'1234'; m.flush(); m.close(); os.close(f)";
+    python(text, [mount.join("file")]).succeed();
+    let mut wanted = stored;
+    wanted[10..14].copy_from_slice(b"1234");
+    assert!(fs::read(backing.join("file")).unwrap() == wanted, "four bytes were written");
+    drop_caches();
+    let rewritten = |byte: &u64| (10..14).contains(byte);
+    let kept = before.into_iter().filter(|byte| !rewritten(byte)).collect::<Vec<_>>();
+    let after = damage(&mount, &backing, "file");
+    let after = after.into_iter().filter(|byte| !rewritten(byte)).collect::<Vec<_>>();
+    assert_eq!(after, kept, "the rest is damaged as before");
+    mount.stop();
+}

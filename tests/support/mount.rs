@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::channel;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use errorfs::ledger::{Event, Header, Outcome};
 use rustix::process::{Pid, Signal, kill_process};
@@ -242,6 +242,11 @@ impl Drop for Mount {
         if self.status.is_none() {
             self.signal(Signal::TERM);
             self.wait();
+        }
+        // After a kill the guard takes the mount away, a moment later.
+        let start = Instant::now();
+        while self.is_mounted() && start.elapsed() < PATIENCE {
+            std::thread::sleep(Duration::from_millis(5));
         }
         if self.is_mounted() {
             abort(self.child.id(), &self.mountpoint);

@@ -1,0 +1,68 @@
+//! Pages that the kernel writes back from its cache.
+//!
+//! A page was filled with what errorfs served, damage included, and comes back whole when a program
+//! has changed a byte of it through a mapping. Only what differs from what was served was written by
+//! anybody: the rest must neither carry the damage into the backing file nor count as overwritten.
+
+use std::ops::Range;
+
+use super::handles::OpenFile;
+use super::{Answer, Filesystem};
+use crate::op::Op;
+
+impl Filesystem {
+    /// Writes to the backing file what of the page was changed since it was served.
+    pub(super) fn write_back(&self, open: &OpenFile, op: Op, page: &[u8]) -> Answer<usize> {
+        let Some((armed, view)) = self.view_with_medium(&open.node) else {
+            return self.write_stored(open, op, page, 0);
+        };
+        let mut served = self.read_stored(open, op.offset, page.len())?;
+        let range = op.offset..op.offset + served.len() as u64;
+        for flip in armed.damage(range, &view.target()).0 {
+            served[(flip.byte - op.offset) as usize] ^= 1 << flip.bit;
+        }
+        for changed in changed(&served, page) {
+            let offset = op.offset + changed.start as u64;
+            let part = Op { offset, len: changed.len() as u64, ..op };
+            self.write_all(open, part, &page[changed])?;
+        }
+        Ok(page.len())
+    }
+
+    fn write_all(&self, open: &OpenFile, op: Op, data: &[u8]) -> Answer<()> {
+        let mut done = 0;
+        while done < data.len() {
+            let offset = op.offset + done as u64;
+            let rest = Op { offset, len: (data.len() - done) as u64, ..op };
+            done += self.write_stored(open, rest, &data[done..], 0)?;
+        }
+        Ok(())
+    }
+}
+
+/// The runs of bytes of a page that are not as they were; all that lies beyond what there was.
+fn changed(before: &[u8], page: &[u8]) -> Vec<Range<usize>> {
+    let mut runs: Vec<Range<usize>> = Vec::new();
+    for at in 0..page.len() {
+        if before.get(at) == Some(&page[at]) {
+            continue;
+        }
+        match runs.last_mut() {
+            Some(run) if run.end == at => run.end = at + 1,
+            _ => runs.push(at..at + 1),
+        }
+    }
+    runs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_differs_and_what_is_new_has_changed() {
+        assert_eq!(changed(b"abcdef", b"abXXeY"), [2..4, 5..6]);
+        assert_eq!(changed(b"ab", b"abcd"), [2..4]);
+        assert!(changed(b"abcd", b"ab").is_empty());
+    }
+}
