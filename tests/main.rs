@@ -4,6 +4,8 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the harness collects it")]
 
 mod cli;
+mod compliance;
+mod differential;
 mod documents;
 mod ledger;
 mod mount;

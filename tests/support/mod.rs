@@ -1,18 +1,22 @@
 //! What integration tests share: the mount guard, bounded programs, data, the tree's hash.
 
 mod backing;
+mod census;
 mod mount;
 mod program;
 mod python;
 mod tree;
 mod watchdog;
+mod way;
 
 pub(crate) use backing::*;
+pub(crate) use census::*;
 pub(crate) use mount::*;
 pub(crate) use program::*;
 pub(crate) use python::*;
 pub(crate) use tree::*;
 pub(crate) use watchdog::{minor_of, take_away};
+pub(crate) use way::*;
 
 use std::time::{Duration, Instant};
 
