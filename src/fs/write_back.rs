@@ -43,10 +43,8 @@ impl Filesystem {
 /// The runs of bytes of a page that are not as they were; all that lies beyond what there was.
 fn changed(before: &[u8], page: &[u8]) -> Vec<Range<usize>> {
     let mut runs: Vec<Range<usize>> = Vec::new();
-    for at in 0..page.len() {
-        if before.get(at) == Some(&page[at]) {
-            continue;
-        }
+    let differs = |(at, byte): &(usize, &u8)| before.get(*at) != Some(*byte);
+    for (at, _) in page.iter().enumerate().filter(differs) {
         match runs.last_mut() {
             Some(run) if run.end == at => run.end = at + 1,
             _ => runs.push(at..at + 1),
@@ -62,7 +60,7 @@ mod tests {
     #[test]
     fn what_differs_and_what_is_new_has_changed() {
         assert_eq!(changed(b"abcdef", b"abXXeY"), [2..4, 5..6]);
-        assert_eq!(changed(b"ab", b"abcd"), [2..4]);
+        assert_eq!(changed(b"ab", b"abcd"), vec![2..4]);
         assert!(changed(b"abcd", b"ab").is_empty());
     }
 }

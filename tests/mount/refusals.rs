@@ -68,7 +68,7 @@ fn a_ledger_under_the_mount_is_refused() {
     let (backing, mountpoint) = (Backing::new(), Backing::new());
     for place in [mountpoint.join("ledger"), backing.join("ledger")] {
         let arguments = [Path::new("--ledger"), &place, backing.path()];
-        refused(mountpoint.path(), &arguments, "inside the mount");
+        refused(mountpoint.path(), &arguments, "would be inside");
         assert!(!place.exists(), "{} was made", place.display());
     }
 }
@@ -86,4 +86,27 @@ fn a_broken_scenario_is_never_mounted() {
         let arguments = [Path::new("--scenario"), &file, backing.path()];
         refused(mountpoint.path(), &arguments, name).expect_status(78);
     }
+}
+
+/// errorfs reads /proc to serve: over it, it would wait for itself.
+#[test]
+fn what_errorfs_stands_on_is_refused_for_run_as_well() {
+    require_fuse!();
+    for (directory, reason) in [("/proc", "belongs to the system"), ("/etc", "--force")] {
+        let run = Program::errorfs("run").args(["--on", directory, "--", "true"]);
+        run.within(Duration::from_secs(5)).run().expect_status(125).expect_said(reason);
+    }
+    let forced = Program::errorfs("run").args(["--force", "--on", "/proc", "--", "true"]);
+    forced.within(Duration::from_secs(5)).run().expect_status(125).expect_said("not in place");
+}
+
+#[test]
+fn a_mountpoint_inside_the_backing_directory_is_known_by_any_of_its_names() {
+    require_fuse!();
+    require_root!();
+    let (backing, alias) = (Backing::new().with("mnt/.keep", b""), Backing::new());
+    fs::remove_file(backing.join("mnt/.keep")).unwrap();
+    rustix::mount::mount_bind(backing.path(), alias.path()).unwrap();
+    refused(&alias.join("mnt"), &[backing.path()], "inside the backing directory");
+    rustix::mount::unmount(alias.path(), rustix::mount::UnmountFlags::DETACH).unwrap();
 }
