@@ -111,8 +111,10 @@ impl Place {
 /// A mountpoint that a killed errorfs left dead is made usable again.
 fn recover(mountpoint: &Path) -> Result<(), Failure> {
     let dead = |path: &Path| {
+        use rustix::io::Errno;
         let error = std::fs::metadata(path).err().and_then(|error| error.raw_os_error());
-        error == Some(rustix::io::Errno::NOTCONN.raw_os_error())
+        let dead = [Errno::NOTCONN, Errno::CONNABORTED].map(Errno::raw_os_error);
+        error.is_some_and(|error| dead.contains(&error))
     };
     let Ok(path) = absolute(mountpoint) else {
         return Ok(());

@@ -138,6 +138,7 @@ impl Judged {
         Event {
             op: kind.name().to_owned(),
             path: written(&self.view.path),
+            to: self.view.to.as_deref().map(written),
             ino: self.view.ino,
             offset,
             len,
@@ -185,6 +186,7 @@ fn blank(armed: &Armed, rule: RuleId) -> Event {
         fault: armed.fault_name(rule).to_owned(),
         op: String::new(),
         path: String::new(),
+        to: None,
         file: None,
         ino: 0,
         offset: 0,

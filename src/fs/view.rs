@@ -20,8 +20,8 @@ pub enum Subject<'a> {
     OpenDirectory(FileHandle),
     /// A name in a directory, whether or not there is a file of that name.
     Name(NodeId, &'a OsStr),
-    /// The old and the new name of a rename: rules that select either concern it.
-    Names((NodeId, &'a OsStr), (NodeId, &'a OsStr)),
+    /// Two of them, from and to: rules that select either concern the operation.
+    Both(&'a Subject<'a>, &'a Subject<'a>),
 }
 
 /// What the armed plan has to do with one file.
@@ -29,6 +29,8 @@ pub enum Subject<'a> {
 pub(super) struct View {
     pub(super) ino: u64,
     pub(super) path: PathBuf,
+    /// Of an operation on two: the path of the other.
+    pub(super) to: Option<PathBuf>,
     pub(super) origin: PathBuf,
     pub(super) selection: Selection,
     pub(super) medium: Option<Arc<Medium>>,
@@ -44,6 +46,20 @@ impl View {
             path: &self.path,
             origin: &self.origin,
             medium: self.medium.as_deref(),
+        }
+    }
+
+    /// For an operation that moves or copies no stored byte itself.
+    fn together_with(&self, to: &View) -> View {
+        View {
+            ino: self.ino,
+            path: self.path.clone(),
+            to: Some(to.path.clone()),
+            origin: self.origin.clone(),
+            selection: self.selection.union(&to.selection),
+            medium: None,
+            armed: self.armed,
+            names: self.names,
         }
     }
 }
@@ -82,7 +98,7 @@ impl Filesystem {
         let selection = armed.select_file(&path, &origin, medium.as_deref());
         let medium = medium.filter(|_| selection.medium);
         let ino = node.key.ino;
-        View { ino, path, origin, selection, medium, armed: armed.generation(), names }
+        View { ino, path, to: None, origin, selection, medium, armed: armed.generation(), names }
     }
 
     /// The view of whatever an operation is on.
@@ -94,11 +110,9 @@ impl Filesystem {
                 self.view(&self.open_directories.get(handle)?.node, armed)
             }
             Subject::Name(parent, name) => Arc::new(self.look_at_name(parent, name, armed)?),
-            Subject::Names(old, new) => {
-                let mut view = self.look_at_name(old.0, old.1, armed)?;
-                let other = self.look_at_name(new.0, new.1, armed)?;
-                view.selection = view.selection.union(&other.selection);
-                Arc::new(view)
+            Subject::Both(from, to) => {
+                let (from, to) = (self.view_of(*from, armed)?, self.view_of(*to, armed)?);
+                Arc::new(from.together_with(&to))
             }
         })
     }
@@ -112,6 +126,7 @@ impl Filesystem {
             ino: parent.key.ino,
             origin: path.clone(),
             path,
+            to: None,
             selection,
             medium: None,
             armed: armed.generation(),

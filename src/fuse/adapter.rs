@@ -161,7 +161,8 @@ impl fuser::Filesystem for Adapter {
         let (from, to) = ((node(parent), name), (node(new_parent), new_name));
         let op = op(OpKind::Rename, request);
         let call = |fs: &Filesystem| fs.rename(op, from, to, rename_flags(flags));
-        self.fs.around(op, Subject::Names(from, to), call, answer::empty(reply));
+        let both = (Subject::Name(from.0, from.1), Subject::Name(to.0, to.1));
+        self.fs.around(op, Subject::Both(&both.0, &both.1), call, answer::empty(reply));
     }
 
     fn link(
@@ -173,8 +174,9 @@ impl fuser::Filesystem for Adapter {
         reply: ReplyEntry,
     ) {
         let call = |fs: &Filesystem| fs.link(node(ino), node(parent), name);
-        let subject = Subject::Name(node(parent), name);
-        self.fs.around(op(OpKind::Link, request), subject, call, answer::entry(reply));
+        let (from, to) = (Subject::Node(node(ino)), Subject::Name(node(parent), name));
+        let both = Subject::Both(&from, &to);
+        self.fs.around(op(OpKind::Link, request), both, call, answer::entry(reply));
     }
 
     fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
@@ -434,6 +436,7 @@ impl fuser::Filesystem for Adapter {
         let (from, to) = ((handle(open_from), offset_from), (handle(open_to), offset_to));
         let op = op_on(OpKind::CopyFileRange, request, offset_to, len);
         let call = |fs: &Filesystem| fs.copy_file_range(op.caller, from, to, len);
-        self.fs.around(op, Subject::Open(handle(open_to)), call, answer::written(reply));
+        let both = (Subject::Open(handle(open_from)), Subject::Open(handle(open_to)));
+        self.fs.around(op, Subject::Both(&both.0, &both.1), call, answer::written(reply));
     }
 }

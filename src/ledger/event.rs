@@ -66,6 +66,10 @@ pub struct Event {
     /// Relative to the mount's root, at the time of the operation. Bytes that are not UTF-8 are
     /// written `\xHH`, and a backslash `\\`.
     pub path: String,
+    /// Of an operation on two paths (rename, link, copy_file_range): the other one, `path` being
+    /// where it goes from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
     /// The path that keys the damage of this file (differs from `path` after a rename); sticky only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,

@@ -35,6 +35,7 @@ fn event(rule: &str) -> Event {
         fault: "error".into(),
         op: "read".into(),
         path: "data".into(),
+        to: None,
         file: None,
         ino: 12,
         offset: 0,

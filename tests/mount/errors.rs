@@ -141,3 +141,29 @@ fn an_error_at_close_reaches_the_one_who_closes() {
     assert_eq!(ended.stdout, "EIO\n");
     mount.stop();
 }
+
+/// Rules that select either path concern an operation on two, and the ledger names both.
+#[test]
+fn an_operation_on_two_paths_is_selected_by_either() {
+    require_fuse!();
+    for selected in ["from", "to"] {
+        let backing = Backing::new().with("from", &[7; 8192]);
+        let text = format!(
+            "[[rule]]\nname = \"two\"\nselect = {{ path = \"{selected}\", \
+             ops = [\"rename\", \"link\", \"copy_file_range\"] }}\n\
+             [rule.fault.error]\nerrno = \"EDQUOT\"\n"
+        );
+        let mut mount = Mount::new(backing.path()).scenario(&text).seed(1).start();
+        let (from, to) = (mount.join("from"), mount.join("to"));
+        assert_eq!(super::errno(fs::rename(&from, &to)), Some(libc::EDQUOT));
+        assert_eq!(super::errno(fs::hard_link(&from, &to)), Some(libc::EDQUOT));
+        let (source, target) = (File::open(&from).unwrap(), File::create(&to).unwrap());
+        let copied = rustix::fs::copy_file_range(&source, None, &target, None, 8192);
+        assert_eq!(copied.map_err(|errno| errno.raw_os_error()), Err(libc::EDQUOT));
+        drop((source, target));
+        let paths = |event: &errorfs::ledger::Event| (event.path.clone(), event.to.clone());
+        let told: Vec<_> = mount.delivered().iter().map(paths).collect();
+        assert_eq!(told, vec![("from".to_owned(), Some("to".to_owned())); 3]);
+        mount.stop();
+    }
+}
