@@ -90,18 +90,7 @@ impl Filesystem {
 
     /// The stored bytes of an open file; shorter only at its end.
     pub(super) fn read_stored(&self, open: &OpenFile, offset: u64, len: usize) -> Answer<Vec<u8>> {
-        let mut data = Vec::with_capacity(len);
-        while data.len() < len {
-            let at = offset + data.len() as u64;
-            match rustix::io::pread(&*open.file, rustix::buffer::spare_capacity(&mut data), at) {
-                Ok(0) => break,
-                Ok(_) => {}
-                Err(rustix::io::Errno::INTR) => {}
-                Err(errno) if data.is_empty() => return Err(errno.into()),
-                Err(_) => break,
-            }
-        }
-        Ok(data)
+        read_fully(&open.file, offset, len)
     }
 
     /// Writes to an open file. `flags` are those that the file has now: what is appended overwrites
@@ -228,6 +217,22 @@ fn backing_flags(flags: i32) -> OFlags {
 
 fn appends(flags: i32) -> bool {
     OFlags::from_bits_retain(flags as u32).contains(OFlags::APPEND)
+}
+
+/// As many bytes as there are, up to `len`.
+pub(super) fn read_fully(file: &OwnedFd, offset: u64, len: usize) -> Answer<Vec<u8>> {
+    let mut data = Vec::with_capacity(len);
+    while data.len() < len {
+        let at = offset + data.len() as u64;
+        match rustix::io::pread(file, rustix::buffer::spare_capacity(&mut data), at) {
+            Ok(0) => break,
+            Ok(_) => {}
+            Err(rustix::io::Errno::INTR) => {}
+            Err(errno) if data.is_empty() => return Err(errno.into()),
+            Err(_) => break,
+        }
+    }
+    Ok(data)
 }
 
 /// fsync(2) or fdatasync(2).

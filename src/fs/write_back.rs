@@ -5,9 +5,14 @@
 //! anybody: the rest must neither carry the damage into the backing file nor count as overwritten.
 
 use std::ops::Range;
+use std::os::fd::OwnedFd;
 
+use rustix::fs::{OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
+
+use super::data::read_fully;
 use super::handles::OpenFile;
 use super::{Answer, Filesystem};
+use crate::errno::Errno;
 use crate::op::Op;
 
 impl Filesystem {
@@ -16,17 +21,29 @@ impl Filesystem {
         let Some((armed, view)) = self.view_with_medium(&open.node) else {
             return self.write_stored(open, op, page, None);
         };
-        let mut served = self.read_stored(open, op.offset, page.len())?;
+        let mut served = self.read_for_page(open, op.offset, page.len())?;
         let range = op.offset..op.offset + served.len() as u64;
         for flip in armed.damage(range, &view.target()).0 {
             served[(flip.byte - op.offset) as usize] ^= 1 << flip.bit;
         }
-        for changed in changed(&served, page) {
+        let changed = changed(&served, page);
+        if changed.is_empty() {
+            touch(&open.file)?;
+        }
+        for changed in changed {
             let offset = op.offset + changed.start as u64;
             let part = Op { offset, len: changed.len() as u64, ..op };
             self.write_all(open, part, &page[changed])?;
         }
         Ok(page.len())
+    }
+
+    /// The kernel writes back through any descriptor that may write, whether or not it may read.
+    fn read_for_page(&self, open: &OpenFile, offset: u64, len: usize) -> Answer<Vec<u8>> {
+        match read_fully(&open.file, offset, len) {
+            Err(Errno::EBADF) => read_fully(&self.reopen(&open.node, OFlags::RDONLY)?, offset, len),
+            read => read,
+        }
     }
 
     fn write_all(&self, open: &OpenFile, op: Op, data: &[u8]) -> Answer<()> {
@@ -38,6 +55,13 @@ impl Filesystem {
         }
         Ok(())
     }
+}
+
+/// Writing to a mapping moves the time of the last change also where it changes nothing.
+fn touch(file: &OwnedFd) -> Answer<()> {
+    let time = |tv_nsec| Timespec { tv_sec: 0, tv_nsec };
+    let times = Timestamps { last_access: time(UTIME_OMIT), last_modification: time(UTIME_NOW) };
+    Ok(rustix::fs::futimens(file, &times)?)
 }
 
 /// The runs of bytes of a page that are not as they were; all that lies beyond what there was.
