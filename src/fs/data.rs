@@ -73,7 +73,7 @@ impl Filesystem {
         let file = Arc::new(file);
         node.opened(&file);
         let path = self.data_path(&node, flags);
-        let handle = self.open_files.add(Arc::new(OpenFile { node, file, path, flags }));
+        let handle = self.open_files.add(Arc::new(OpenFile { node, file, path }));
         Opened { handle, path }
     }
 

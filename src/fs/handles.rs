@@ -30,8 +30,6 @@ pub struct OpenFile {
     pub file: Arc<OwnedFd>,
     /// How its data travels.
     pub path: DataPath,
-    /// Whether it was opened with `O_SYNC` or `O_DSYNC`, and so on: the flags of the open.
-    pub flags: i32,
 }
 
 /// Numbers and what they stand for.
@@ -59,6 +57,11 @@ impl<T> Handles<T> {
     pub(super) fn get(&self, handle: FileHandle) -> Result<Arc<T>, Errno> {
         let open = reading(&self.open);
         open.get(&handle.0).cloned().ok_or(Errno::EBADF)
+    }
+
+    /// Whether anything of that kind is open.
+    pub(super) fn any(&self, kind: impl Fn(&T) -> bool) -> bool {
+        reading(&self.open).values().any(|open| kind(open))
     }
 
     /// The kernel is done with it; it is closed when its last operation is.

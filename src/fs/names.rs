@@ -9,10 +9,13 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawMode, RenameFlags};
 use rustix::fs::{linkat, mkdirat, mknodat, openat, renameat_with, symlinkat, unlinkat};
 
 use super::credentials::AsCaller;
+use super::handles::{DataPath, OpenFile};
 use super::node_table::Entered;
 use super::stat::{Attr, FileKind, stat_fd, stat_name};
 use super::{Answer, Filesystem, Node, NodeId};
 use crate::errno::Errno;
+use crate::injector::DataAccess;
+use crate::ledger::escape;
 use crate::op::{Caller, Op};
 
 /// A file under a name, as the kernel learns of it. Counts as one lookup of the node.
@@ -191,7 +194,7 @@ impl Filesystem {
         let (from_parent, to_parent) = (self.node(from.0)?, self.node(to.0)?);
         let from_dir = self.directory(&from_parent)?;
         let to_dir = self.directory(&to_parent)?;
-        let moved = self.nodes_at(&from_dir, single(from.1)?);
+        let moved = self.node_at(&from_dir, single(from.1)?);
         let victim = self.pinned(&to_dir, single(to.1)?);
         moved.iter().chain(victim.as_ref().map(|(node, _)| node)).for_each(|n| self.keep_origin(n));
         {
@@ -213,10 +216,25 @@ impl Filesystem {
     fn moved(&self, node: &Arc<Node>, parent: &Arc<Node>, name: &OsStr) {
         self.nodes.relocate(node, parent, name);
         self.names_changed();
+        self.tell_pending(node);
+    }
+
+    /// How a file's data travels is settled when it is opened: a rule that a rename makes reach an
+    /// open file waits for the next opening, and that is said.
+    fn tell_pending(&self, node: &Arc<Node>) {
+        if self.access(node) != DataAccess::Counted {
+            return;
+        }
+        let cached =
+            |open: &OpenFile| Arc::ptr_eq(&open.node, node) && open.path == DataPath::Cached;
+        if self.open_files.any(cached) {
+            let path = escape(node.path().as_os_str().as_encoded_bytes());
+            tracing::warn!("{path} is open: rules that reach it now hold when it is opened again");
+        }
     }
 
     /// The node of what a directory holds under a name, if the kernel knows it.
-    fn nodes_at(&self, directory: &OwnedFd, name: &OsStr) -> Option<Arc<Node>> {
+    fn node_at(&self, directory: &OwnedFd, name: &OsStr) -> Option<Arc<Node>> {
         self.nodes.find(&stat_name(directory, name).ok()?)
     }
 

@@ -79,3 +79,21 @@ fn a_write_that_covers_the_sector_repairs_it_and_a_partial_one_fails() {
     assert_eq!(read_at(&path, 8200, 4).unwrap(), b"part");
     mount.stop();
 }
+
+/// The rest of the sector is not the file's: a write up to the end covers it.
+#[test]
+fn the_last_sector_of_a_file_ends_where_the_file_does() {
+    require_fuse!();
+    for cut in [false, true] {
+        let backing = Backing::new().with("file", &[3; 8192][..if cut { 8192 } else { 5000 }]);
+        let text = "[[rule]]\nname = \"bad\"\n[rule.fault.bad_sector]\nat = [4096]\n";
+        let mut mount = Mount::new(backing.path()).scenario(text).seed(1).start();
+        let file = File::options().read(true).write(true).open(mount.join("file")).unwrap();
+        if cut {
+            file.set_len(5000).unwrap();
+        }
+        file.write_all_at(&[5; 904], 4096).unwrap();
+        assert_eq!(read_at(&mount.join("file"), 4096, 904).unwrap(), [5; 904], "repaired");
+        mount.stop();
+    }
+}

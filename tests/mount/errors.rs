@@ -167,3 +167,20 @@ fn an_operation_on_two_paths_is_selected_by_either() {
         mount.stop();
     }
 }
+
+/// It was opened for the kernel's cache, which cannot be taken back: that is said, not hidden.
+#[test]
+fn a_rule_that_a_rename_brings_over_an_open_file_waits_and_is_told() {
+    require_fuse!();
+    let backing = Backing::new().with("a", b"0123456789");
+    let text = "[[rule]]\nname = \"fails\"\nselect = { path = \"b\", ops = [\"read\"] }\n\
+                [rule.fault.error]\nerrno = \"EIO\"\n";
+    let mut mount = Mount::new(backing.path()).scenario(text).seed(1).start();
+    let open = File::open(mount.join("a")).unwrap();
+    assert_eq!(open.read_at(&mut [0; 4], 0).unwrap(), 4);
+    fs::rename(mount.join("a"), mount.join("b")).unwrap();
+    assert!(mount.said().contains("b is open: rules that reach it now"), "{}", mount.said());
+    drop(open);
+    assert_eq!(super::errno(fs::read(mount.join("b"))), Some(libc::EIO));
+    mount.stop();
+}
