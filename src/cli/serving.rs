@@ -2,6 +2,7 @@
 
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -14,6 +15,7 @@ use crate::fuse::{MountOptions, Session};
 use crate::injector::Injector;
 use crate::ledger::{FORMAT, Header, Writer, escape};
 use crate::media::Media;
+use crate::op::{OpKind, OpSet};
 use crate::plan::seed::DRAW_VERSION;
 use crate::plan::{Placement, Plan, compile};
 use crate::scenario::Scenario;
@@ -39,7 +41,14 @@ pub(super) struct PlanArgs {
         requires = "scenario"
     )]
     id: String,
+    /// Promise that nobody changes the directory but through this mount: the kernel then remembers
+    /// names and attributes, and asks less
+    #[arg(long)]
+    exclusive: bool,
 }
+
+/// How long the kernel remembers what nobody else changes.
+const EXCLUSIVE_TTL: Duration = Duration::from_secs(3600);
 
 /// A mount, and what it was told.
 #[derive(Debug)]
@@ -71,6 +80,7 @@ impl Serving {
         let options = MountOptions {
             allow_other: place.allow_other,
             restrictions: place.restrictions,
+            ttl: ttl(args, readied.as_ref()),
             ..MountOptions::new(&place.backing, &place.mountpoint)
         };
         let fs = filesystem(place, readied)?;
@@ -115,6 +125,18 @@ impl Serving {
         }
         let seed = self.seed.unwrap_or_default();
         eprint(&format!("seed {seed}, ledger: {}", ledger.display()));
+    }
+}
+
+/// What the kernel answers by itself no rule sees: rules about looking keep it asking.
+fn ttl(args: &PlanArgs, readied: Option<&Readied>) -> Duration {
+    let looks = OpSet::EMPTY.with(OpKind::Lookup).with(OpKind::Getattr);
+    let watched = |ready: &Readied| {
+        ready.plan.rules().iter().any(|rule| !rule.scope.ops.intersection(looks).is_empty())
+    };
+    match args.exclusive && !readied.is_some_and(watched) {
+        true => EXCLUSIVE_TTL,
+        false => Duration::ZERO,
     }
 }
 

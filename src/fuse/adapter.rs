@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use fuser::{
     BsdFileFlags, CopyFileRangeFlags, FileHandle, INodeNo, InitFlags, IoctlFlags, KernelConfig,
@@ -29,6 +29,8 @@ const BACKGROUND_MAX: u16 = 16 * 1024;
 #[derive(Debug)]
 pub(super) struct Adapter {
     pub(super) fs: Arc<Filesystem>,
+    /// How long the kernel may answer for us what it was told of names and attributes.
+    pub(super) ttl: Duration,
 }
 
 impl fuser::Filesystem for Adapter {
@@ -49,7 +51,7 @@ impl fuser::Filesystem for Adapter {
     fn lookup(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
         let subject = Subject::Name(node(parent), name);
         let call = |fs: &Filesystem| fs.lookup(node(parent), name);
-        self.fs.around(op(OpKind::Lookup, request), subject, call, answer::entry(reply));
+        self.fs.around(op(OpKind::Lookup, request), subject, call, answer::entry(self.ttl, reply));
     }
 
     fn forget(&self, _request: &Request, ino: INodeNo, lookups: u64) {
@@ -59,7 +61,7 @@ impl fuser::Filesystem for Adapter {
     fn getattr(&self, request: &Request, ino: INodeNo, open: Option<FileHandle>, reply: ReplyAttr) {
         let id = node(ino);
         let call = |fs: &Filesystem| fs.getattr(id, open.map(handle));
-        let answer = answer::attr(id, reply);
+        let answer = answer::attr(self.ttl, id, reply);
         self.fs.around(op(OpKind::Getattr, request), Subject::Node(id), call, answer);
     }
 
@@ -85,7 +87,7 @@ impl fuser::Filesystem for Adapter {
         let changes = Changes { mode, uid, gid, size, atime, mtime };
         let (id, op) = (node(ino), op(OpKind::Setattr, request));
         let call = |fs: &Filesystem| fs.setattr(op, id, open.map(handle), &changes);
-        self.fs.around(op, Subject::Node(id), call, answer::attr(id, reply));
+        self.fs.around(op, Subject::Node(id), call, answer::attr(self.ttl, id, reply));
     }
 
     fn readlink(&self, request: &Request, ino: INodeNo, reply: ReplyData) {
@@ -106,7 +108,7 @@ impl fuser::Filesystem for Adapter {
     ) {
         let (op, mode) = (op(OpKind::Mknod, request), NewMode { mode, umask });
         let call = |fs: &Filesystem| fs.mknod(node(parent), name, mode, rdev, op.caller);
-        self.fs.around(op, Subject::Name(node(parent), name), call, answer::entry(reply));
+        self.fs.around(op, Subject::Name(node(parent), name), call, answer::entry(self.ttl, reply));
     }
 
     fn mkdir(
@@ -120,7 +122,7 @@ impl fuser::Filesystem for Adapter {
     ) {
         let (op, mode) = (op(OpKind::Mkdir, request), NewMode { mode, umask });
         let call = |fs: &Filesystem| fs.mkdir(node(parent), name, mode, op.caller);
-        self.fs.around(op, Subject::Name(node(parent), name), call, answer::entry(reply));
+        self.fs.around(op, Subject::Name(node(parent), name), call, answer::entry(self.ttl, reply));
     }
 
     fn unlink(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
@@ -145,7 +147,7 @@ impl fuser::Filesystem for Adapter {
     ) {
         let op = op(OpKind::Symlink, request);
         let call = |fs: &Filesystem| fs.symlink(node(parent), name, target, op.caller);
-        self.fs.around(op, Subject::Name(node(parent), name), call, answer::entry(reply));
+        self.fs.around(op, Subject::Name(node(parent), name), call, answer::entry(self.ttl, reply));
     }
 
     fn rename(
@@ -176,7 +178,7 @@ impl fuser::Filesystem for Adapter {
         let call = |fs: &Filesystem| fs.link(node(ino), node(parent), name);
         let (from, to) = (Subject::Node(node(ino)), Subject::Name(node(parent), name));
         let both = Subject::Both(&from, &to);
-        self.fs.around(op(OpKind::Link, request), both, call, answer::entry(reply));
+        self.fs.around(op(OpKind::Link, request), both, call, answer::entry(self.ttl, reply));
     }
 
     fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
@@ -197,7 +199,12 @@ impl fuser::Filesystem for Adapter {
     ) {
         let (op, mode) = (op(OpKind::Create, request), NewMode { mode, umask });
         let call = |fs: &Filesystem| fs.create(node(parent), name, mode, flags, op.caller);
-        self.fs.around(op, Subject::Name(node(parent), name), call, answer::created(reply));
+        self.fs.around(
+            op,
+            Subject::Name(node(parent), name),
+            call,
+            answer::created(self.ttl, reply),
+        );
     }
 
     fn read(

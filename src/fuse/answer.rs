@@ -1,11 +1,13 @@
 //! Answers of the filesystem to replies of the protocol: closures, since an answer may be late.
 
+use std::time::Duration;
+
 use fuser::{
     FileHandle, FopenFlags, Generation, INodeNo, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory,
     ReplyEmpty, ReplyEntry, ReplyIoctl, ReplyLseek, ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr,
 };
 
-use super::convert::{TTL, attributes, errno, file_type, open_flags};
+use super::convert::{attributes, errno, file_type, open_flags};
 use crate::fs::{Answer, Attr, Entry, Listing, NodeId, Opened, Space};
 
 /// Done, or not done.
@@ -17,19 +19,26 @@ pub(super) fn empty(reply: ReplyEmpty) -> impl FnOnce(Answer<()>) + Send + 'stat
 }
 
 /// A file becomes known.
-pub(super) fn entry(reply: ReplyEntry) -> impl FnOnce(Answer<Entry>) + Send + 'static {
+pub(super) fn entry(
+    ttl: Duration,
+    reply: ReplyEntry,
+) -> impl FnOnce(Answer<Entry>) + Send + 'static {
     move |answer| match answer {
         Ok(Entry { id, attr }) => {
-            reply.entry(&TTL, &attributes(id, &attr), Generation(attr.generation));
+            reply.entry(&ttl, &attributes(id, &attr), Generation(attr.generation));
         }
         Err(error) => reply.error(errno(error)),
     }
 }
 
 /// The attributes of a node.
-pub(super) fn attr(id: NodeId, reply: ReplyAttr) -> impl FnOnce(Answer<Attr>) + Send + 'static {
+pub(super) fn attr(
+    ttl: Duration,
+    id: NodeId,
+    reply: ReplyAttr,
+) -> impl FnOnce(Answer<Attr>) + Send + 'static {
     move |answer| match answer {
-        Ok(attr) => reply.attr(&TTL, &attributes(id, &attr)),
+        Ok(attr) => reply.attr(&ttl, &attributes(id, &attr)),
         Err(error) => reply.error(errno(error)),
     }
 }
@@ -78,10 +87,13 @@ pub(super) fn opened_directory(
 }
 
 /// A new file, open.
-pub(super) fn created(reply: ReplyCreate) -> impl FnOnce(Answer<(Entry, Opened)>) + Send + 'static {
+pub(super) fn created(
+    ttl: Duration,
+    reply: ReplyCreate,
+) -> impl FnOnce(Answer<(Entry, Opened)>) + Send + 'static {
     move |answer| match answer {
         Ok((Entry { id, attr }, open)) => reply.created(
-            &TTL,
+            &ttl,
             &attributes(id, &attr),
             Generation(attr.generation),
             FileHandle(open.handle.0),

@@ -8,10 +8,6 @@ use crate::errno::Errno;
 use crate::fs::{Attr, DataPath, FileHandle, FileKind, NodeId, Time, Timestamp};
 use crate::op::{Caller, Op, OpKind};
 
-/// The kernel asks again every time: what it was told may have changed behind the mount, and an
-/// operation that it answers by itself is one that no rule sees.
-pub(super) const TTL: Duration = Duration::ZERO;
-
 /// An operation on no bytes.
 pub(super) fn op(kind: OpKind, request: &Request) -> Op {
     op_on(kind, request, 0, 0)

@@ -5,6 +5,7 @@ use std::ffi::{CString, OsStr, OsString};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use fuser::{Config, MountOption, SessionACL};
 use rustix::fs::{Mode, OFlags};
@@ -23,6 +24,9 @@ pub struct MountOptions {
     pub allow_other: bool,
     /// What the kernel is not to allow or do there.
     pub restrictions: Restrictions,
+    /// How long the kernel may remember names and attributes. Zero: it asks every time, so that what
+    /// changes behind the mount is seen, and rules see every operation.
+    pub ttl: Duration,
     /// Threads that answer requests.
     pub workers: usize,
 }
@@ -132,6 +136,7 @@ impl MountOptions {
             mountpoint: mountpoint.to_owned(),
             allow_other: false,
             restrictions: Restrictions::default(),
+            ttl: Duration::ZERO,
             workers: workers(),
         }
     }

@@ -56,7 +56,7 @@ fn start(
     fs: Arc<Filesystem>,
     options: &MountOptions,
 ) -> Result<fuser::Session<Adapter>, MountError> {
-    let adapter = Adapter { fs };
+    let adapter = Adapter { fs, ttl: options.ttl };
     match options.mount_directly()? {
         Route::Direct(device) => {
             let config = options.session_config();

@@ -7,6 +7,7 @@ mod crash;
 mod descriptors;
 mod directories;
 mod errors;
+mod exclusive;
 mod files;
 mod killed;
 mod latency;

@@ -3,6 +3,8 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
+use std::time::Duration;
 
 use crate::support::*;
 
@@ -86,4 +88,31 @@ fn without_allow_other_nobody_else_gets_in() {
     let mut mount = Mount::new(backing.path()).start();
     assert!(!as_nobody("cat $0/file", &mount).status.success());
     mount.stop();
+}
+
+#[test]
+fn an_ordinary_user_mounts_by_the_setuid_helper_and_leaves_nothing() {
+    require_fuse!();
+    require_root!();
+    for signal in [rustix::process::Signal::TERM, rustix::process::Signal::KILL] {
+        let (backing, mountpoint) = (Backing::new().with("file", b"x"), Backing::new());
+        let program = Backing::new().with("errorfs", &fs::read(ERRORFS).unwrap());
+        fs::set_permissions(program.join("errorfs"), PermissionsExt::from_mode(0o755)).unwrap();
+        for path in [backing.path(), mountpoint.path(), &backing.join("file")] {
+            std::os::unix::fs::chown(path, Some(65534), Some(65534)).unwrap();
+        }
+        let mut errorfs = std::process::Command::new(program.join("errorfs"));
+        errorfs.arg("mount").arg(backing.path()).arg(mountpoint.path());
+        let mut errorfs = errorfs.uid(65534).gid(65534).spawn().unwrap();
+        let there = || minor_of(mountpoint.path()).is_some();
+        wait_until("it is mounted", Duration::from_secs(10), there);
+        let read = Program::new("cat").arg(mountpoint.join("file")).user(65534).run();
+        assert_eq!(read.stdout, "x", "{read}");
+        // The guard comes right after the mount.
+        std::thread::sleep(Duration::from_millis(300));
+        let pid = rustix::process::Pid::from_child(&errorfs);
+        rustix::process::kill_process(pid, signal).unwrap();
+        errorfs.wait().unwrap();
+        wait_until("nothing is left", Duration::from_secs(10), || !there());
+    }
 }
