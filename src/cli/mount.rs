@@ -67,8 +67,8 @@ pub(super) fn run(args: &Mount) -> Result<Exit, Failure> {
     if let (Some(guard), true) = (guard, ended.is_ok()) {
         guard.dismiss();
     }
-    serving.tell_delivered();
-    ended
+    let told = serving.tell_delivered();
+    ended.and_then(|exit| told.map(|()| exit))
 }
 
 /// Until the mount is gone, or somebody asks that it go.

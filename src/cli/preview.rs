@@ -52,6 +52,7 @@ pub(super) fn run(preview: &Preview) -> Result<Exit, Failure> {
     warn_of_the_unpredictable(&scenario, &plan);
     let root = open_directory(&preview.dir)?;
     let files = survey(root.as_fd()).map_err(|error| unreadable(&preview.dir, &error))?.files;
+    serving::tell_unselected(&plan, &files);
     let placement =
         plan.place(&files).map_err(|error| Failure::caused(Exit::NothingMatched, &error))?;
     let armed = Armed::new(plan, placement);

@@ -8,8 +8,12 @@ use super::exit::{Exit, Failure};
 
 /// Takes over the descriptor that `--ready-fd` names.
 pub(super) fn take(number: i32) -> Result<OwnedFd, Failure> {
-    crate::sys::process::inherited(number)
-        .map_err(|error| Failure::new(Exit::Usage, format!("--ready-fd {number}: {error}")))
+    crate::sys::process::inherited(number).map_err(|error| {
+        Failure::new(
+            Exit::Usage,
+            format!("--ready-fd {number}: {error}; name one that is open, above 2"),
+        )
+    })
 }
 
 /// Tells, and closes the descriptor. Nobody listening is no reason not to serve.

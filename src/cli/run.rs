@@ -77,8 +77,9 @@ fn enclose(args: &Run) -> Result<Exit, Failure> {
     let serving = Serving::start(&args.plan, place, move |end| drop(sender.send(end)))?;
     let start = Start { command: &args.command, cwd: cwd.as_deref(), surroundings };
     let ended = command(&start, &serving.session, &gone);
-    serving.tell_delivered();
-    exit(args, ended?)
+    let told = serving.tell_delivered();
+    let exit = exit(args, ended?)?;
+    told.map(|()| exit)
 }
 
 /// Runs the command to its end, then takes the mount away: when all its processes are gone, or

@@ -1,6 +1,8 @@
 //! From what was typed to a mounted filesystem under an armed plan: what `mount` and `run` share.
 
+use std::io::ErrorKind;
 use std::os::fd::AsFd;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,6 +12,7 @@ use serde_json::{Value, json};
 use super::exit::{Exit, Failure};
 use super::place::Place;
 use super::{eprint, scenarios};
+use crate::diagnostic::plural;
 use crate::fs::{Filesystem, Settings, survey};
 use crate::fuse::{MountOptions, Session};
 use crate::injector::Injector;
@@ -17,7 +20,7 @@ use crate::ledger::{FORMAT, Header, Writer, escape};
 use crate::media::Media;
 use crate::op::{OpKind, OpSet};
 use crate::plan::seed::DRAW_VERSION;
-use crate::plan::{Placement, Plan, compile};
+use crate::plan::{Placement, Plan, Surveyed, compile};
 use crate::scenario::Scenario;
 
 /// What is to go wrong, and where that is recorded.
@@ -110,9 +113,10 @@ impl Serving {
         })
     }
 
-    /// Says what was delivered, once the mount is gone.
-    pub(super) fn tell_delivered(&self) {
-        let Some(ledger) = &self.ledger else { return };
+    /// Says what was delivered, once the mount is gone. A ledger that is not whole is a failure:
+    /// from some moment on no fault was injected, and whatever was tried then was tried on good data.
+    pub(super) fn tell_delivered(&self) -> Result<(), Failure> {
+        let Some(ledger) = &self.ledger else { return Ok(()) };
         self.session.filesystem().tell_never_read();
         let writer = self.session.filesystem().ledger();
         writer.drain();
@@ -121,10 +125,18 @@ impl Serving {
             eprint("no fault reached the target");
         }
         for (rule, count) in delivered {
-            eprint(&format!("{rule}: {count} events delivered"));
+            let events = plural(usize::try_from(count).unwrap_or(usize::MAX), "event");
+            eprint(&format!("{rule}: {events} delivered"));
         }
         let seed = self.seed.unwrap_or_default();
         eprint(&format!("seed {seed}, ledger: {}", ledger.display()));
+        match writer.failed() {
+            true => Err(Failure::new(
+                Exit::TryAgain,
+                format!("{} could not be written: injection ended early", ledger.display()),
+            )),
+            false => Ok(()),
+        }
     }
 }
 
@@ -146,14 +158,22 @@ fn filesystem(place: Place, readied: Option<Readied>) -> Result<Filesystem, Fail
     let (media, ledger) = match readied {
         None => (Media::default(), Writer::none()),
         Some(ready) => {
-            let ledger = Writer::create(&ready.ledger, &ready.header)
-                .map_err(|error| Failure::caused(Exit::Usage, &error))?;
+            let ledger =
+                Writer::create(&ready.ledger, &ready.header).map_err(|error| no_ledger(&error))?;
             injector.arm(ready.plan, ready.placement);
             (ready.media, ledger)
         }
     };
     let own = |error: std::io::Error| Failure::new(Exit::Internal, error.to_string());
     Filesystem::new(place.root, settings, injector, media, ledger).map_err(own)
+}
+
+fn no_ledger(error: &std::io::Error) -> Failure {
+    let remedy = match error.kind() {
+        ErrorKind::AlreadyExists => "; a ledger is never overwritten: name another or remove it",
+        _ => "",
+    };
+    Failure::new(Exit::Usage, format!("{error}{remedy}"))
 }
 
 /// The plan of the scenarios, if there are any.
@@ -197,10 +217,21 @@ fn place_faults(plan: &Plan, place: &Place) -> Result<(Placement, Media), Failur
             media.keep_origin(*key, first);
         }
         files = survey.files;
+        tell_unselected(plan, &files);
     }
     let placement =
         plan.place(&files).map_err(|error| Failure::caused(Exit::NothingMatched, &error))?;
     Ok((placement, media))
+}
+
+/// A rule about stored bytes that selects nothing so far may be waiting for files, or be mistaken.
+pub(super) fn tell_unselected(plan: &Plan, files: &[Surveyed]) {
+    let stored = plan.numbered().filter(|(_, rule)| rule.fault.is_stored());
+    for (id, rule) in stored {
+        if !files.iter().any(|file| plan.select(&file.path).contains(&id)) {
+            eprint(&format!("rule `{}` selects no file that is there now", rule.name));
+        }
+    }
 }
 
 fn header(plan: &Plan, args: &PlanArgs, place: &Place, scenario: Value) -> Header {
@@ -226,18 +257,17 @@ fn header(plan: &Plan, args: &PlanArgs, place: &Place, scenario: Value) -> Heade
 /// A new file below the state directory of the XDG Base Directory Specification.
 fn default_ledger() -> Result<PathBuf, Failure> {
     let absolute =
-        |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|p| p.is_absolute());
-    let state = absolute("XDG_STATE_HOME")
-        .or_else(|| Some(absolute("HOME")?.join(".local/state")))
-        .unwrap_or_else(std::env::temp_dir)
-        .join("errorfs");
-    std::fs::create_dir_all(&state).map_err(|error| {
-        let state = state.display();
-        Failure::new(
-            Exit::Usage,
-            format!("no place for a ledger at {state}: {error}; --ledger FILE"),
-        )
-    })?;
+        |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let state = absolute("XDG_STATE_HOME").or_else(|| Some(absolute("HOME")?.join(".local/state")));
+    let nowhere = |why: String| {
+        Failure::new(Exit::Usage, format!("no place for a ledger: {why}; name one: --ledger FILE"))
+    };
+    let Some(state) = state else {
+        return Err(nowhere("neither XDG_STATE_HOME nor HOME is set".to_owned()));
+    };
+    let state = state.join("errorfs");
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&state);
+    made.map_err(|error| nowhere(format!("{}: {error}", state.display())))?;
     let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S%6f");
     Ok(state.join(format!("{now}-{}.jsonl", std::process::id())))
 }

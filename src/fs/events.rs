@@ -195,6 +195,7 @@ fn blank(armed: &Armed, rule: RuleId) -> Event {
         bits: Vec::new(),
         id: None,
         sector: None,
+        returned: None,
         errno: None,
         delay_ns: None,
         cached: false,

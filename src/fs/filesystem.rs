@@ -11,6 +11,7 @@ use super::directory_cache::DirectoryCache;
 use super::handles::{Handles, OpenFile};
 use super::locate::proc_path;
 use super::node_table::NodeTable;
+use super::page_fills::PageFills;
 use super::stat::stat_fd;
 use super::timer::Timer;
 use super::{Answer, Node};
@@ -38,6 +39,7 @@ pub struct Filesystem {
     pub(super) injector: Injector,
     pub(super) media: Media,
     pub(super) fates: Fates,
+    pub(super) page_fills: PageFills,
     pub(super) ledger: Arc<Writer>,
     pub(super) timer: Timer,
     pub(super) armed_at: Instant,
@@ -66,6 +68,7 @@ impl Filesystem {
             injector,
             media,
             fates: Fates::default(),
+            page_fills: PageFills::default(),
             ledger: Arc::new(ledger),
             timer: Timer::start()?,
             armed_at: Instant::now(),

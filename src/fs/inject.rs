@@ -63,6 +63,12 @@ impl Filesystem {
             Ok(open) => open,
             Err(errno) => return answer(Err(errno)),
         };
+        if fills_cache && self.reads_ahead(op, &open) {
+            return answer(Err(Errno::EIO));
+        }
+        if let Some(fill) = self.page_fills.repeats(open.node.key, &op).filter(|_| fills_cache) {
+            return self.ledger.record(fill.events, move |_| answer(Err(fill.errno)));
+        }
         let Some(judged) = self.judge_data(op, &open, fills_cache) else {
             return answer(self.read_stored(&open, op.offset, op.len as usize));
         };
@@ -104,6 +110,12 @@ impl Filesystem {
             (None, None) => (write(), judged.events()),
         };
         self.deliver(&judged, events, result, |result| result, answer);
+    }
+
+    /// Whether a fill of the page cache is one that the kernel is to repeat page by page.
+    fn reads_ahead(&self, op: Op, open: &OpenFile) -> bool {
+        let fails = |armed: Arc<Armed>| self.view(&open.node, &armed).selection.fails_reads;
+        op.len > PAGE && self.armed_for(OpKind::Read).is_some_and(fails)
     }
 
     /// The armed plan, if any of its rules looks at such operations. A ledger that cannot be written
@@ -153,15 +165,21 @@ impl Filesystem {
     }
 
     fn serve(&self, judged: &Judged, open: &OpenFile) -> Served {
+        let failed = |errno, events: Vec<Event>| {
+            if judged.fills_cache {
+                self.page_fills.fail(open.node.key, &judged.op, errno, &events);
+            }
+            Served::nothing(errno, events)
+        };
         if let Some(failure) = judged.decision.failure {
-            return Served::nothing(failure.errno, judged.events());
+            return failed(failure.errno, judged.events());
         }
         let len = match good_prefix(judged) {
             Prefix::Bytes(len) => len,
             Prefix::Again => return Served::nothing(Errno::EIO, judged.events()),
             Prefix::Bad(sector) => {
                 self.fates.reads(judged.sector_id(sector).into_iter());
-                return Served::nothing(Errno::EIO, judged.events_with_sector(sector));
+                return failed(Errno::EIO, judged.events_with_sector(sector));
             }
         };
         match self.read_stored(open, judged.op.offset, len as usize) {
@@ -173,7 +191,14 @@ impl Filesystem {
     fn damage(&self, judged: &Judged, mut data: Vec<u8>) -> Served {
         let bits = judged.flip(&mut data);
         self.fates.reads(bits.iter().filter_map(|bit| bit.stored.then_some(bit.id)));
-        let events = judged.events_with_bits(&bits);
+        let mut events = judged.events_with_bits(&bits);
+        // A read that ends early at a bad sector is a fault as well: many a program takes it for the
+        // end of the file.
+        if let Some(bad) = &judged.decision.unreadable {
+            self.fates.reads(judged.sector_id(bad).into_iter());
+            let returned = Some(data.len() as u64);
+            events.push(Event { returned, ..judged.sector_event(bad) });
+        }
         let flips = bits.iter().map(|bit| (bit.flip.byte, bit.flip.bit)).collect();
         Served { result: Ok(data), events, flips }
     }

@@ -59,7 +59,8 @@ impl Filesystem {
 
     /// The bytes of `range` were cut off, punched or zeroed.
     pub(super) fn discarded(&self, before: Option<Before>, range: Range<u64>) {
-        let Some(before) = before else { return };
+        let Some(mut before) = before else { return };
+        before.bad.retain(|bad| range.contains(&bad.sector.start));
         if let Some(medium) = &before.judged.view.medium {
             medium.discarded(range, before.size);
         }

@@ -21,6 +21,7 @@ mod names;
 mod node;
 mod node_table;
 mod numbers;
+mod page_fills;
 mod revive;
 mod stat;
 mod survey;

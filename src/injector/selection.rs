@@ -10,8 +10,9 @@ use std::sync::Arc;
 
 use super::Armed;
 use crate::media::Medium;
-use crate::op::OpSet;
-use crate::plan::{DamageId, DataAccess, Flip, Place, RuleId, Unreadable};
+use crate::op::{OpKind, OpSet};
+use crate::plan::fault::Fault;
+use crate::plan::{DamageId, DataAccess, Flip, Place, Rule, RuleId, Unreadable};
 
 /// The rules that select one path: matched once per node and name, not once per operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub struct Selection {
     pub ops: OpSet,
     /// Whether any of them damages stored bytes, so that the file needs a [`Medium`].
     pub medium: bool,
+    /// Whether any of them makes reads fail.
+    pub fails_reads: bool,
 }
 
 /// The file that an operation is on.
@@ -51,6 +54,7 @@ impl Selection {
             access: self.access.max(other.access),
             ops: self.ops.union(other.ops),
             medium: self.medium || other.medium,
+            fails_reads: self.fails_reads || other.fails_reads,
         }
     }
 }
@@ -83,6 +87,7 @@ impl Armed {
             access: chosen().map(|rule| rule.access).max().unwrap_or(DataAccess::Untouched),
             ops: chosen().fold(OpSet::EMPTY, |ops, rule| ops.union(rule.scope.ops)),
             medium: chosen().any(|rule| rule.fault.is_stored()),
+            fails_reads: chosen().any(fails_reads),
             rules: rules.into(),
         }
     }
@@ -126,4 +131,8 @@ impl Armed {
         let file = identity.unwrap_or(Path::new(""));
         self.plan().damage_id(bad.rule, file, place, bad.generation)
     }
+}
+
+fn fails_reads(rule: &Rule) -> bool {
+    matches!(rule.fault, Fault::Error(_)) && rule.scope.ops.contains(OpKind::Read)
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -260,7 +261,8 @@ struct Appender {
 
 impl Appender {
     fn create(path: &Path) -> io::Result<Appender> {
-        let file = OpenOptions::new().append(true).create_new(true).open(path)?;
+        // Evidence, of what other users did as well: nobody else's to read or write.
+        let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(path)?;
         Ok(Appender { path: path.to_owned(), file, len: 0 })
     }
 

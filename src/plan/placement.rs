@@ -28,8 +28,8 @@ pub struct Surveyed {
 /// The selected bytes hold fewer places than a rule's `count`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "rule `{rule}` places {wanted} {unit}, but the {files} file(s) that it selects have only {found} \
-     in the selected bytes"
+    "rule `{rule}` places {wanted} {unit} in files that are there now, and of those it selects {files} \
+     with {found} in the selected bytes; correct its `select`, or use `rate` for files that come later"
 )]
 pub struct NothingMatched {
     /// The rule's name.

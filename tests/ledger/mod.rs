@@ -44,6 +44,7 @@ fn event(rule: &str) -> Event {
         bits: Vec::new(),
         id: None,
         sector: None,
+        returned: None,
         errno: None,
         delay_ns: None,
         cached: false,

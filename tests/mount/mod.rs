@@ -16,6 +16,7 @@ mod limits;
 mod names;
 mod one_bit;
 mod ownership;
+mod page_fills;
 mod rate;
 mod refusals;
 mod repair;

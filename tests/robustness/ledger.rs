@@ -31,7 +31,8 @@ fn a_ledger_that_is_full_ends_injection_and_the_mount_goes_on() {
         .args(["--", "sh", "-c", READ_ON])
         .arg(backing.join("file"))
         .arg(elsewhere.join("pristine"))
-        .succeed();
+        .run()
+        .expect_status(125);
     assert!(ended.stdout.contains("clean"), "{}", ended.stdout);
     assert!(ended.stderr.contains("ledger"), "it says so: {}", ended.stderr);
     let ledger = errorfs::ledger::read(&small.path().join("ledger")).unwrap();
