@@ -9,6 +9,7 @@ use tracing_subscriber::EnvFilter;
 /// open as many files as it is allowed to, and a panic ends it at once, which its callers notice,
 /// instead of one of its threads, which they would wait for.
 pub(super) fn prepare() {
+    crate::sys::memory::keep_together();
     umask(rustix::fs::Mode::empty());
     let limit = getrlimit(Resource::Nofile);
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
