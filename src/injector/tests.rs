@@ -360,7 +360,9 @@ fn files_born_later_have_no_part_in_a_count() {
     assert!(read(&armed, &media.medium(key), 0, 1).is_clean());
 }
 
+/// Alone and in release; an absolute time says nothing on a machine that others share.
 #[test]
+#[ignore = "a measurement: cargo test --release --lib -- --ignored --nocapture ten_rules"]
 fn ten_rules_that_do_not_fire_cost_little() {
     let never_yet = || nth(u64::MAX);
     let mut rules: Vec<Rule> =
@@ -386,8 +388,7 @@ fn ten_rules_that_do_not_fire_cost_little() {
     }
     let each = start.elapsed() / rounds as u32;
     println!("decide with 10 matching rules: {each:?}");
-    // The budget is 500 ns in a release build; a debug build on a busy machine gets a lot more.
-    assert!(each < Duration::from_micros(100), "{each:?}");
+    assert!(each < Duration::from_nanos(500), "{each:?}");
 }
 
 #[test]
