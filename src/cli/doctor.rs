@@ -48,6 +48,7 @@ fn probe(what: &str, path: Option<PathBuf>) -> Result<(), String> {
         ("mount", None) => Probe::Mount.attempt(),
         ("user-mount", None) => Probe::UserMount.attempt(),
         ("answer", Some(path)) => attempt_answer(&path),
+        ("passthrough", None) => super::serving::attempt_passthrough(),
         _ => Err(format!("nothing is known of probe {what}")),
     }
 }

@@ -16,6 +16,7 @@ use crate::diagnostic::plural;
 use crate::fs::{Filesystem, Settings, survey};
 use crate::fuse::{MountOptions, Session};
 use crate::injector::Injector;
+use crate::isolation::enter_namespace;
 use crate::ledger::{FORMAT, Header, Writer, escape};
 use crate::media::Media;
 use crate::op::{OpKind, OpSet};
@@ -48,6 +49,10 @@ pub(super) struct PlanArgs {
     /// names and attributes, and asks less
     #[arg(long)]
     exclusive: bool,
+    /// Move all data through errorfs, also of files that no rule can reach: slower, but rules that
+    /// come to reach an open file need not wait until it is closed
+    #[arg(long)]
+    no_passthrough: bool,
 }
 
 /// How long the kernel remembers what nobody else changes.
@@ -84,6 +89,7 @@ impl Serving {
             allow_other: place.allow_other,
             restrictions: place.restrictions,
             ttl: ttl(args, readied.as_ref()),
+            passthrough: !args.no_passthrough,
             ..MountOptions::new(&place.backing, &place.mountpoint)
         };
         let fs = filesystem(place, readied)?;
@@ -108,6 +114,7 @@ impl Serving {
             "ready": true,
             "mountpoint": path(&self.session.mounted().mountpoint),
             "pid": std::process::id(),
+            "passthrough": self.session.passthrough().is_ok(),
             "seed": self.seed,
             "ledger": self.ledger.as_deref().map(path),
         })
@@ -166,6 +173,25 @@ fn filesystem(place: Place, readied: Option<Readied>) -> Result<Filesystem, Fail
     };
     let own = |error: std::io::Error| Failure::new(Exit::Internal, error.to_string());
     Filesystem::new(place.root, settings, injector, media, ledger).map_err(own)
+}
+
+/// Mounts the directory for temporary files on itself, in a private namespace that goes with this process, and asks
+/// whether the kernel would move data by itself: what `doctor` has a child do.
+pub(super) fn attempt_passthrough() -> Result<(), String> {
+    enter_namespace().map_err(|error| error.to_string())?;
+    let directory = std::env::temp_dir();
+    let attempt = || -> Result<(), Box<dyn std::error::Error>> {
+        let root = std::fs::File::open(&directory)?.into();
+        let settings = Settings { errorfs_is_root: rustix::process::geteuid().is_root() };
+        let (injector, media) = (Injector::default(), Media::default());
+        let fs = Filesystem::new(root, settings, injector, media, Writer::none())?;
+        let options = MountOptions::new(&directory, &directory);
+        let session = Session::mount(fs, &options, |_| {})?;
+        let passthrough = session.passthrough();
+        session.unmount()?;
+        Ok(passthrough?)
+    };
+    attempt().map_err(|error| error.to_string())
 }
 
 fn no_ledger(error: &std::io::Error) -> Failure {

@@ -7,10 +7,14 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags, Timespec, Timestamps, UTIME_NOW, UT
 use rustix::fs::{StatVfs, chmodat, chownat, fstatvfs, ftruncate, readlinkat, utimensat};
 use rustix::process::{Gid, Uid};
 
+use super::credentials::{AsCaller, may_leave_set_id};
+use super::data::has_set_id;
 use super::locate::proc_path;
-use super::stat::{Attr, Time, stat_fd};
-use super::{Answer, FileHandle, Filesystem, Node, NodeId};
-use crate::op::{Caller, Op};
+use super::node::Travels;
+use super::stat::{Attr, Memory, Time, stat_fd};
+use super::{Answer, FileHandle, Filesystem, Node, NodeId, locked};
+use crate::injector::DataAccess;
+use crate::op::{Caller, Op, OpKind};
 
 /// State of a filesystem, as statvfs(3) says it.
 pub type Space = StatVfs;
@@ -45,9 +49,10 @@ impl Filesystem {
     /// `getattr`. An open file is asked itself, whatever became of its name.
     pub fn getattr(&self, id: NodeId, handle: Option<FileHandle>) -> Answer<Attr> {
         if let Some(open) = handle.and_then(|handle| self.open_files.get(handle).ok()) {
-            return stat_fd(&*open.file);
+            return Ok(self.remembered(&open.node, stat_fd(&*open.file)?));
         }
-        self.stat(&self.node(id)?)
+        let node = self.node(id)?;
+        Ok(self.remembered(&node, self.stat(&node)?))
     }
 
     /// `setattr`.
@@ -66,20 +71,66 @@ impl Filesystem {
         };
         if changes.take_set_id() {
             let before = stat_fd(&*file)?;
-            let caller = self.as_writer(&file, op.caller)?;
+            let caller = self.as_changer(&node, &file, op.caller, changes)?;
             if let Some(size) = changes.size {
                 let writable = open.as_ref().map(|open| open.file.as_fd());
                 self.truncate(op, &node, writable, size)?;
             }
             change_owner(&file, changes)?;
             drop(caller);
-            if changes.nothing() {
+            if changes.nothing() && self.leaves_set_id(&node, op.caller) {
                 give_back_set_id(&file, &before, op.caller)?;
             }
         }
         change_mode(&file, changes)?;
         change_times(&file, changes)?;
-        stat_fd(&*file)
+        Ok(self.remembered(&node, stat_fd(&*file)?))
+    }
+
+    fn remembered(&self, node: &Arc<Node>, attr: Attr) -> Attr {
+        Attr { memory: self.memory(node), ..attr }
+    }
+
+    /// How long the kernel may remember a file's attributes: that depends on how it is open.
+    pub(super) fn memory(&self, node: &Arc<Node>) -> Memory {
+        match node.travels() {
+            Some(Travels::HandedOver) => Memory::None,
+            Some(Travels::Otherwise) if self.is_cached_under_rules(node) => Memory::Brief,
+            _ => Memory::Usual,
+        }
+    }
+
+    fn is_cached_under_rules(&self, node: &Arc<Node>) -> bool {
+        self.access(node) == DataAccess::Sticky && !self.looks_at(node, OpKind::Getattr)
+    }
+
+    /// A kernel that leaves set-id bits to us does not look whether a change of owner that takes them
+    /// is one that the caller may make. A change of nothing may be chown(-1, -1); of a file that is
+    /// open for writing it may also be the kernel's way to take the bits before it writes, which
+    /// every writer may: they cannot be told apart.
+    fn as_changer(
+        &self,
+        node: &Node,
+        file: &OwnedFd,
+        by: Caller,
+        how: &Changes,
+    ) -> Answer<Option<AsCaller>> {
+        let asked = how.owner() || (how.nothing() && !node.is_open_for_writing());
+        match asked && self.is_told_of_set_id() && has_set_id(file) {
+            true => AsCaller::strictly(by, self.settings.errorfs_is_root).map(Some),
+            false => self.as_writer(file, by),
+        }
+    }
+
+    /// Whether a change of nothing is none of set-id bits: a kernel that leaves them to us has just
+    /// taken the capabilities of a file that it is about to write, for a writer who may leave the
+    /// bits. Another kernel would have sent the mode without them.
+    fn leaves_set_id(&self, node: &Node, by: Caller) -> bool {
+        if !self.is_told_of_set_id() {
+            return true;
+        }
+        let taken = locked(&self.capability_taken).take();
+        taken == Some((node.id, by.pid)) && node.is_open_for_writing() && may_leave_set_id(by)
     }
 
     fn truncate(&self, op: Op, node: &Arc<Node>, open: Option<impl AsFd>, size: u64) -> Answer<()> {

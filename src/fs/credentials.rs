@@ -51,6 +51,15 @@ impl AsCaller {
     /// For all else: takes over the ids, the groups, and of the rights those that the caller has
     /// beside those that the kernel saw to. Costs some reading in /proc.
     pub(super) fn entirely(by: Caller, errorfs_is_root: bool) -> Answer<AsCaller> {
+        AsCaller::with(by, DECIDED, errorfs_is_root)
+    }
+
+    /// The same where the kernel saw to no more than that the file may be reached.
+    pub(super) fn strictly(by: Caller, errorfs_is_root: bool) -> Answer<AsCaller> {
+        AsCaller::with(by, CapabilitySet::DAC_OVERRIDE, errorfs_is_root)
+    }
+
+    fn with(by: Caller, decided: CapabilitySet, errorfs_is_root: bool) -> Answer<AsCaller> {
         if !errorfs_is_root {
             return Ok(AsCaller { own: None });
         }
@@ -58,7 +67,7 @@ impl AsCaller {
         let own = Own { sets: capabilities(None)?, groups: Some(rustix::process::getgroups()?) };
         let guard = AsCaller { own: Some(own) };
         set_thread_groups(&powers.groups)?;
-        take_over(by, DECIDED | powers.effective)?;
+        take_over(by, decided | powers.effective)?;
         Ok(guard)
     }
 }
@@ -85,15 +94,25 @@ impl Drop for AsCaller {
     }
 }
 
+/// Whether what the caller writes keeps its set-id bits (CAP_FSETID).
+pub(super) fn may_leave_set_id(by: Caller) -> bool {
+    Powers::of(by).may(CapabilitySet::FSETID)
+}
+
 /// What a request does not say of its caller.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Powers {
     groups: Vec<Gid>,
     /// In errorfs' user namespace: a right over some other is none here.
-    pub(super) effective: CapabilitySet,
+    effective: CapabilitySet,
 }
 
 impl Powers {
+    /// Whether it has this right.
+    pub(super) fn may(&self, right: CapabilitySet) -> bool {
+        self.effective.contains(right)
+    }
+
     /// Asks /proc. Of a caller that is not visible there nothing is known, and nothing assumed.
     pub(super) fn of(caller: Caller) -> Powers {
         let place = format!("/proc/{}", caller.pid);

@@ -14,7 +14,7 @@ use super::stat::stat_fd;
 use super::{Answer, Entry, FileHandle, Filesystem, NewMode, Node, NodeId};
 use crate::errno::Errno;
 use crate::injector::DataAccess;
-use crate::op::{Caller, Op};
+use crate::op::{Caller, Op, OpKind};
 
 /// Flags of open(2) that are ours to handle: what must exist the kernel has seen to; appending is
 /// done request by request, as the flag may change while the file is open; and alignment is not
@@ -29,12 +29,34 @@ const NOT_PASSED_ON: OFlags = OFlags::CREATE
     .union(OFlags::DIRECT);
 
 /// A file that was just opened.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Opened {
     /// Its number.
     pub handle: FileHandle,
     /// How its data is to travel.
     pub path: DataPath,
+    /// Nothing comes of asking us when a descriptor is closed: no rule looks, and a local filesystem
+    /// has nothing to say then.
+    pub closes_quietly: bool,
+}
+
+/// How the data of a file should travel, whoever has it open already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wanted {
+    Passthrough,
+    Cached,
+    Direct,
+}
+
+/// How a write came about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Writing {
+    /// The flags that the file has now, as of open(2).
+    pub flags: i32,
+    /// The kernel writes pages of its cache, not what one write(2) gave it.
+    pub written_back: bool,
+    /// Whoever writes may not leave set-id bits, the kernel says, if it says such things.
+    pub takes_set_id: bool,
 }
 
 impl Filesystem {
@@ -71,20 +93,27 @@ impl Filesystem {
 
     fn opened(&self, node: Arc<Node>, file: OwnedFd, flags: i32) -> Opened {
         let file = Arc::new(file);
+        let writes = OFlags::from_bits_retain(flags as u32) & OFlags::RWMODE != OFlags::RDONLY;
+        let wanted = self.wanted(&node, writes);
         node.opened(&file);
-        let path = self.data_path(&node, flags);
-        let handle = self.open_files.add(Arc::new(OpenFile { node, file, path }));
-        Opened { handle, path }
+        let path = node.settle(wanted, writes, || self.backings.hand_over(&file));
+        let through = matches!(path, DataPath::Passthrough(_));
+        if through && wanted != Wanted::Passthrough {
+            self.tell_pending(&node);
+        }
+        let closes_quietly = through && self.local && !self.looks_at(&node, OpKind::Flush);
+        let open = Arc::new(OpenFile { node, file, path: path.clone(), writes });
+        Opened { handle: self.open_files.add(open), path, closes_quietly }
     }
 
     /// Freshly written bytes may be damaged as they are stored, which a page cache would hide from
     /// whoever wrote them: writers of such files are not cached.
-    fn data_path(&self, node: &Arc<Node>, flags: i32) -> DataPath {
-        let writes = OFlags::from_bits_retain(flags as u32) & OFlags::RWMODE != OFlags::RDONLY;
+    fn wanted(&self, node: &Arc<Node>, writes: bool) -> Wanted {
         match self.access(node) {
-            DataAccess::Untouched => DataPath::Cached,
-            DataAccess::Sticky if !writes => DataPath::Cached,
-            DataAccess::Sticky | DataAccess::Counted => DataPath::Direct,
+            DataAccess::Untouched if self.backings.are_used() => Wanted::Passthrough,
+            DataAccess::Untouched => Wanted::Cached,
+            DataAccess::Sticky if !writes => Wanted::Cached,
+            DataAccess::Sticky | DataAccess::Counted => Wanted::Direct,
         }
     }
 
@@ -93,23 +122,23 @@ impl Filesystem {
         read_fully(&open.file, offset, len)
     }
 
-    /// Writes to an open file. `flags` are those that the file has now: what is appended overwrites
-    /// nothing, wherever the end of the file is by then. `None`: the kernel writes back what was
-    /// written by way of a mapping, which takes no set-id bits.
+    /// Writes to an open file. What is appended overwrites nothing, wherever the end of the file is
+    /// by then. Pages of a mapping are written back to where they are, whatever the file's flags
+    /// say, and take no set-id bits.
     pub(super) fn write_stored(
         &self,
         open: &OpenFile,
         op: Op,
         data: &[u8],
-        flags: Option<i32>,
+        how: Writing,
     ) -> Answer<usize> {
         let buffer = [IoSlice::new(data)];
-        let _caller = match flags {
-            Some(_) => self.as_writer(&open.file, op.caller)?,
-            None => None,
+        let takes_set_id = how.takes_set_id || !self.is_told_of_set_id();
+        let _caller = match takes_set_id && !how.written_back {
+            true => self.as_writer(&open.file, op.caller)?,
+            false => None,
         };
-        let flags = flags.unwrap_or(0);
-        if appends(flags) {
+        if appends(how.flags) && !how.written_back {
             let end = ReadWriteFlags::APPEND;
             return Ok(rustix::io::pwritev2(&*open.file, &buffer, op.offset, end)?);
         }
@@ -123,10 +152,9 @@ impl Filesystem {
     /// the backing filesystem shall see who changes it. Of those that the kernel takes by itself,
     /// and where (write(2) by way of its cache, not otherwise), it knows; of the others we do.
     pub(super) fn as_writer(&self, file: &OwnedFd, by: Caller) -> Answer<Option<AsCaller>> {
-        const SET_ID: u16 = 0o6000;
-        match stat_fd(file)?.permissions & SET_ID {
-            0 => Ok(None),
-            _ => AsCaller::entirely(by, self.settings.errorfs_is_root).map(Some),
+        match has_set_id(file) {
+            false => Ok(None),
+            true => AsCaller::entirely(by, self.settings.errorfs_is_root).map(Some),
         }
     }
 
@@ -143,8 +171,9 @@ impl Filesystem {
 
     /// `release`.
     pub fn release(&self, handle: FileHandle) {
-        if let Some(node) = self.open_files.remove(handle).map(|open| open.node.clone()) {
-            node.closed();
+        if let Some(open) = self.open_files.remove(handle) {
+            open.node.unsettle(&open.path, open.writes);
+            open.node.closed();
         }
     }
 
@@ -209,6 +238,11 @@ impl Filesystem {
         );
         Ok(copied?)
     }
+}
+
+pub(super) fn has_set_id(file: &OwnedFd) -> bool {
+    const SET_ID: u16 = 0o6000;
+    stat_fd(file).is_ok_and(|attr| attr.permissions & SET_ID != 0)
 }
 
 fn backing_flags(flags: i32) -> OFlags {

@@ -1,20 +1,23 @@
 //! The state of one mounted filesystem, and what it remembers of files for the medium.
 
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use super::backing::Backings;
 use super::by_inode::ByInode;
 use super::directories::DirHandle;
 use super::directory_cache::DirectoryCache;
 use super::handles::{Handles, OpenFile};
+use super::kind;
 use super::locate::proc_path;
 use super::node_table::NodeTable;
 use super::page_fills::PageFills;
 use super::stat::stat_fd;
 use super::timer::Timer;
-use super::{Answer, Node};
+use super::{Answer, Node, NodeId};
+use crate::errno::Errno;
 use crate::injector::Injector;
 use crate::ledger::Writer;
 use crate::media::{Fates, FileKey, Media};
@@ -34,8 +37,15 @@ pub struct Filesystem {
     pub(super) nodes: NodeTable,
     pub(super) by_inode: Option<ByInode>,
     pub(super) directories: DirectoryCache,
+    pub(super) backings: Backings,
+    /// Whether the backing filesystem is on this machine, so that closing tells nothing new.
+    pub(super) local: bool,
     pub(super) open_files: Handles<OpenFile>,
     pub(super) open_directories: Handles<DirHandle>,
+    /// See [`Filesystem::take_set_id_bits`].
+    told_of_set_id: AtomicBool,
+    /// Of which file a thread took the capabilities last: the kernel does before it writes.
+    pub(super) capability_taken: Mutex<Option<(NodeId, u32)>>,
     pub(super) injector: Injector,
     pub(super) media: Media,
     pub(super) fates: Fates,
@@ -59,10 +69,14 @@ impl Filesystem {
         let attr = stat_fd(&root)?;
         Ok(Filesystem {
             by_inode: ByInode::probe(&root, &attr),
+            local: kind::is_local(&root)?,
+            told_of_set_id: AtomicBool::new(false),
+            capability_taken: Mutex::default(),
             root: Arc::new(root),
             settings,
             nodes: NodeTable::new(&attr),
             directories: DirectoryCache::default(),
+            backings: Backings::default(),
             open_files: Handles::default(),
             open_directories: Handles::default(),
             injector,
@@ -74,6 +88,34 @@ impl Filesystem {
             armed_at: Instant::now(),
             names: AtomicU64::new(0),
         })
+    }
+
+    /// The kernel leaves it to us to take set-id bits from files that change, and says of each write
+    /// whether they go (FUSE_HANDLE_KILLPRIV_V2); of a write that it does itself it says so by a
+    /// change of attributes that changes none.
+    pub fn take_set_id_bits(&self) {
+        self.told_of_set_id.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_told_of_set_id(&self) -> bool {
+        self.told_of_set_id.load(Ordering::Relaxed)
+    }
+
+    /// From now on the kernel moves the data of files that no rule can reach, by itself; or its
+    /// reason why it will not.
+    pub fn hand_files_to(&self, device: OwnedFd) -> Result<(), Errno> {
+        self.backings.begin(device)
+    }
+
+    /// The mount is gone: nothing is handed to the kernel any more.
+    pub fn end_handing_over(&self) {
+        self.backings.end();
+    }
+
+    /// How many filesystems may lie above one another below this mount, itself not counted, for its
+    /// files to be handed to the kernel.
+    pub fn depth_below(&self) -> u32 {
+        kind::depth(&self.root)
     }
 
     /// Answers everything that waits (disarm, unmount).

@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 
-use super::{Node, reading, writing};
+use super::{Backing, Node, reading, writing};
 use crate::errno::Errno;
 
 /// The number of an open file or directory.
@@ -13,12 +13,21 @@ use crate::errno::Errno;
 pub struct FileHandle(pub u64);
 
 /// How the data of an open file travels (design section 6; README, caches).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum DataPath {
+    /// The kernel moves it between the caller and this backing file: no read or write comes to us.
+    Passthrough(Arc<Backing>),
     /// Through the kernel's page cache: what it caches stays true.
     Cached,
     /// Each read(2) and write(2) comes to us; mmap alone still uses the page cache.
     Direct,
+}
+
+impl DataPath {
+    /// Whether the kernel may move or keep data without asking us.
+    pub fn hides(&self) -> bool {
+        !matches!(self, DataPath::Direct)
+    }
 }
 
 /// An open file.
@@ -30,6 +39,8 @@ pub struct OpenFile {
     pub file: Arc<OwnedFd>,
     /// How its data travels.
     pub path: DataPath,
+    /// Whether it may be written.
+    pub writes: bool,
 }
 
 /// Numbers and what they stand for.

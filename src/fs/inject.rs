@@ -11,7 +11,7 @@ use super::events::flip;
 use super::handles::OpenFile;
 use super::stat::stat_fd;
 use super::view::{Subject, View};
-use super::{Answer, FileHandle, Filesystem};
+use super::{Answer, FileHandle, Filesystem, Writing};
 use crate::errno::Errno;
 use crate::injector::{Armed, DataAccess};
 use crate::ledger::{Event, Recorded};
@@ -82,26 +82,24 @@ impl Filesystem {
         self.deliver(&judged, events, result, as_stored, answer);
     }
 
-    /// `write`. `flags` are those that the file has now; `written_back`: the kernel writes pages of
-    /// its cache, not what one write(2) gave it.
+    /// `write`.
     pub fn write(
         &self,
         op: Op,
         handle: FileHandle,
         data: &[u8],
-        flags: i32,
-        written_back: bool,
+        how: Writing,
         answer: impl FnOnce(Answer<usize>) + Send + 'static,
     ) {
         let open = match self.open_files.get(handle) {
             Ok(open) => open,
             Err(errno) => return answer(Err(errno)),
         };
-        let write = || match written_back {
-            true => self.write_back(&open, op, data),
-            false => self.write_stored(&open, op, data, Some(flags)),
+        let write = || match how.written_back {
+            true => self.write_back(&open, op, data, how),
+            false => self.write_stored(&open, op, data, how),
         };
-        let Some(judged) = self.judge_data(op, &open, written_back) else {
+        let Some(judged) = self.judge_data(op, &open, how.written_back) else {
             return answer(write());
         };
         let (result, events) = match (&judged.decision.failure, &judged.decision.unreadable) {

@@ -4,6 +4,7 @@
 //! No type of the kernel's protocol crosses this border; errors are [`crate::errno::Errno`].
 
 mod attributes;
+mod backing;
 mod by_inode;
 mod control;
 mod credentials;
@@ -15,6 +16,7 @@ mod filesystem;
 mod handles;
 mod inject;
 mod killed;
+mod kind;
 mod locate;
 mod memory;
 mod names;
@@ -33,14 +35,15 @@ mod xattrs;
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 pub use attributes::{Changes, Space, Timestamp};
+pub use backing::Backing;
 pub use control::Controlled;
-pub use data::Opened;
+pub use data::{Opened, Writing};
 pub use directories::{DirEntry, DirHandle, Listing};
 pub use filesystem::{Filesystem, Settings};
 pub use handles::{DataPath, FileHandle, OpenFile};
 pub use names::{Entry, NewMode};
 pub use node::{Node, NodeId};
-pub use stat::{Attr, FileKind, Time};
+pub use stat::{Attr, FileKind, Memory, Time};
 pub use survey::{Survey, SurveyError, survey};
 pub use timer::Timer;
 pub use view::Subject;

@@ -9,7 +9,8 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawMode, RenameFlags};
 use rustix::fs::{linkat, mkdirat, mknodat, openat, renameat_with, symlinkat, unlinkat};
 
 use super::credentials::AsCaller;
-use super::handles::{DataPath, OpenFile};
+use super::handles::OpenFile;
+use super::node::Travels;
 use super::node_table::Entered;
 use super::stat::{Attr, FileKind, stat_fd, stat_name};
 use super::{Answer, Filesystem, Node, NodeId};
@@ -69,7 +70,8 @@ impl Filesystem {
             self.names_changed();
         }
         let generation = self.nodes.numbers.generation(attr.key);
-        Ok(Entry { id: node.id, attr: Attr { generation, ..*attr } })
+        let memory = self.memory(&node);
+        Ok(Entry { id: node.id, attr: Attr { generation, memory, ..*attr } })
     }
 
     /// `mkdir`.
@@ -219,17 +221,24 @@ impl Filesystem {
         self.tell_pending(node);
     }
 
-    /// How a file's data travels is settled when it is opened: a rule that a rename makes reach an
-    /// open file waits for the next opening, and that is said.
-    fn tell_pending(&self, node: &Arc<Node>) {
-        if self.access(node) != DataAccess::Counted {
-            return;
-        }
-        let cached =
-            |open: &OpenFile| Arc::ptr_eq(&open.node, node) && open.path == DataPath::Cached;
-        if self.open_files.any(cached) {
+    /// How a file's data travels is settled when it is opened: a rule that comes to reach an open
+    /// file waits until it is opened anew, and that is said. Through a backing file the kernel never
+    /// asks, so that even sticky damage waits, and for all who have it open.
+    pub(super) fn tell_pending(&self, node: &Arc<Node>) {
+        let handed_over = node.travels() == Some(Travels::HandedOver);
+        let waits = match self.access(node) {
+            DataAccess::Untouched => false,
+            DataAccess::Sticky => handed_over,
+            DataAccess::Counted => true,
+        };
+        let open = |open: &OpenFile| Arc::ptr_eq(&open.node, node) && open.path.hides();
+        if waits && self.open_files.any(open) {
             let path = escape(node.path().as_os_str().as_encoded_bytes());
-            tracing::warn!("{path} is open: rules that reach it now hold when it is opened again");
+            let until = match handed_over {
+                true => "when all who have it open have closed it (kernel passthrough)",
+                false => "when it is opened again",
+            };
+            tracing::warn!("{path} is open: rules that reach it now hold {until}");
         }
     }
 

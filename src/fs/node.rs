@@ -9,8 +9,9 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, Weak};
 
-use super::locked;
+use super::data::Wanted;
 use super::view::View;
+use super::{Backing, DataPath, locked};
 use crate::media::FileKey;
 
 /// How the kernel names a file: the backing inode number wherever that is unambiguous.
@@ -55,7 +56,22 @@ struct Extra {
     open: Vec<Weak<OwnedFd>>,
     /// How many of these were closed since they were last sorted out.
     closed: usize,
+    /// How many of these do not go through `backing`.
+    without_backing: usize,
+    /// How many of these may write.
+    writers: usize,
+    /// The backing file through which the kernel moves its data, while it is open that way.
+    backing: Weak<Backing>,
     view: Option<Arc<View>>,
+}
+
+/// How the data of an open file travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Travels {
+    /// The kernel moves it through a backing file.
+    HandedOver,
+    /// Through us, or the page cache.
+    Otherwise,
 }
 
 /// Under which name a node was last seen. Parents stay alive as long as a child refers to them.
@@ -118,6 +134,52 @@ impl Node {
     pub(super) fn opened(&self, file: &Arc<OwnedFd>) {
         let mut state = locked(&self.state);
         state.extra.get_or_insert_default().open.push(Arc::downgrade(file));
+    }
+
+    /// How the data of one more opening travels: beside a backing file the kernel allows no other
+    /// way, and none beside another way. `hand_over` registers a backing file.
+    pub(super) fn settle(
+        &self,
+        wanted: Wanted,
+        writes: bool,
+        hand_over: impl FnOnce() -> Option<Backing>,
+    ) -> DataPath {
+        let mut state = locked(&self.state);
+        let extra = state.extra.get_or_insert_default();
+        extra.writers += usize::from(writes);
+        if let Some(backing) = extra.backing.upgrade() {
+            return DataPath::Passthrough(backing);
+        }
+        let free = wanted == Wanted::Passthrough && extra.without_backing == 0;
+        if let Some(backing) = free.then(hand_over).flatten().map(Arc::new) {
+            extra.backing = Arc::downgrade(&backing);
+            return DataPath::Passthrough(backing);
+        }
+        extra.without_backing += 1;
+        if wanted == Wanted::Direct { DataPath::Direct } else { DataPath::Cached }
+    }
+
+    /// How the data of those who have it open travels now; `None`: nobody has.
+    pub(super) fn travels(&self) -> Option<Travels> {
+        let state = locked(&self.state);
+        let extra = state.extra.as_ref()?;
+        match extra.backing.strong_count() {
+            0 => (extra.without_backing > 0).then_some(Travels::Otherwise),
+            _ => Some(Travels::HandedOver),
+        }
+    }
+
+    /// What [`Node::settle`] said holds no longer.
+    pub(super) fn unsettle(&self, path: &DataPath, writes: bool) {
+        if let Some(extra) = &mut locked(&self.state).extra {
+            extra.writers -= usize::from(writes);
+            extra.without_backing -= usize::from(!matches!(path, DataPath::Passthrough(_)));
+        }
+    }
+
+    /// Whether it is open for writing.
+    pub(super) fn is_open_for_writing(&self) -> bool {
+        locked(&self.state).extra.as_ref().is_some_and(|extra| extra.writers > 0)
     }
 
     /// One of its descriptors was closed. A file may be open a hundred thousand times: they are
@@ -246,8 +308,10 @@ mod tests {
         let node = child(None, 2);
         let file: Arc<OwnedFd> = Arc::new(std::fs::File::open("/").unwrap().into());
         node.opened(&file);
-        assert!(node.any_open().is_some());
+        let path = node.settle(Wanted::Passthrough, true, || None);
+        assert!(node.any_open().is_some() && matches!(path, DataPath::Cached));
         drop(file);
+        node.unsettle(&path, true);
         node.closed();
         assert!(node.any_open().is_none() && locked(&node.state).extra.is_none());
     }

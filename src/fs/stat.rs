@@ -70,6 +70,21 @@ pub struct Attr {
     pub generation: u64,
     /// The mount through which it was reached; 0 where the kernel does not say.
     pub mount: u64,
+    /// How long the kernel may remember it.
+    pub memory: Memory,
+}
+
+/// How long the kernel may remember the attributes of a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Memory {
+    /// As long as those of any file of the mount.
+    #[default]
+    Usual,
+    /// Not at all: the kernel moves its data by itself, and they change without a request to us.
+    None,
+    /// For a moment at least: its data is read from the page cache, and the kernel would else ask for
+    /// them before each read(2).
+    Brief,
 }
 
 impl Attr {
@@ -97,6 +112,7 @@ impl Attr {
             ctime: time(stat.stx_ctime),
             generation: 0,
             mount: stat.stx_mnt_id,
+            memory: Memory::Usual,
         }
     }
 }

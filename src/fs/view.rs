@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use super::{Answer, FileHandle, Filesystem, Node, NodeId};
 use crate::injector::{Armed, DataAccess, Selection, Target};
 use crate::media::Medium;
+use crate::op::OpKind;
 
 /// What an operation is on.
 #[derive(Clone, Copy, Debug)]
@@ -71,6 +72,12 @@ impl Filesystem {
             Some(armed) => self.view(node, &armed).selection.access,
             None => DataAccess::Untouched,
         }
+    }
+
+    /// Whether any rule looks at such operations on a node.
+    pub(super) fn looks_at(&self, node: &Arc<Node>, kind: OpKind) -> bool {
+        let armed = self.injector.current().filter(|armed| armed.ops().contains(kind));
+        armed.is_some_and(|armed| self.view(node, &armed).selection.ops.contains(kind))
     }
 
     /// The view of a node whose stored bytes some rule damages.

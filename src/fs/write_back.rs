@@ -11,15 +11,21 @@ use rustix::fs::{OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
 
 use super::data::read_fully;
 use super::handles::OpenFile;
-use super::{Answer, Filesystem};
+use super::{Answer, Filesystem, Writing};
 use crate::errno::Errno;
 use crate::op::Op;
 
 impl Filesystem {
     /// Writes to the backing file what of the page was changed since it was served.
-    pub(super) fn write_back(&self, open: &OpenFile, op: Op, page: &[u8]) -> Answer<usize> {
+    pub(super) fn write_back(
+        &self,
+        open: &OpenFile,
+        op: Op,
+        page: &[u8],
+        how: Writing,
+    ) -> Answer<usize> {
         let Some((armed, view)) = self.view_with_medium(&open.node) else {
-            return self.write_stored(open, op, page, None);
+            return self.write_stored(open, op, page, how);
         };
         let mut served = self.read_for_page(open, op.offset, page.len())?;
         let range = op.offset..op.offset + served.len() as u64;
@@ -33,7 +39,7 @@ impl Filesystem {
         for changed in changed {
             let offset = op.offset + changed.start as u64;
             let part = Op { offset, len: changed.len() as u64, ..op };
-            self.write_all(open, part, &page[changed])?;
+            self.write_all(open, part, &page[changed], how)?;
         }
         Ok(page.len())
     }
@@ -46,12 +52,12 @@ impl Filesystem {
         }
     }
 
-    fn write_all(&self, open: &OpenFile, op: Op, data: &[u8]) -> Answer<()> {
+    fn write_all(&self, open: &OpenFile, op: Op, data: &[u8], how: Writing) -> Answer<()> {
         let mut done = 0;
         while done < data.len() {
             let offset = op.offset + done as u64;
             let rest = Op { offset, len: (data.len() - done) as u64, ..op };
-            done += self.write_stored(open, rest, &data[done..], None)?;
+            done += self.write_stored(open, rest, &data[done..], how)?;
         }
         Ok(())
     }

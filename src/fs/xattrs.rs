@@ -6,7 +6,7 @@ use rustix::fs::{XattrFlags, getxattr, listxattr, removexattr, setxattr};
 use rustix::thread::CapabilitySet;
 
 use super::credentials::{AsCaller, Powers};
-use super::{Answer, Filesystem, NodeId};
+use super::{Answer, Filesystem, NodeId, locked};
 use crate::errno::Errno;
 use crate::op::Op;
 
@@ -49,8 +49,16 @@ impl Filesystem {
         fits(room, names)
     }
 
-    /// `removexattr`.
-    pub fn removexattr(&self, id: NodeId, name: &OsStr) -> Answer<()> {
+    /// `removexattr`. Of those who may not take a file's capabilities themselves (CAP_SETFCAP) the
+    /// kernel asks it on its own, before it asks for a change that takes them with it, if the caller
+    /// may make that.
+    pub fn removexattr(&self, op: Op, id: NodeId, name: &OsStr) -> Answer<()> {
+        if name == "security.capability" {
+            *locked(&self.capability_taken) = Some((id, op.caller.pid));
+            if self.is_told_of_set_id() && !Powers::of(op.caller).may(CapabilitySet::SETFCAP) {
+                return Ok(());
+            }
+        }
         let (_file, path) = self.path_of(&self.node(id)?)?;
         Ok(removexattr(path, name)?)
     }
@@ -78,5 +86,5 @@ fn is_trusted(name: &[u8]) -> bool {
 }
 
 fn may_see_trusted(op: Op) -> bool {
-    Powers::of(op.caller).effective.contains(CapabilitySet::SYS_ADMIN)
+    Powers::of(op.caller).may(CapabilitySet::SYS_ADMIN)
 }

@@ -14,7 +14,7 @@ use fuser::{
 
 use super::answer;
 use super::convert::{handle, node, op, op_on, rename_flags, timestamp};
-use crate::fs::{Changes, Controlled, Filesystem, NewMode, Subject};
+use crate::fs::{Changes, Controlled, Filesystem, NewMode, Subject, Writing};
 use crate::op::OpKind;
 
 /// One read(2) or write(2) up to this size is one request: the kernel's own limit on the pages of a
@@ -40,8 +40,14 @@ impl fuser::Filesystem for Adapter {
             | InitFlags::FUSE_PARALLEL_DIROPS
             | InitFlags::FUSE_POSIX_ACL
             | InitFlags::FUSE_DONT_MASK
+            | InitFlags::FUSE_HANDLE_KILLPRIV_V2
+            | InitFlags::FUSE_PASSTHROUGH
             | InitFlags::FUSE_DIRECT_IO_ALLOW_MMAP;
         let offered = config.capabilities();
+        if offered.contains(InitFlags::FUSE_HANDLE_KILLPRIV_V2) {
+            self.fs.take_set_id_bits();
+        }
+        let _ = config.set_max_stack_depth(self.fs.depth_below());
         let _ = config.add_capabilities(wanted & offered);
         let _ = config.set_max_write(REQUEST_BYTES_MAX);
         let _ = config.set_max_background(BACKGROUND_MAX);
@@ -183,8 +189,8 @@ impl fuser::Filesystem for Adapter {
 
     fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
         let call = |fs: &Filesystem| fs.open(node(ino), flags.0);
-        let subject = Subject::Node(node(ino));
-        self.fs.around(op(OpKind::Open, request), subject, call, answer::opened(reply));
+        let answer = answer::opened(node(ino), request.unique().0, self.ttl, reply);
+        self.fs.around(op(OpKind::Open, request), Subject::Node(node(ino)), call, answer);
     }
 
     fn create(
@@ -203,7 +209,7 @@ impl fuser::Filesystem for Adapter {
             op,
             Subject::Name(node(parent), name),
             call,
-            answer::created(self.ttl, reply),
+            answer::created(request.unique().0, self.ttl, reply),
         );
     }
 
@@ -236,10 +242,11 @@ impl fuser::Filesystem for Adapter {
         _lock_owner: Option<LockOwner>,
         reply: ReplyWrite,
     ) {
-        // Pages of a mapping are written back to where they are, whatever the file's flags say.
         let written_back = write_flags.contains(WriteFlags::FUSE_WRITE_CACHE);
+        let takes_set_id = write_flags.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID);
+        let how = Writing { flags: flags.0, written_back, takes_set_id };
         let op = op_on(OpKind::Write, request, offset, data.len() as u64);
-        self.fs.write(op, handle(open), data, flags.0, written_back, answer::written(reply));
+        self.fs.write(op, handle(open), data, how, answer::written(reply));
     }
 
     fn flush(
@@ -373,9 +380,9 @@ impl fuser::Filesystem for Adapter {
     }
 
     fn removexattr(&self, request: &Request, ino: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        let call = |fs: &Filesystem| fs.removexattr(node(ino), name);
-        let subject = Subject::Node(node(ino));
-        self.fs.around(op(OpKind::Removexattr, request), subject, call, answer::empty(reply));
+        let op = op(OpKind::Removexattr, request);
+        let call = |fs: &Filesystem| fs.removexattr(op, node(ino), name);
+        self.fs.around(op, Subject::Node(node(ino)), call, answer::empty(reply));
     }
 
     fn ioctl(

@@ -8,7 +8,19 @@ use fuser::{
 };
 
 use super::convert::{attributes, errno, file_type, open_flags};
-use crate::fs::{Answer, Attr, Entry, Listing, NodeId, Opened, Space};
+use super::open_reply::{self, Through};
+use crate::fs::{Answer, Attr, DataPath, Entry, Listing, Memory, NodeId, Opened, Space};
+
+/// How long the kernel may remember them.
+fn remembered(ttl: Duration, attr: &Attr) -> Duration {
+    /// As long as libfuse lets it by default.
+    const MOMENT: Duration = Duration::from_secs(1);
+    match attr.memory {
+        Memory::Usual => ttl,
+        Memory::None => Duration::ZERO,
+        Memory::Brief => ttl.max(MOMENT),
+    }
+}
 
 /// Done, or not done.
 pub(super) fn empty(reply: ReplyEmpty) -> impl FnOnce(Answer<()>) + Send + 'static {
@@ -25,6 +37,8 @@ pub(super) fn entry(
 ) -> impl FnOnce(Answer<Entry>) + Send + 'static {
     move |answer| match answer {
         Ok(Entry { id, attr }) => {
+            // One time for the name and the attributes.
+            let ttl = remembered(ttl, &attr).min(ttl);
             reply.entry(&ttl, &attributes(id, &attr), Generation(attr.generation));
         }
         Err(error) => reply.error(errno(error)),
@@ -38,7 +52,7 @@ pub(super) fn attr(
     reply: ReplyAttr,
 ) -> impl FnOnce(Answer<Attr>) + Send + 'static {
     move |answer| match answer {
-        Ok(attr) => reply.attr(&ttl, &attributes(id, &attr)),
+        Ok(attr) => reply.attr(&remembered(ttl, &attr), &attributes(id, &attr)),
         Err(error) => reply.error(errno(error)),
     }
 }
@@ -68,10 +82,23 @@ pub(super) fn xattr(room: u32, reply: ReplyXattr) -> impl FnOnce(Answer<Vec<u8>>
     }
 }
 
-/// An open file.
-pub(super) fn opened(reply: ReplyOpen) -> impl FnOnce(Answer<Opened>) + Send + 'static {
+/// An open file. `ttl` as for its attributes: what the kernel remembers of a file that it moves the
+/// data of by itself becomes untrue without our knowing.
+pub(super) fn opened(
+    id: NodeId,
+    unique: u64,
+    ttl: Duration,
+    reply: ReplyOpen,
+) -> impl FnOnce(Answer<Opened>) + Send + 'static {
     move |answer| match answer {
-        Ok(open) => reply.opened(FileHandle(open.handle.0), open_flags(open.path)),
+        Ok(Opened { handle, path: DataPath::Passthrough(backing), closes_quietly }) => {
+            if !ttl.is_zero() {
+                open_reply::tell(&backing, &open_reply::attributes_forgotten(id));
+            }
+            let through = Through { handle, backing: backing.number, closes_quietly };
+            open_reply::send(&backing, &open_reply::opened(unique, through), reply);
+        }
+        Ok(open) => reply.opened(FileHandle(open.handle.0), open_flags(&open.path)),
         Err(error) => reply.error(errno(error)),
     }
 }
@@ -88,16 +115,22 @@ pub(super) fn opened_directory(
 
 /// A new file, open.
 pub(super) fn created(
+    unique: u64,
     ttl: Duration,
     reply: ReplyCreate,
 ) -> impl FnOnce(Answer<(Entry, Opened)>) + Send + 'static {
     move |answer| match answer {
+        Ok((entry, Opened { handle, path: DataPath::Passthrough(backing), closes_quietly })) => {
+            let through = Through { handle, backing: backing.number, closes_quietly };
+            let bytes = open_reply::created(unique, ttl, &entry, through);
+            open_reply::send(&backing, &bytes, reply);
+        }
         Ok((Entry { id, attr }, open)) => reply.created(
             &ttl,
             &attributes(id, &attr),
             Generation(attr.generation),
             FileHandle(open.handle.0),
-            open_flags(open.path),
+            open_flags(&open.path),
         ),
         Err(error) => reply.error(errno(error)),
     }

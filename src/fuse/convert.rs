@@ -94,10 +94,11 @@ pub(super) fn rename_flags(flags: RenameFlags) -> rustix::fs::RenameFlags {
     rustix::fs::RenameFlags::from_bits_retain(flags.bits())
 }
 
-/// How the kernel is to treat an open file.
-pub(super) fn open_flags(path: DataPath) -> FopenFlags {
+/// How the kernel is to treat an open file that it asks us about; one that it moves the data of by
+/// itself has a reply of its own.
+pub(super) fn open_flags(path: &DataPath) -> FopenFlags {
     match path {
-        DataPath::Cached => FopenFlags::empty(),
+        DataPath::Cached | DataPath::Passthrough(_) => FopenFlags::empty(),
         DataPath::Direct => FopenFlags::FOPEN_DIRECT_IO | FopenFlags::FOPEN_PARALLEL_DIRECT_WRITES,
     }
 }

@@ -4,9 +4,10 @@ mod adapter;
 mod answer;
 mod convert;
 mod mounting;
+mod open_reply;
 mod restrictions;
 mod session;
 
 pub use mounting::{MountError, MountOptions};
 pub use restrictions::{Restriction, Restrictions, UnknownRestriction};
-pub use session::Session;
+pub use session::{Passthrough, Session};

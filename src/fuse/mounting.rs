@@ -27,6 +27,8 @@ pub struct MountOptions {
     /// How long the kernel may remember names and attributes. Zero: it asks every time, so that what
     /// changes behind the mount is seen, and rules see every operation.
     pub ttl: Duration,
+    /// Whether the kernel may move the data of files that no rule can reach by itself.
+    pub passthrough: bool,
     /// Threads that answer requests.
     pub workers: usize,
 }
@@ -137,6 +139,7 @@ impl MountOptions {
             allow_other: false,
             restrictions: Restrictions::default(),
             ttl: Duration::ZERO,
+            passthrough: true,
             workers: workers(),
         }
     }

@@ -1,9 +1,11 @@
 //! One mount, from mount to unmount.
 
+use std::os::fd::AsFd as _;
 use std::sync::Arc;
 
 use super::adapter::Adapter;
 use super::mounting::{MountError, MountOptions, Route};
+use crate::errno::Errno;
 use crate::fs::Filesystem;
 use crate::machine::{Detach, Mount, UnmountError, mount_at, remove};
 use crate::sys::confinement::confine;
@@ -13,6 +15,31 @@ use crate::sys::confinement::confine;
 pub struct Session {
     fs: Arc<Filesystem>,
     mount: Mount,
+    passthrough: Result<(), Passthrough>,
+}
+
+/// Why the kernel does not move any file's data by itself.
+#[derive(Clone, Debug, thiserror::Error)]
+#[allow(missing_docs)]
+pub enum Passthrough {
+    #[error("not wanted")]
+    Declined,
+    #[error("this takes Linux 6.9 or later, built with CONFIG_FUSE_PASSTHROUGH")]
+    Unknown,
+    #[error("this takes CAP_SYS_ADMIN in the initial user namespace")]
+    Forbidden,
+    #[error("the kernel refuses: {0}")]
+    Refused(Errno),
+}
+
+impl From<Errno> for Passthrough {
+    fn from(errno: Errno) -> Passthrough {
+        match errno {
+            Errno::EPERM => Passthrough::Forbidden,
+            Errno::ENOTTY | Errno::EOPNOTSUPP | Errno::EINVAL => Passthrough::Unknown,
+            other => Passthrough::Refused(other),
+        }
+    }
 }
 
 impl Session {
@@ -25,17 +52,31 @@ impl Session {
     ) -> Result<Session, MountError> {
         let fs = Arc::new(fs);
         let session = start(fs.clone(), options)?;
+        let passthrough = match options.passthrough {
+            true => hand_files_over(&fs, &session),
+            false => Err(Passthrough::Declined),
+        };
         let unseen = || options.refused(std::io::ErrorKind::NotFound.into());
         let mount = mount_at(&options.mountpoint).ok().flatten().ok_or_else(unseen)?;
-        let serve = move || ended(serve(session));
+        let served = fs.clone();
+        let serve = move || {
+            let end = serve(session);
+            served.end_handing_over();
+            ended(end);
+        };
         let thread = std::thread::Builder::new().name("session".into());
         thread.spawn(serve).map_err(MountError::Handshake)?;
-        Ok(Session { fs, mount })
+        Ok(Session { fs, mount, passthrough })
     }
 
     /// What is mounted.
     pub fn mounted(&self) -> &Mount {
         &self.mount
+    }
+
+    /// Whether the kernel moves the data of files that no rule can reach, by itself.
+    pub fn passthrough(&self) -> Result<(), Passthrough> {
+        self.passthrough.clone()
     }
 
     /// The filesystem behind the mount.
@@ -68,6 +109,11 @@ fn start(
                 .map_err(|error| options.refused(error))
         }
     }
+}
+
+fn hand_files_over(fs: &Filesystem, session: &fuser::Session<Adapter>) -> Result<(), Passthrough> {
+    let device = session.as_fd().try_clone_to_owned().map_err(Errno::from)?;
+    Ok(fs.hand_files_to(device)?)
 }
 
 /// Answers requests until the mount is gone. The workers inherit the confinement of this thread;

@@ -8,7 +8,7 @@ use std::path::Path;
 use rustix::process::{Resource, geteuid, getrlimit};
 use serde::Serialize;
 
-use super::{Mount, mounts, probe_answer, routes};
+use super::{Mount, mounts, probe_answer, probe_passthrough, routes};
 
 /// How a check went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -74,7 +74,7 @@ pub fn examine() -> Examination {
     let mut checks = routes;
     checks.extend([device(), filesystem(), allow_other()]);
     checks.extend(kernel());
-    checks.extend([io_uring(), fusectl(), open_files()]);
+    checks.extend([passthrough(), io_uring(), fusectl(), open_files()]);
     checks.extend(stale());
     Examination { can_mount, checks }
 }
@@ -151,13 +151,20 @@ fn kernel() -> Vec<Check> {
             (6, 6),
             "no shared mmap of files under rules that count accesses",
         ),
-        since(
-            "passthrough",
-            "files that no rule can touch could run at native speed (errorfs does not use it yet)",
-            (6, 9),
-            "all files are served by errorfs (as by this version they are anyway)",
-        ),
     ]
+}
+
+fn passthrough() -> Check {
+    const NAME: &str = "passthrough";
+    match probe_passthrough() {
+        Ok(()) => Check::ok(NAME, "works: files that no rule can reach run at native speed"),
+        Err(error) => Check::warn(
+            NAME,
+            format!("all data moves through errorfs: {error}"),
+            "Linux 6.9 or later with CONFIG_FUSE_PASSTHROUGH, and root outside user namespaces, \
+             if speed matters",
+        ),
+    }
 }
 
 fn parse_version(release: &str) -> Option<(u32, u32)> {

@@ -63,6 +63,13 @@ fn mount() -> io::Result<()> {
     Ok(())
 }
 
+/// Whether the kernel moves the data of files by itself for a mount of this user's. The child's side
+/// is in `cli`, as it takes a mount that answers.
+pub fn probe_passthrough() -> Result<(), String> {
+    let mut command = Command::new("/proc/self/exe");
+    outcome(command.args(["doctor", "--probe", "passthrough"]))
+}
+
 /// Whether the root of a mount answers in time. Asked by a child: who asks a hung mount hangs.
 pub fn probe_answer(mountpoint: &Path) -> Result<(), String> {
     let mut command = Command::new("/proc/self/exe");

@@ -1,5 +1,6 @@
 //! System calls that have no safe wrapper elsewhere: the only place for `unsafe` and `libc`.
 
+pub mod backing;
 pub mod confinement;
 pub mod file_handle;
 pub mod ioctl;

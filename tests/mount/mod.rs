@@ -17,6 +17,7 @@ mod names;
 mod one_bit;
 mod ownership;
 mod page_fills;
+mod passthrough;
 mod rate;
 mod refusals;
 mod repair;

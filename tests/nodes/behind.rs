@@ -4,6 +4,7 @@ use std::fs::{self, File, Permissions};
 use std::io::Write;
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
+use std::time::Duration;
 
 use rustix::fs::OFlags;
 
@@ -61,6 +62,24 @@ fn sizes_and_bytes_change_under_those_who_have_the_file_open() {
     File::options().write(true).open(backing.join("file")).unwrap().set_len(3).unwrap();
     assert_eq!(open.read_at(&mut bytes, 0).unwrap(), 3);
     drop(open);
+    mount.stop();
+}
+
+/// Through the page cache the kernel would have to ask before each read(2).
+#[test]
+fn a_change_is_seen_within_a_second_where_sticky_damage_is_read_from_the_page_cache() {
+    require_fuse!();
+    let backing = Backing::new().with("file", b"before");
+    let text = "[[rule]]\nname = \"rot\"\n[rule.fault.bit_flip]\nrate = 1e-15\n";
+    let mut mount = Mount::new(backing.path()).scenario(text).seed(1).start();
+    let open = File::open(mount.join("file")).unwrap();
+    let mut bytes = [0; 16];
+    assert_eq!(open.read_at(&mut bytes, 0).unwrap(), 6);
+    fs::write(backing.join("file"), "after").unwrap();
+    // The longest that any answer may be old, and no more: what is read then is the truth.
+    std::thread::sleep(Duration::from_millis(1100));
+    assert_eq!(open.read_at(&mut bytes, 0).unwrap(), 5);
+    assert_eq!(&bytes[..5], b"after");
     mount.stop();
 }
 
