@@ -366,10 +366,13 @@ fn scripts_are_short_and_strict() {
     for path in files_below(&root().join("scripts")) {
         let text = std::fs::read_to_string(&path).unwrap();
         let name = path.strip_prefix(root()).unwrap().display().to_string();
-        if text.lines().count() > 60 {
-            complaints.push(format!("{name}: more than 60 lines"));
+        // A file of a program in another language is one noun, not one task.
+        let most = if name.ends_with(".py") || name.ends_with(".c") { 250 } else { 60 };
+        if text.lines().count() > most {
+            complaints.push(format!("{name}: more than {most} lines"));
         }
-        if text.starts_with("#!") && !text.contains("set -euo pipefail") {
+        let is_shell = text.starts_with("#!") && !text.starts_with("#!/usr/bin/env python3");
+        if is_shell && !text.contains("set -euo pipefail") {
             complaints.push(format!("{name}: not strict"));
         }
     }
