@@ -12,7 +12,9 @@ INTRODUCTION = """\
 
 What a mount costs, as a ratio to the plain directory below it: 1 is as fast as native, bigger is
 better, for times as well. Every way does the same work within the same round, one after the other;
-what stands here is the median of the rounds, in brackets the least and the greatest."""
+what stands here is the median of the rounds, in brackets the least and the greatest. Over a disk
+more than 1 is no magic: who serves a mount may answer from the page cache below it what was asked
+for directly, where the plain directory asks the disk, and may read ahead further."""
 
 REPEAT = """\
 ## How to repeat it

@@ -51,9 +51,10 @@ class Fio(Workload):
         """Brings the caches below the mount into the state that is to be measured."""
         if self.state == "cold":
             cell.backing.forget()
-        else:
-            cell.backing.settle()
-        if self.state == "again":
+            return
+        cell.backing.settle()
+        if "read" in self.needs:
+            # Who serves a mount may answer direct reads from the cache below it: always or never.
             cell.backing.warm(cell.backing.root / "read.dat")
 
     def command(self, cell):
