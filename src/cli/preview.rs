@@ -6,6 +6,7 @@
 use std::io::{BufWriter, ErrorKind, Write};
 use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -14,17 +15,17 @@ use serde::Serialize;
 
 use super::exit::{Exit, Failure};
 use super::{eprint, scenarios, serving};
-use crate::fs::survey;
+use crate::fs::{region_line, survey};
 use crate::injector::{Armed, Target};
-use crate::ledger::escape;
+use crate::ledger::{Region, RegionContent, escape};
 use crate::media::Medium;
-use crate::plan::{Flip, Plan, Surveyed, Unreadable, compile};
+use crate::plan::{Corrupted, Damage, Flip, Plan, Surveyed, Unreadable, compile};
 use crate::scenario::Scenario;
 
-/// Bytes that are judged at a time: bounds memory, and is a multiple of every sector size.
+/// Bytes that are judged at a time: bounds memory, and is a multiple of every sector and region.
 const STRIDE: u64 = 8 << 20;
 
-/// Say which bits and sectors a scenario and a seed would damage, without mounting.
+/// Say which bits, regions and sectors a scenario and a seed would damage, without mounting.
 #[derive(Debug, Args)]
 pub(super) struct Preview {
     /// A scenario file; may be repeated.
@@ -109,6 +110,17 @@ struct BitLine<'a> {
     id: String,
 }
 
+/// One corrupt region, as a line of JSON. The format may only grow.
+#[derive(Debug, Serialize)]
+struct RegionLine<'a> {
+    rule: &'a str,
+    fault: &'static str,
+    path: String,
+    /// As the ledger will have it.
+    region: Region,
+    id: String,
+}
+
 /// One bad sector, as a line of JSON. The format may only grow.
 #[derive(Debug, Serialize)]
 struct SectorLine<'a> {
@@ -146,28 +158,51 @@ impl<W: Write> Listing<'_, W> {
             origin: &file.path,
             medium: Some(&medium),
         };
-        let mut data = None;
+        let mut data = Opened { root: self.root, path: &file.path, file: None };
         for start in (0..file.len).step_by(STRIDE as usize) {
             let range = start..file.len.min(start + STRIDE);
-            let (flips, sectors) = self.armed.damage(range, &target);
-            for flip in flips {
-                self.bit(file, &flip, &mut data)?;
-            }
-            sectors.iter().try_for_each(|sector| self.sector(file, sector))?;
+            let Damage { regions, flips, unreadable } = self.armed.damage(range, &target);
+            regions.iter().try_for_each(|region| self.region(file, region, &mut data))?;
+            flips.iter().try_for_each(|flip| self.bit(file, (flip, &regions), &mut data))?;
+            unreadable.iter().try_for_each(|sector| self.sector(file, sector))?;
         }
         Ok(())
+    }
+
+    fn region(
+        &mut self,
+        file: &Surveyed,
+        corrupted: &Corrupted,
+        data: &mut Opened<'_>,
+    ) -> std::io::Result<()> {
+        let before = data.bytes(&corrupted.bytes)?;
+        let id = self.armed.region_id(corrupted, Some(&file.path));
+        let line = RegionLine {
+            rule: self.armed.rule_name(corrupted.rule),
+            fault: self.armed.fault_name(corrupted.rule),
+            path: escape(file.path.as_os_str().as_encoded_bytes()),
+            region: region_line(corrupted.clone(), id, before, data.open()?),
+            id: id.to_string(),
+        };
+        if self.json {
+            return self.json_line(&line);
+        }
+        let (RegionLine { rule, path, region, id, .. }, Range { start, end }) =
+            (line, &corrupted.bytes);
+        let (content, remark) = (content(&region.content), remark(&region));
+        writeln!(self.out, "{path}: bytes {start}..{end} read as {content}{remark} ({rule}, {id})")
     }
 
     fn bit(
         &mut self,
         file: &Surveyed,
-        flip: &Flip,
-        data: &mut Option<OwnedFd>,
+        (flip, regions): (&Flip, &[Corrupted]),
+        data: &mut Opened<'_>,
     ) -> std::io::Result<()> {
-        let before = match data {
-            Some(data) => byte_at(data, flip.byte)?,
-            None => byte_at(data.insert(open_file(self.root, &file.path)?), flip.byte)?,
-        };
+        let mut stored = data.bytes(&(flip.byte..flip.byte + 1))?;
+        let over = regions.partition_point(|region| region.bytes.end <= flip.byte);
+        regions.get(over).iter().for_each(|region| region.fill(&mut stored, flip.byte));
+        let before = stored[0];
         let line = BitLine {
             rule: self.armed.rule_name(flip.rule),
             fault: self.armed.fault_name(flip.rule),
@@ -216,10 +251,44 @@ fn open_file(root: BorrowedFd<'_>, path: &Path) -> std::io::Result<OwnedFd> {
     Ok(openat2(root, path, flags, Mode::empty(), resolve)?)
 }
 
-fn byte_at(file: &OwnedFd, offset: u64) -> std::io::Result<u8> {
-    let mut byte = [0];
-    match rustix::io::pread(file, &mut byte, offset)? {
-        0 => Err(ErrorKind::UnexpectedEof.into()),
-        _ => Ok(byte[0]),
+/// A file that is opened once its bytes are asked for.
+struct Opened<'a> {
+    root: BorrowedFd<'a>,
+    path: &'a Path,
+    file: Option<std::fs::File>,
+}
+
+impl Opened<'_> {
+    fn open(&mut self) -> std::io::Result<&std::fs::File> {
+        let file = match self.file.take() {
+            Some(file) => file,
+            None => open_file(self.root, self.path)?.into(),
+        };
+        Ok(self.file.insert(file))
+    }
+
+    /// All of these bytes.
+    fn bytes(&mut self, range: &Range<u64>) -> std::io::Result<Vec<u8>> {
+        let mut bytes = vec![0; (range.end - range.start) as usize];
+        self.open()?.read_exact_at(&mut bytes, range.start)?;
+        Ok(bytes)
+    }
+}
+
+fn content(content: &RegionContent) -> String {
+    match content {
+        RegionContent::Zero => "zero".to_owned(),
+        RegionContent::Byte(byte) => format!("{byte:#04x}"),
+        RegionContent::Junk(_) => "junk".to_owned(),
+    }
+}
+
+/// What is worth a word: that nobody will see the damage, or that there is nothing to damage.
+fn remark(region: &Region) -> &'static str {
+    match (region.changed == Some(0), region.hole > 0) {
+        (true, true) => ", which changes nothing: they lie in a hole",
+        (true, false) => ", which is what is stored",
+        (false, true) => ", in part or whole a hole",
+        (false, false) => "",
     }
 }

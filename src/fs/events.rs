@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::corruption::Filled;
 use super::inject::Judged;
 use crate::injector::Armed;
 use crate::ledger::{Bit, Event, Outcome, escape};
@@ -62,7 +63,8 @@ impl Judged {
         named
     }
 
-    fn identity(&self, rule: RuleId) -> Option<Arc<Path>> {
+    /// The path that keys what a rule damages in the file; `None` if it damages nothing stored.
+    pub(super) fn identity(&self, rule: RuleId) -> Option<Arc<Path>> {
         self.armed.identity(rule, &self.view.target())
     }
 
@@ -86,9 +88,10 @@ impl Judged {
         events
     }
 
-    /// The same, and flipped bits.
-    pub(super) fn events_with_bits(&self, bits: &[Flipped]) -> Vec<Event> {
+    /// The same, corrupt regions and flipped bits.
+    pub(super) fn events_with_damage(&self, filled: &[Filled], bits: &[Flipped]) -> Vec<Event> {
         let mut events = self.events();
+        events.extend(self.regions_events(filled));
         events.extend(self.bits_events(bits));
         events
     }
@@ -133,7 +136,8 @@ impl Judged {
         Some(self.armed.sector_id(bad, Some(&identity)))
     }
 
-    fn event(&self, rule: RuleId, occurrence: u64) -> Event {
+    /// An event of this operation.
+    pub(super) fn event(&self, rule: RuleId, occurrence: u64) -> Event {
         let Op { kind, offset, len, caller } = self.op;
         Event {
             op: kind.name().to_owned(),
@@ -193,6 +197,7 @@ fn blank(armed: &Armed, rule: RuleId) -> Event {
         len: 0,
         occurrence: None,
         bits: Vec::new(),
+        regions: Vec::new(),
         id: None,
         sector: None,
         returned: None,
@@ -205,7 +210,7 @@ fn blank(armed: &Armed, rule: RuleId) -> Event {
     }
 }
 
-fn written(path: &Path) -> String {
+pub(super) fn written(path: &Path) -> String {
     escape(path.as_os_str().as_encoded_bytes())
 }
 

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::corruption::Filled;
 use super::events::flip;
 use super::handles::OpenFile;
 use super::stat::stat_fd;
@@ -72,10 +73,11 @@ impl Filesystem {
         let Some(judged) = self.judge_data(op, &open, fills_cache) else {
             return answer(self.read_stored(&open, op.offset, op.len as usize));
         };
-        let Served { result, events, flips } = self.serve(&judged, &open);
+        let Served { result, events, flips, filled } = self.serve(&judged, &open);
         let as_stored = move |result: Answer<Vec<u8>>| {
             result.map(|mut data| {
                 flip(&mut data, op.offset, &flips);
+                filled.iter().for_each(|filled| filled.undo(&mut data, op.offset));
                 data
             })
         };
@@ -181,15 +183,18 @@ impl Filesystem {
             }
         };
         match self.read_stored(open, judged.op.offset, len as usize) {
-            Ok(data) => self.damage(judged, data),
+            Ok(data) => self.damage(judged, open, data),
             Err(errno) => Served::nothing(errno, judged.events()),
         }
     }
 
-    fn damage(&self, judged: &Judged, mut data: Vec<u8>) -> Served {
+    /// Regions first, then bits in them.
+    fn damage(&self, judged: &Judged, open: &OpenFile, mut data: Vec<u8>) -> Served {
+        let filled = judged.fill(&mut data, &open.file);
         let bits = judged.flip(&mut data);
+        self.fates.reads(filled.iter().filter_map(|region| region.stored.then_some(region.id)));
         self.fates.reads(bits.iter().filter_map(|bit| bit.stored.then_some(bit.id)));
-        let mut events = judged.events_with_bits(&bits);
+        let mut events = judged.events_with_damage(&filled, &bits);
         // A read that ends early at a bad sector is a fault as well: many a program takes it for the
         // end of the file.
         if let Some(bad) = &judged.decision.unreadable {
@@ -198,7 +203,7 @@ impl Filesystem {
             events.push(Event { returned, ..judged.sector_event(bad) });
         }
         let flips = bits.iter().map(|bit| (bit.flip.byte, bit.flip.bit)).collect();
-        Served { result: Ok(data), events, flips }
+        Served { result: Ok(data), events, flips, filled }
     }
 
     /// Waits, records, answers: in this order, so that a fault is in the ledger before the target
@@ -234,16 +239,18 @@ impl Filesystem {
     }
 }
 
-/// What a read gets, with the events that say so and the bits that were flipped.
+/// What a read gets, with the events that say so, the bits that were flipped and the regions that
+/// were filled.
 struct Served {
     result: Answer<Vec<u8>>,
     events: Vec<Event>,
     flips: Vec<(u64, u8)>,
+    filled: Vec<Filled>,
 }
 
 impl Served {
     fn nothing(errno: Errno, events: Vec<Event>) -> Served {
-        Served { result: Err(errno), events, flips: Vec::new() }
+        Served { result: Err(errno), events, flips: Vec::new(), filled: Vec::new() }
     }
 }
 

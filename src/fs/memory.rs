@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::corruption::{self, Filled, REGIONS_MAX};
 use super::events::{BITS_MAX, Flipped, line, never_read};
 use super::inject::Judged;
 use super::view::View;
@@ -14,7 +15,7 @@ use crate::ledger::{Bit, Event, Outcome};
 use crate::media::Fates;
 use crate::op::Op;
 use crate::plan::fault::Fault;
-use crate::plan::{DamageId, Decision, Flip, Placed, RuleId, Unreadable};
+use crate::plan::{Corrupted, Damage, DamageId, Decision, Flip, Placed, RuleId, Unreadable};
 use crate::scenario::BitPosition;
 
 /// The state of a byte range just before an operation ends what is stored there.
@@ -51,32 +52,38 @@ impl Filesystem {
         }
         let armed = before.judged.armed.clone();
         let ends = |rule: RuleId| armed.plan().rule(rule).fault.ends_by_overwriting();
-        let flips = &mut before.judged.decision.flips;
+        let Decision { flips, regions, .. } = &mut before.judged.decision;
         flips.retain(|flip| range.contains(&flip.byte) && ends(flip.rule));
+        regions.retain(|region| ends(region.rule));
+        within(regions, &range);
         before.bad.retain(|bad| range.contains(&bad.sector.start));
-        self.tell_end(before, Outcome::Repaired);
+        let left = what_is_left(&before);
+        self.tell_end(before, Outcome::Repaired, left);
     }
 
     /// The bytes of `range` were cut off, punched or zeroed.
     pub(super) fn discarded(&self, before: Option<Before>, range: Range<u64>) {
         let Some(mut before) = before else { return };
         before.bad.retain(|bad| range.contains(&bad.sector.start));
+        within(&mut before.judged.decision.regions, &range);
         if let Some(medium) = &before.judged.view.medium {
             medium.discarded(range, before.size);
         }
-        self.tell_end(before, Outcome::Gone);
+        let left = what_is_left(&before);
+        self.tell_end(before, Outcome::Gone, left);
     }
 
     /// The last name of a file is gone, and with it, for all that the target can tell, its damage.
     pub(super) fn removed(&self, node: &Arc<Node>, op: Op) {
         if let Ok(Some(before)) = self.before_end(node, op, 0..u64::MAX) {
-            self.tell_end(before, Outcome::Gone);
+            self.tell_end(before, Outcome::Gone, Vec::new());
         }
     }
 
     /// Tells of the end of damage that was read before, or whose place was named beforehand; what a
-    /// rate might have done to bytes that nobody read is nobody's business.
-    fn tell_end(&self, before: Before, outcome: Outcome) {
+    /// rate might have done to bytes that nobody read is nobody's business. `left`: the regions of
+    /// which other bytes are still corrupt.
+    fn tell_end(&self, before: Before, outcome: Outcome, left: Vec<Corrupted>) {
         let Before { mut judged, mut bad, .. } = before;
         let armed = judged.armed.clone();
         let known = |rule, id: Option<DamageId>| {
@@ -87,7 +94,17 @@ impl Filesystem {
         let mut bits = judged.named(&flips);
         bits.retain(|bit| known(bit.flip.rule, Some(bit.id)));
         bad.retain(|bad| known(bad.rule, judged.sector_id(bad)));
-        let mut events = judged.bits_events(&bits);
+        let regions = std::mem::take(&mut judged.decision.regions);
+        let mut regions = judged.identified(regions);
+        regions.retain(|Filled { corrupted, id, .. }| {
+            let read = match left.iter().any(|left| is_same(left, corrupted)) {
+                true => self.fates.was_read(*id),
+                false => self.fates.ends(*id),
+            };
+            read || armed.names_places(corrupted.rule)
+        });
+        let mut events = judged.regions_events(&regions);
+        events.extend(judged.bits_events(&bits));
         events.extend(bad.iter().map(|bad| judged.sector_event(bad)));
         self.tell(events.into_iter().map(|event| Event { outcome, ..event }).collect());
     }
@@ -109,6 +126,7 @@ impl Filesystem {
             for bits in bits.chunks(BITS_MAX).map(<[Bit]>::to_vec) {
                 self.tell(vec![Event { bits, ..never_read(&armed, file, rule) }]);
             }
+            self.tell(unread_regions(&armed, rule, file, placed, &self.fates));
             self.tell(unread_sectors(&armed, rule, file, placed, &self.fates));
         }
     }
@@ -123,6 +141,46 @@ impl Filesystem {
 
 fn stored_flip(rule: RuleId, at: &BitPosition) -> Flip {
     Flip { byte: at.byte, bit: at.bit, rule, generation: at.generation, occurrence: 0 }
+}
+
+fn unread_regions(
+    armed: &Armed,
+    rule: RuleId,
+    file: &Path,
+    placed: &Placed,
+    fates: &Fates,
+) -> Vec<Event> {
+    let named = |corrupted: Corrupted| {
+        let id = armed.region_id(&corrupted, Some(file));
+        Filled { corrupted, id, stored: true, served: None }
+    };
+    let regions = armed.placed_regions(rule, file, placed).into_iter().map(named);
+    let waiting = regions.filter(|region| fates.is_waiting(region.id));
+    let waiting: Vec<_> = waiting.map(|region| corruption::line(&region)).collect();
+    let event =
+        |regions: &[_]| Event { regions: regions.to_vec(), ..never_read(armed, file, rule) };
+    waiting.chunks(REGIONS_MAX).map(event).collect()
+}
+
+/// What is still corrupt of the regions that something just happened to, in what was stored.
+fn what_is_left(before: &Before) -> Vec<Corrupted> {
+    let Judged { armed, view, decision, .. } = &before.judged;
+    let stored = |region: &Range<u64>| region.start..region.end.min(before.size);
+    let regions = decision.regions.iter().map(|corrupted| stored(&corrupted.region));
+    regions.flat_map(|region| armed.damage(region, &view.target()).regions).collect()
+}
+
+fn is_same(one: &Corrupted, other: &Corrupted) -> bool {
+    let place = |of: &Corrupted| (of.rule, of.region.start, of.generation);
+    place(one) == place(other)
+}
+
+/// Leaves of each region what lies in `range`.
+fn within(regions: &mut Vec<Corrupted>, range: &Range<u64>) {
+    for Corrupted { bytes, .. } in regions.iter_mut() {
+        *bytes = bytes.start.max(range.start)..bytes.end.min(range.end);
+    }
+    regions.retain(|corrupted| !corrupted.bytes.is_empty());
 }
 
 fn unread_sectors(
@@ -151,10 +209,10 @@ fn stored_damage(
     op: Op,
     range: Range<u64>,
 ) -> (Judged, Vec<Unreadable>) {
-    let (flips, bad) = match range.is_empty() {
+    let Damage { regions, flips, unreadable } = match range.is_empty() {
         true => Default::default(),
         false => armed.damage(range, &view.target()),
     };
-    let decision = Decision { flips, ..Decision::default() };
-    (Judged { armed, view, op, decision, fills_cache: false }, bad)
+    let decision = Decision { regions, flips, ..Decision::default() };
+    (Judged { armed, view, op, decision, fills_cache: false }, unreadable)
 }

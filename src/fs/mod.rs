@@ -7,6 +7,7 @@ mod attributes;
 mod backing;
 mod by_inode;
 mod control;
+mod corruption;
 mod credentials;
 mod data;
 mod directories;
@@ -37,6 +38,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockW
 pub use attributes::{Changes, Space, Timestamp};
 pub use backing::Backing;
 pub use control::Controlled;
+pub use corruption::region_line;
 pub use data::{Opened, Writing};
 pub use directories::{DirEntry, DirHandle, Listing};
 pub use filesystem::{Filesystem, Settings};

@@ -29,7 +29,9 @@ impl Filesystem {
         };
         let mut served = self.read_for_page(open, op.offset, page.len())?;
         let range = op.offset..op.offset + served.len() as u64;
-        for flip in armed.damage(range, &view.target()).0 {
+        let damage = armed.damage(range, &view.target());
+        damage.regions.iter().for_each(|region| region.fill(&mut served, op.offset));
+        for flip in damage.flips {
             served[(flip.byte - op.offset) as usize] ^= 1 << flip.bit;
         }
         let changed = changed(&served, page);

@@ -12,8 +12,8 @@ use crate::op::{Op, OpKind, OpSet};
 use crate::plan::fault::{BadSector, BitFlip, Fault, runs};
 use crate::plan::seed::{Purpose, StreamKey};
 use crate::plan::{
-    DataAccess, Decision, Delay, Failure, Flip, Placed, Placement, Plan, Rule, RuleId, Unreadable,
-    bytes_of,
+    Damage, DataAccess, Decision, Delay, Failure, Flip, Placed, Placement, Plan, Rule, RuleId,
+    Unreadable, bytes_of,
 };
 
 /// A plan that is in force.
@@ -29,17 +29,17 @@ pub struct Armed {
 }
 
 /// One operation that a rule is to answer: it matched, and the conditions hold.
-struct Occasion {
+pub(super) struct Occasion {
     /// Number among the rule's matching operations.
-    occurrence: u64,
+    pub(super) occurrence: u64,
     /// Number among those of its path, with the stream to draw from; for rules that draw per path.
-    on_path: Option<(u64, StreamKey)>,
+    pub(super) on_path: Option<(u64, StreamKey)>,
 }
 
 /// One operation under decision.
-struct Look<'a> {
-    op: &'a Op,
-    target: &'a Target<'a>,
+pub(super) struct Look<'a> {
+    pub(super) op: &'a Op,
+    pub(super) target: &'a Target<'a>,
     now: Duration,
     /// The streams of its path, once a rule has needed one.
     streams: Option<Streams>,
@@ -95,7 +95,8 @@ impl Armed {
     /// Rules are asked in file order. The first latency rule that fires gives the delay, the first
     /// error rule that fires gives the failure; later rules of that kind then do not see the
     /// operation, and do not count it. Damage is a matter of places: every rule applies, the first
-    /// one wins a bit, and the first bad sector in the file is the one in the way. Kinds do not hide
+    /// one wins a bit or a byte of a region, and the first bad sector in the file is the one in the
+    /// way. Regions are filled first, then bits flip in them. Kinds do not hide
     /// operations from each other: one that fails is still counted by the rules that would have
     /// damaged it, but uses up none of their `times`.
     ///
@@ -108,13 +109,15 @@ impl Armed {
         let mut look = Look { op, target, now, streams: None };
         self.decide_effects(&mut look, &mut decision);
         self.decide_sectors(&mut look, &mut decision);
+        self.decide_regions(&mut look, &mut decision);
         self.decide_flips(&mut look, &mut decision);
         decision
     }
 
     /// All stored damage in a byte range as of now, without counting anything: for `preview`, and
     /// for what an overwrite repairs. Rules are taken to be due, whatever their conditions.
-    pub fn damage(&self, range: Range<u64>, target: &Target<'_>) -> (Vec<Flip>, Vec<Unreadable>) {
+    pub fn damage(&self, range: Range<u64>, target: &Target<'_>) -> Damage {
+        let regions = self.damaged_regions(range.clone(), target);
         let (mut flips, mut unreadable) = (Vec::new(), Vec::new());
         for (id, rule) in self.rules(target) {
             let range = rule.scope.clip(range.clone());
@@ -134,10 +137,10 @@ impl Armed {
         }
         in_order(&mut flips);
         unreadable.sort_by_key(|sector| (sector.sector.start, sector.rule));
-        (flips, unreadable)
+        Damage { regions, flips, unreadable }
     }
 
-    fn rules(&self, target: &Target<'_>) -> impl Iterator<Item = (RuleId, &Rule)> {
+    pub(super) fn rules(&self, target: &Target<'_>) -> impl Iterator<Item = (RuleId, &Rule)> {
         target.selection.rules.iter().map(|id| (*id, self.plan.rule(*id)))
     }
 
@@ -230,7 +233,12 @@ impl Armed {
     }
 
     /// Counts the operation if the rule looks at it; the occasion, if its conditions hold.
-    fn occasion(&self, id: RuleId, rule: &Rule, look: &mut Look<'_>) -> Option<Occasion> {
+    pub(super) fn occasion(
+        &self,
+        id: RuleId,
+        rule: &Rule,
+        look: &mut Look<'_>,
+    ) -> Option<Occasion> {
         if !rule.scope.covers(look.op) || !rule.trigger.is_open(look.now) {
             return None;
         }
@@ -248,7 +256,7 @@ impl Armed {
         })
     }
 
-    fn fire(&self, id: RuleId) -> bool {
+    pub(super) fn fire(&self, id: RuleId) -> bool {
         self.counters[usize::from(id.0)].fire(self.plan.rule(id).trigger.times)
     }
 
@@ -271,7 +279,12 @@ impl Armed {
     }
 
     /// The key of a rule's stored damage in the target, which binds it to its path.
-    fn stored_key(&self, id: RuleId, purpose: Purpose, target: &Target<'_>) -> StreamKey {
+    pub(super) fn stored_key(
+        &self,
+        id: RuleId,
+        purpose: Purpose,
+        target: &Target<'_>,
+    ) -> StreamKey {
         let derive = |path: &Path| self.plan.stream(id, path, purpose);
         match target.medium {
             Some(medium) => medium.bind(self.generation, id, target.origin, derive),
@@ -280,7 +293,7 @@ impl Armed {
     }
 
     /// Where the faults of a `count` went in the target: nowhere, if it was not there at arming.
-    fn placed(&self, id: RuleId, target: &Target<'_>) -> Option<&Placed> {
+    pub(super) fn placed(&self, id: RuleId, target: &Target<'_>) -> Option<&Placed> {
         let born = target.medium.is_some_and(Medium::is_born);
         self.placement.of(id, target.origin).filter(|_| !born)
     }
@@ -366,6 +379,7 @@ fn draws_per_path(rule: &Rule) -> bool {
     let drawn = match &rule.fault {
         Fault::Latency(_) => true,
         Fault::BitFlip(fault) => !fault.is_stored(),
+        Fault::Corrupt(fault) => !fault.is_stored(),
         Fault::BadSector(_) | Fault::Error(_) => false,
     };
     drawn || rule.trigger.chance.is_some()
@@ -373,7 +387,11 @@ fn draws_per_path(rule: &Rule) -> bool {
 
 /// Calls with the write generations of a range; without a lock or an allocation for a file that has
 /// not been overwritten.
-fn with_pieces(medium: Option<&Medium>, range: Range<u64>, act: impl FnOnce(&[(Range<u64>, u32)])) {
+pub(super) fn with_pieces(
+    medium: Option<&Medium>,
+    range: Range<u64>,
+    act: impl FnOnce(&[(Range<u64>, u32)]),
+) {
     match medium.filter(|medium| !medium.is_pristine()) {
         None => act(&[(range, 0)]),
         Some(medium) => act(&medium.generations(range)),

@@ -5,6 +5,7 @@
 
 mod armed;
 mod counters;
+mod regions;
 mod selection;
 
 use std::sync::Arc;

@@ -12,7 +12,7 @@ use super::Armed;
 use crate::media::Medium;
 use crate::op::{OpKind, OpSet};
 use crate::plan::fault::Fault;
-use crate::plan::{DamageId, DataAccess, Flip, Place, Rule, RuleId, Unreadable};
+use crate::plan::{Corrupted, DamageId, DataAccess, Flip, Place, Rule, RuleId, Unreadable};
 
 /// The rules that select one path: matched once per node and name, not once per operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,6 +123,17 @@ impl Armed {
             None => (Path::new(""), Place::Once { byte, bit, occurrence }),
         };
         self.plan().damage_id(flip.rule, file, place, flip.generation)
+    }
+
+    /// The damage id of a corrupt region; `identity` as [`Armed::identity`] says.
+    pub fn region_id(&self, corrupted: &Corrupted, identity: Option<&Path>) -> DamageId {
+        let Corrupted { rule, generation, occurrence, .. } = *corrupted;
+        let start = corrupted.region.start;
+        let (file, place) = match identity {
+            Some(file) => (file, Place::Region { start }),
+            None => (Path::new(""), Place::RegionOnce { start, occurrence }),
+        };
+        self.plan().damage_id(rule, file, place, generation)
     }
 
     /// The damage id of a bad sector.

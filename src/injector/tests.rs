@@ -223,8 +223,8 @@ fn damage_tells_without_counting() {
     let medium = Medium::default();
     let target =
         Target { selection: &armed.select(path), path, origin: path, medium: Some(&medium) };
-    let (flips, sectors) = armed.damage(0..2_048, &target);
-    assert_eq!((flips.len(), sectors.len()), (1, 4));
+    let damage = armed.damage(0..2_048, &target);
+    assert_eq!((damage.flips.len(), damage.unreadable.len()), (1, 4));
     assert_eq!(armed.counts(RuleId(0)), Counts::default());
 }
 

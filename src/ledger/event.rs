@@ -44,6 +44,8 @@ pub enum Outcome {
     Gone,
     /// Sticky damage that nobody read until the end of the mount.
     NeverRead,
+    /// The target read a corrupt region, and what it got is what is stored: zeros in place of zeros.
+    Unchanged,
 }
 
 /// One event.
@@ -85,6 +87,9 @@ pub struct Event {
     /// The flipped bits, at most 64 an event; more of one operation follow in further events.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bits: Vec<Bit>,
+    /// The corrupt regions, at most 16 an event; more of one operation follow in further events.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub regions: Vec<Region>,
     /// Damage id of a bad sector.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
@@ -120,7 +125,7 @@ pub struct Bit {
     pub byte: u64,
     /// 0 is the least significant.
     pub bit: u8,
-    /// The byte as it is stored; of damage that was delivered.
+    /// The byte as it is stored, or as a corrupt region makes it; of damage that was delivered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<u8>,
     /// The byte as the target got it; of damage that was delivered.
@@ -133,6 +138,66 @@ pub struct Bit {
     pub id: String,
 }
 
+/// One corrupt region of an event, or a run of its bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Region {
+    /// Its first byte in the file.
+    pub start: u64,
+    /// Its length, which may reach beyond the end of the file.
+    pub len: u64,
+    /// First byte and number of those of its bytes that the event is about: that were read,
+    /// overwritten, cut off.
+    pub bytes: (u64, u64),
+    /// What it reads as.
+    pub content: RegionContent,
+    /// How many of these bytes read as something else than what is stored; of a region that was
+    /// read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed: Option<u64>,
+    /// How many of these bytes lie in a hole of the backing file; of a region that was read.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub hole: u64,
+    /// The bytes as they are stored, of a region that was read: up to 64 in hexadecimal, of more
+    /// their BLAKE3 as `blake3:` and 64 digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
+    /// The bytes as the region makes them, likewise; flips of other rules come on top.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+    /// How often the bytes had been overwritten.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub generation: u32,
+    /// Damage id: the same region of the same data has the same id in every ledger of this plan.
+    pub id: String,
+}
+
+/// What a region reads as, in the words of scenarios.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RegionContent {
+    /// Zeros.
+    Zero,
+    /// This byte throughout.
+    Byte(u8),
+    /// Junk of this key, 16 hexadecimal digits: `content = { junk = "..." }` gives the same bytes.
+    Junk(String),
+}
+
+/// Bytes beyond which an event has their hash.
+const BYTES_MAX: usize = 64;
+
+/// Bytes as an event has them.
+pub fn bytes_or_hash(bytes: &[u8]) -> String {
+    if bytes.len() > BYTES_MAX {
+        return format!("blake3:{}", blake3::hash(bytes).to_hex());
+    }
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 fn is_zero(generation: &u32) -> bool {
     *generation == 0
+}
+
+fn is_none(bytes: &u64) -> bool {
+    *bytes == 0
 }

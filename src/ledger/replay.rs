@@ -1,17 +1,17 @@
 //! Ledger to scenario: rules of exact positions and occurrences that give the same faults again.
 //!
-//! Pure. Stored damage becomes one rule a file, with the bits or sectors that were read. What was
+//! Pure. Stored damage becomes one rule a file, with the bits, regions or sectors that were read. What was
 //! counted becomes one rule for each distinct effect: the original's `select` and window, so that
 //! it counts the same operations, and the occurrences that had this effect.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::{Event, Outcome, unescape};
+use super::{Event, Outcome, Region, RegionContent, unescape};
 use crate::errno::Errno;
 use crate::scenario::{
-    BitAmount, BitFlip, BitPosition, Distribution, ErrorFault, Fault, Latency, PathPattern,
-    Persistence, Rule, Scenario, SectorAmount, When,
+    BitAmount, BitFlip, BitPosition, Content, Corrupt, Distribution, ErrorFault, Fault, Latency,
+    PathPattern, Persistence, RegionAmount, RegionPosition, Rule, Scenario, SectorAmount, When,
 };
 
 /// More rules than a plan can number.
@@ -65,7 +65,8 @@ pub enum ReplayError {
 pub fn replay(scenario: &Scenario, seed: u64, events: &[Event]) -> Result<Replay, ReplayError> {
     let mut omitted = Vec::new();
     let mut rules = Vec::new();
-    let mut by_rule = by_rule(scenario, events)?;
+    let delivered = events.iter().any(|event| event.outcome == Outcome::Delivered);
+    let mut by_rule = by_rule(scenario, if delivered { events } else { &[] })?;
     for rule in &scenario.rules {
         let events = by_rule.remove(rule.name.as_str()).unwrap_or_default();
         let mut made = match is_stored(&rule.fault) {
@@ -92,7 +93,7 @@ fn by_rule<'a>(
 ) -> Result<BTreeMap<&'a str, Vec<&'a Event>>, ReplayError> {
     let known: BTreeSet<_> = scenario.rules.iter().map(|rule| &*rule.name).collect();
     let mut by_rule: BTreeMap<&str, Vec<&Event>> = BTreeMap::new();
-    for event in events.iter().filter(|e| e.outcome == Outcome::Delivered) {
+    for event in events.iter().filter(|event| was_met(event)) {
         if !known.contains(&*event.rule) {
             let (seq, rule) = (event.seq, event.rule.clone());
             return Err(ReplayError::UnknownRule { seq, rule });
@@ -102,10 +103,17 @@ fn by_rule<'a>(
     Ok(by_rule)
 }
 
+/// Whether the target met the fault. Also a region that changed nothing is replayed: where it lies
+/// no other rule has its own.
+fn was_met(event: &Event) -> bool {
+    matches!(event.outcome, Outcome::Delivered | Outcome::Unchanged)
+}
+
 /// Whether the fault is a property of stored bytes, and not of one operation.
 fn is_stored(fault: &Fault) -> bool {
     match fault {
         Fault::BitFlip(flip) => flip.persistence != Persistence::Transient,
+        Fault::Corrupt(corrupt) => corrupt.persistence != Persistence::Transient,
         Fault::BadSector(_) => true,
         Fault::Error(_) | Fault::Latency(_) => false,
     }
@@ -146,6 +154,7 @@ fn stored_rule(
     new.when = window(&rule.when);
     match &mut new.fault {
         Fault::BitFlip(flip) => flip.amount = BitAmount::At(positions(events)),
+        Fault::Corrupt(corrupt) => corrupt_at(corrupt, rule, events)?,
         Fault::BadSector(bad) => bad.amount = SectorAmount::At(sectors(rule, events)?),
         Fault::Error(_) | Fault::Latency(_) => {}
     }
@@ -158,6 +167,40 @@ fn positions(events: &[&Event]) -> Vec<BitPosition> {
         .map(|bit| BitPosition { byte: bit.byte, bit: bit.bit, generation: bit.generation })
         .collect();
     positions.into_iter().collect()
+}
+
+/// The regions that these events met. Their junk has the key that they name, so that it is the same
+/// under another name of the rule.
+fn corrupt_at(corrupt: &mut Corrupt, rule: &Rule, events: &[&Event]) -> Result<(), ReplayError> {
+    let mut met = BTreeSet::new();
+    for event in events {
+        if event.regions.is_empty() {
+            return Err(incomplete(rule, event, "its `regions`"));
+        }
+        for region in &event.regions {
+            met.insert(region_position(rule, region));
+            corrupt.content = content(rule, event, region)?;
+        }
+    }
+    corrupt.amount = RegionAmount::At(met.into_iter().collect());
+    Ok(())
+}
+
+/// Of a region that the selected bytes cut, a byte that is selected names it.
+fn region_position(rule: &Rule, region: &Region) -> RegionPosition {
+    let selected = rule.select.bytes.as_ref().map_or(0, |bytes| bytes.start);
+    RegionPosition { byte: region.start.max(selected), generation: region.generation }
+}
+
+fn content(rule: &Rule, event: &Event, region: &Region) -> Result<Content, ReplayError> {
+    Ok(match &region.content {
+        RegionContent::Zero => Content::Zero,
+        RegionContent::Byte(byte) => Content::Byte(*byte),
+        RegionContent::Junk(key) => {
+            let key = u64::from_str_radix(key, 16);
+            Content::Junk(Some(key.map_err(|_| incomplete(rule, event, "the key of its junk"))?))
+        }
+    })
 }
 
 fn sectors(rule: &Rule, events: &[&Event]) -> Result<Vec<u64>, ReplayError> {
@@ -199,6 +242,7 @@ fn exact_pattern(escaped: &str) -> Option<PathPattern> {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Effect {
     Bits(BTreeSet<BitPosition>),
+    Regions(BTreeSet<RegionPosition>, Content),
     Errno(u16),
     DelayNs(u64),
 }
@@ -210,8 +254,9 @@ fn counted_rules(rule: &Rule, events: &[&Event]) -> Result<Vec<Rule>, ReplayErro
             event.occurrence.ok_or_else(|| incomplete(rule, event, "its `occurrence`"))?;
         let effect = effect(rule, event)?;
         match (by_occurrence.get_mut(&occurrence), effect) {
-            // More than 64 bits of one operation come in several events.
+            // Many bits or regions of one operation come in several events.
             (Some(Effect::Bits(bits)), Effect::Bits(more)) => bits.extend(more),
+            (Some(Effect::Regions(regions, _)), Effect::Regions(more, _)) => regions.extend(more),
             (_, effect) => drop(by_occurrence.insert(occurrence, effect)),
         }
     }
@@ -233,7 +278,7 @@ fn counted_rules(rule: &Rule, events: &[&Event]) -> Result<Vec<Rule>, ReplayErro
 /// one rule fails or delays, later rules for failures or delays do not count: `answered` are those
 /// of the rules before, sorted.
 fn seen_by_next(fault: &Fault, nth: &[u64], answered: &mut Vec<u64>) -> Vec<u64> {
-    if matches!(fault, Fault::BitFlip(_) | Fault::BadSector(_)) {
+    if matches!(fault, Fault::BitFlip(_) | Fault::Corrupt(_) | Fault::BadSector(_)) {
         return nth.to_vec();
     }
     let before = |occurrence: u64| answered.partition_point(|other| *other < occurrence) as u64;
@@ -248,6 +293,11 @@ fn effect(rule: &Rule, event: &Event) -> Result<Effect, ReplayError> {
     match &rule.fault {
         Fault::BitFlip(_) if event.bits.is_empty() => Err(lacks("its `bits`")),
         Fault::BitFlip(_) => Ok(Effect::Bits(positions(&[event]).into_iter().collect())),
+        Fault::Corrupt(_) => {
+            let first = event.regions.first().ok_or_else(|| lacks("its `regions`"))?;
+            let regions = event.regions.iter().map(|region| region_position(rule, region));
+            Ok(Effect::Regions(regions.collect(), content(rule, event, first)?))
+        }
         Fault::Error(_) => {
             let errno = event.errno.as_deref().and_then(Errno::from_name);
             let number = errno.and_then(|errno| u16::try_from(errno.raw()).ok());
@@ -266,6 +316,12 @@ fn counted_rule(rule: &Rule, effect: Effect, nth: Vec<u64>) -> Rule {
             amount: BitAmount::At(bits.into_iter().collect()),
             persistence: Persistence::Transient,
         }),
+        Effect::Regions(regions, content) => Fault::Corrupt(Corrupt {
+            content,
+            amount: RegionAmount::At(regions.into_iter().collect()),
+            region: region_size(rule),
+            persistence: Persistence::Transient,
+        }),
         Effect::Errno(raw) => Fault::Error(ErrorFault { errno: Errno::from_raw(i32::from(raw)) }),
         Effect::DelayNs(ns) => Fault::Latency(Latency {
             distribution: Distribution::Constant(Duration::from_nanos(ns)),
@@ -276,6 +332,13 @@ fn counted_rule(rule: &Rule, effect: Effect, nth: Vec<u64>) -> Rule {
         select: rule.select.clone(),
         when: When { nth, ..window(&rule.when) },
         fault,
+    }
+}
+
+fn region_size(rule: &Rule) -> u32 {
+    match &rule.fault {
+        Fault::Corrupt(corrupt) => corrupt.region,
+        _ => 0,
     }
 }
 

@@ -27,6 +27,11 @@ impl Fates {
         held(&self.read).contains(&damage)
     }
 
+    /// Whether the target has read it.
+    pub fn was_read(&self, damage: DamageId) -> bool {
+        held(&self.read).contains(&damage)
+    }
+
     /// Whether it is still there and nobody has read it.
     pub fn is_waiting(&self, damage: DamageId) -> bool {
         !held(&self.read).contains(&damage) && !held(&self.ended).contains(&damage)

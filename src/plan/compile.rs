@@ -50,6 +50,7 @@ fn access(fault: &Fault, when: &When, ops: OpSet) -> DataAccess {
             persistence: Persistence::Sticky | Persistence::Permanent,
             ..
         }) if when.is_always() => DataAccess::Sticky,
+        Fault::Corrupt(fault) if fault.is_stored() && when.is_always() => DataAccess::Sticky,
         _ => DataAccess::Counted,
     }
 }

@@ -1,4 +1,4 @@
-//! Names of damage: the same bit of the same stored data has the same id in `preview`, in every
+//! Names of damage: the same bit or region of the same stored data has the same id in `preview`, in every
 //! ledger, and after a remount.
 
 use std::fmt;
@@ -45,6 +45,18 @@ pub enum Place {
         /// Offset of its first byte.
         start: u64,
     },
+    /// One region.
+    Region {
+        /// Offset of its first byte.
+        start: u64,
+    },
+    /// One region of one operation: transient damage.
+    RegionOnce {
+        /// Offset of its first byte.
+        start: u64,
+        /// Which of the rule's matching operations it was.
+        occurrence: u64,
+    },
 }
 
 impl Plan {
@@ -57,6 +69,8 @@ impl Plan {
             Place::Bit { byte, bit } => (&b"bit"[..], byte, bit, 0),
             Place::Once { byte, bit, occurrence } => (&b"once"[..], byte, bit, occurrence),
             Place::Sector { start } => (&b"sector"[..], start, 0, 0),
+            Place::Region { start } => (&b"region"[..], start, 0, 0),
+            Place::RegionOnce { start, occurrence } => (&b"region once"[..], start, 0, occurrence),
         };
         DamageId(hash_fields(&[
             DAMAGE_TAG,

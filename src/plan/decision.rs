@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use super::Filling;
 use crate::errno::Errno;
 
 /// A rule by its place in the plan.
@@ -18,7 +19,9 @@ pub struct Decision {
     pub failure: Option<Failure>,
     /// The first sector in the way. Reads give the good bytes before it, or fail at it.
     pub unreadable: Option<Unreadable>,
-    /// Bits to flip in what a read returns, sorted by byte and bit, each at most once.
+    /// Bytes that a read returns as something else, sorted and without overlap.
+    pub regions: Vec<Corrupted>,
+    /// Bits to flip in what a read returns once its regions are filled, sorted by byte and bit, each at most once.
     pub flips: Vec<Flip>,
 }
 
@@ -28,8 +31,20 @@ impl Decision {
         self.delay.is_none()
             && self.failure.is_none()
             && self.unreadable.is_none()
+            && self.regions.is_empty()
             && self.flips.is_empty()
     }
+}
+
+/// All stored damage of some bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Damage {
+    /// What reads as something else, sorted and without overlap.
+    pub regions: Vec<Corrupted>,
+    /// Bits that are flipped in that, sorted by byte and bit, each at most once.
+    pub flips: Vec<Flip>,
+    /// Sectors that cannot be read, sorted.
+    pub unreadable: Vec<Unreadable>,
 }
 
 /// A late answer.
@@ -63,6 +78,35 @@ pub struct Unreadable {
     pub sector: Range<u64>,
     /// The write generation that is bad.
     pub generation: u32,
+}
+
+/// Bytes of a corrupt region: of those that an operation concerns a run that was stored together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Corrupted {
+    /// Which rule.
+    pub rule: RuleId,
+    /// The whole region in the file.
+    pub region: Range<u64>,
+    /// Those of its bytes that this is about.
+    pub bytes: Range<u64>,
+    /// How often they had been overwritten (sticky), 0 for transient and permanent.
+    pub generation: u32,
+    /// Which of the rule's matching operations this was, from 1; 0: not a matter of occurrences.
+    pub occurrence: u64,
+    /// What they read as.
+    pub filling: Filling,
+    /// Junk differs from what is stored at this byte, by which the whole region does.
+    pub differs_at: u64,
+}
+
+impl Corrupted {
+    /// Fills those of the bytes in `data` that belong to it; `data` begins at `offset` of the file.
+    pub fn fill(&self, data: &mut [u8], offset: u64) {
+        let inside = |byte: u64| byte.saturating_sub(offset).min(data.len() as u64) as usize;
+        let here = inside(self.bytes.start)..inside(self.bytes.end);
+        let start = self.bytes.start.max(offset);
+        self.filling.fill(&mut data[here], start, self.differs_at);
+    }
 }
 
 /// One flipped bit.

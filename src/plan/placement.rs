@@ -38,7 +38,7 @@ pub struct NothingMatched {
     pub wanted: u64,
     /// How many there are.
     pub found: u64,
-    /// What is counted: `bit(s)` or `sector(s)`.
+    /// What is counted: `bit(s)`, `region(s)` or `sector(s)`.
     pub unit: &'static str,
     /// How many files its paths select.
     pub files: usize,
@@ -49,6 +49,8 @@ pub struct NothingMatched {
 pub struct Placed {
     /// Wrong bits, sorted.
     pub bits: Vec<BitPosition>,
+    /// Numbers of corrupt regions, sorted.
+    pub regions: Vec<u64>,
     /// Numbers of bad sectors, sorted.
     pub sectors: Vec<u64>,
 }
@@ -79,7 +81,7 @@ impl Plan {
         self.rules().iter().any(|rule| to_place(rule) > 0)
     }
 
-    /// Places every `count`, uniformly over all selected bits or sectors, without repetition. The
+    /// Places every `count`, uniformly over all selected bits, regions or sectors, without repetition. The
     /// same files in the same order give the same places. Of more than 2^61 bytes, the first are
     /// considered.
     pub fn place(&self, files: &[Surveyed]) -> Result<Placement, NothingMatched> {
@@ -133,6 +135,7 @@ fn spread(
         let here = placed.entry(files[file].path.clone()).or_default();
         match rule.fault {
             Fault::BadSector(_) => here.sectors.push(place),
+            Fault::Corrupt(_) => here.regions.push(place),
             _ => here.bits.push(BitPosition {
                 byte: place / 8,
                 bit: (place % 8) as u8,
@@ -143,12 +146,13 @@ fn spread(
     placed
 }
 
-/// The selected places of a file, numbered from its beginning: bits or sectors.
+/// The selected places of a file, numbered from its beginning: bits, regions or sectors.
 fn places(rule: &Rule, file_len: u64) -> Range<u64> {
     let bytes = rule.scope.clip(0..file_len);
     match &rule.fault {
         _ if bytes.is_empty() => 0..0,
         Fault::BadSector(fault) => fault.numbers(&bytes),
+        Fault::Corrupt(fault) => fault.numbers(&bytes),
         _ => bytes.start.saturating_mul(8)..bytes.end.saturating_mul(8),
     }
 }
@@ -158,6 +162,7 @@ fn to_place(rule: &Rule) -> u64 {
     let count = match &rule.fault {
         _ if rule.scope.ops.is_empty() => None,
         Fault::BitFlip(fault) => fault.to_place(),
+        Fault::Corrupt(fault) => fault.to_place(),
         Fault::BadSector(fault) => fault.to_place(),
         Fault::Error(_) | Fault::Latency(_) => None,
     };
@@ -167,6 +172,7 @@ fn to_place(rule: &Rule) -> u64 {
 fn unit(rule: &Rule) -> &'static str {
     match rule.fault {
         Fault::BadSector(_) => "sector(s)",
+        Fault::Corrupt(_) => "region(s)",
         _ => "bit(s)",
     }
 }

@@ -15,7 +15,7 @@ use crate::op::OpSet;
 pub enum DataAccess {
     /// Nothing, ever.
     Untouched,
-    /// Sticky or permanent bit flips only: what the kernel caches stays true.
+    /// Sticky or permanent flips and regions only: what the kernel caches stays true.
     Sticky,
     /// Something that counts or times accesses, fails or delays them: every one must be seen.
     Counted,

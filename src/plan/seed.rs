@@ -55,6 +55,10 @@ pub enum Purpose {
     StoredBits,
     /// Sectors that are stored unreadable.
     StoredSectors,
+    /// Regions that are stored corrupt.
+    StoredRegions,
+    /// What corrupt regions read as.
+    Junk,
     /// Where `count` faults go.
     Placement,
 }
@@ -68,6 +72,8 @@ impl Purpose {
             Purpose::Transient => b"transient",
             Purpose::StoredBits => b"stored bits",
             Purpose::StoredSectors => b"stored sectors",
+            Purpose::StoredRegions => b"stored regions",
+            Purpose::Junk => b"junk",
             Purpose::Placement => b"placement",
         }
     }

@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 use super::document_text;
 use super::file::parse;
 use super::model::{
-    BadSector, BitAmount, BitFlip, BitPosition, Distribution, Fault, Persistence, Rule, Scenario,
-    SectorAmount, Select, When,
+    BadSector, BitAmount, BitFlip, BitPosition, Content, Corrupt, Distribution, Fault, Persistence,
+    RegionAmount, RegionPosition, Rule, Scenario, SectorAmount, Select, When,
 };
 use super::{duration, size};
 use crate::diagnostic::Diagnostic;
@@ -88,6 +88,7 @@ fn when(when: &When) -> Value {
 fn fault(fault: &Fault) -> Value {
     match fault {
         Fault::BitFlip(flip) => bit_flip(flip),
+        Fault::Corrupt(corrupt) => regions(corrupt),
         Fault::BadSector(bad) => bad_sector(bad),
         Fault::Error(error) => json!({ "errno": error.errno.name() }),
         Fault::Latency(latency) => {
@@ -113,6 +114,40 @@ fn position(at: &BitPosition, sticky: bool) -> Value {
     let mut object = Map::new();
     object.insert("byte".into(), json!(at.byte));
     object.insert("bit".into(), json!(at.bit));
+    insert(&mut object, "generation", sticky.then_some(at.generation));
+    Value::Object(object)
+}
+
+fn regions(corrupt: &Corrupt) -> Value {
+    let (key, amount) = match &corrupt.amount {
+        RegionAmount::Rate(rate) => ("rate", json!(rate)),
+        RegionAmount::Count(count) => ("count", json!(count)),
+        RegionAmount::At(regions) => {
+            let sticky = corrupt.persistence == Persistence::Sticky;
+            let regions = regions.iter().map(|at| region(at, sticky));
+            ("at", regions.collect())
+        }
+    };
+    json!({
+        key: amount,
+        "content": content(corrupt.content),
+        "region": size::format(u64::from(corrupt.region)),
+        "persistence": corrupt.persistence.name(),
+    })
+}
+
+fn content(content: Content) -> Value {
+    match content {
+        Content::Zero => json!("zero"),
+        Content::Byte(byte) => json!({ "byte": byte }),
+        Content::Junk(None) => json!("junk"),
+        Content::Junk(Some(key)) => json!({ "junk": format!("{key:016x}") }),
+    }
+}
+
+fn region(at: &RegionPosition, sticky: bool) -> Value {
+    let mut object = Map::new();
+    object.insert("byte".into(), json!(at.byte));
     insert(&mut object, "generation", sticky.then_some(at.generation));
     Value::Object(object)
 }

@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use super::model::{BitAmount, Fault, PathPattern, Persistence, Rule, SectorAmount, Select};
+use super::model::{
+    BitAmount, Fault, PathPattern, Persistence, RegionAmount, Rule, SectorAmount, Select,
+};
 use crate::op::OpSet;
 
 /// Two rules of which the later is wrong beside the earlier; both are indices.
@@ -11,7 +13,7 @@ use crate::op::OpSet;
 pub(super) enum Conflict {
     /// The earlier always fires first.
     Shadowed { earlier: usize, later: usize },
-    /// Both damage the same bit, or make the same sector bad.
+    /// Both damage the same bit or region, or make the same sector bad.
     SameDamage { earlier: usize, later: usize, byte: u64, bit: Option<u8> },
 }
 
@@ -46,9 +48,12 @@ impl Conflict {
             Conflict::SameDamage { byte, bit: Some(bit), .. } => format!(
                 "rule `{first}` {place} flips bit {bit} of byte {byte} too: twice flipped is not flipped"
             ),
-            Conflict::SameDamage { byte, bit: None, .. } => {
-                format!("rule `{first}` {place} makes the sector of byte {byte} bad already")
-            }
+            Conflict::SameDamage { byte, .. } => match rules[self.later()].fault {
+                Fault::Corrupt(_) => {
+                    format!("rule `{first}` {place} corrupts the region of byte {byte} already")
+                }
+                _ => format!("rule `{first}` {place} makes the sector of byte {byte} bad already"),
+            },
         }
     }
 
@@ -100,11 +105,13 @@ fn is_every_path(paths: &[PathPattern]) -> bool {
         && (paths.is_empty() || paths.iter().any(|path| path.glob.glob() == "**"))
 }
 
-/// A place that two rules must not both damage. Sectors of different size are different places.
+/// A place that two rules must not both damage. Sectors of different size are different places, and
+/// so are regions.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Place {
     Bit { byte: u64, bit: u8, generation: u32 },
     Sector { size: u32, number: u64 },
+    Region { size: u32, number: u64, generation: u32 },
 }
 
 fn same_damage(rules: &[Rule]) -> Vec<Conflict> {
@@ -143,6 +150,19 @@ fn places(fault: &Fault) -> Vec<(Place, u64, Option<u8>)> {
                 .collect(),
             _ => Vec::new(),
         },
+        Fault::Corrupt(corrupt) if corrupt.persistence != Persistence::Transient => {
+            match &corrupt.amount {
+                RegionAmount::At(regions) => {
+                    let size = corrupt.region;
+                    let place = |byte: u64, generation| {
+                        let number = byte / u64::from(size);
+                        (Place::Region { size, number, generation }, byte, None)
+                    };
+                    regions.iter().map(|at| place(at.byte, at.generation)).collect()
+                }
+                _ => Vec::new(),
+            }
+        }
         Fault::BadSector(bad) => match &bad.amount {
             SectorAmount::At(bytes) => bytes
                 .iter()

@@ -1,4 +1,5 @@
-//! Reads the faults that damage bytes: `bit_flip` and `bad_sector`.
+//! Reads the faults that damage bytes, `bit_flip` and `bad_sector`, and what `corrupt` has in common
+//! with them.
 //!
 //! Each says which bytes in exactly one way: by `rate`, by `count`, or `at` given positions.
 
@@ -89,7 +90,7 @@ pub(super) fn read_bad_sector(table: &Table<'_>, findings: &mut Findings) -> Fau
 }
 
 /// The amounts that are there; all but exactly one are reported.
-fn amounts<'a>(table: &Table<'a>, of: &str, findings: &mut Findings) -> Vec<Field<'a>> {
+pub(super) fn amounts<'a>(table: &Table<'a>, of: &str, findings: &mut Findings) -> Vec<Field<'a>> {
     let present = table.present(&AMOUNTS);
     match present.as_slice() {
         [_] => {}
@@ -107,12 +108,12 @@ fn amounts<'a>(table: &Table<'a>, of: &str, findings: &mut Findings) -> Vec<Fiel
     present
 }
 
-fn read_count(field: &Field<'_>) -> Read<u64> {
+pub(super) fn read_count(field: &Field<'_>) -> Read<u64> {
     field.positive("nothing is damaged", "count = 1")
 }
 
 /// The persistence; `None` if it is there and wrong.
-fn read_persistence(table: &Table<'_>, findings: &mut Findings) -> Option<Persistence> {
+pub(super) fn read_persistence(table: &Table<'_>, findings: &mut Findings) -> Option<Persistence> {
     let Some(field) = table.get("persistence") else {
         return Some(Persistence::default());
     };
@@ -171,7 +172,7 @@ fn read_bit(
     let bit = findings.keep(table.require("bit", "a position", BITS_EXAMPLE));
     let bit = findings.read(bit, |field| read_bit_number(&field));
     let generation = match table.get("generation") {
-        Some(field) => findings.keep(read_generation(&field, persistence)),
+        Some(field) => findings.keep(read_generation(&field, persistence, "flip")),
         None => Some(0),
     };
     Some(BitPosition { byte: byte?, bit: bit?, generation: generation? })
@@ -186,10 +187,15 @@ fn read_bit_number(field: &Field<'_>) -> Read<u8> {
     }
 }
 
-fn read_generation(field: &Field<'_>, persistence: Option<Persistence>) -> Read<u32> {
+/// How often a byte has been overwritten; `what` is damaged, as messages call it.
+pub(super) fn read_generation(
+    field: &Field<'_>,
+    persistence: Option<Persistence>,
+    what: &str,
+) -> Read<u32> {
     let generation = field.natural("generation = 0")?;
     if let Some(other @ (Persistence::Transient | Persistence::Permanent)) = persistence {
-        let message = format!("a {} flip has no generation", other.name());
+        let message = format!("a {} {what} has no generation", other.name());
         return Err(Diagnostic::error("generation-without-sticky", field.key_span.clone(), message)
             .help("only sticky damage belongs to one generation of a byte: remove `generation`, or write `persistence = \"sticky\"`"));
     }
@@ -220,7 +226,7 @@ fn read_sectors(
     bytes
 }
 
-fn duplicate(item: &Field<'_>, message: String) -> Diagnostic {
+pub(super) fn duplicate(item: &Field<'_>, message: String) -> Diagnostic {
     item.error("duplicate-position", message).help("remove one of them")
 }
 

@@ -5,6 +5,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use super::corrupt;
 use super::damage;
 use super::document::{Field, Findings, Keys, Read, Table, did_you_mean};
 use super::model::{Distribution, ErrorFault, Fault, Latency};
@@ -15,9 +16,8 @@ use crate::op::{OpKind, OpSet};
 const KINDS: Keys = Keys {
     of: "`fault`",
     noun: "fault",
-    known: &["bit_flip", "error", "bad_sector", "latency"],
+    known: &["bit_flip", "corrupt", "error", "bad_sector", "latency"],
     later: &[
-        "corrupt",
         "throughput",
         "stall",
         "short",
@@ -73,7 +73,7 @@ pub(super) struct FaultRead {
 pub(super) fn concerns(kind: &str) -> OpSet {
     let read = OpSet::EMPTY.with(OpKind::Read);
     match kind {
-        "bit_flip" => read,
+        "bit_flip" | "corrupt" => read,
         "bad_sector" => read.with(OpKind::Write),
         // The kernel drops what these answer: nobody would see the error.
         "error" => OpSet::ALL.without(OpKind::Release).without(OpKind::Releasedir),
@@ -113,6 +113,7 @@ fn read_kind(field: &Field<'_>, findings: &mut Findings) -> FaultRead {
     };
     match field.key {
         "bit_flip" => damage::read_bit_flip(&inner, findings),
+        "corrupt" => corrupt::read(&inner, findings),
         "bad_sector" => damage::read_bad_sector(&inner, findings),
         "error" => plain("error", read_error(&inner, findings)),
         _ => plain("latency", read_latency(&inner, findings)),

@@ -4,6 +4,7 @@
 
 mod canonical;
 mod conflict;
+mod corrupt;
 mod damage;
 mod document;
 mod document_text;

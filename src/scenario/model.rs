@@ -76,6 +76,8 @@ pub struct When {
 pub enum Fault {
     /// Single bits read wrong.
     BitFlip(BitFlip),
+    /// Whole regions read as something else.
+    Corrupt(Corrupt),
     /// The operation fails with an errno.
     Error(ErrorFault),
     /// Sectors that cannot be read until they are overwritten.
@@ -125,6 +127,52 @@ pub struct BitPosition {
     /// 0 is the least significant.
     pub bit: u8,
     /// How often the byte has been overwritten when the damage holds (sticky); 0: as first stored.
+    pub generation: u32,
+}
+
+/// Corrupt regions: blocks of a file that read as something else. Aligned to their size.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Corrupt {
+    /// What they read as.
+    pub content: Content,
+    /// Which regions.
+    pub amount: RegionAmount,
+    /// Bytes a region: a power of two from 512 to 65536.
+    pub region: u32,
+    /// For how long.
+    pub persistence: Persistence,
+}
+
+/// What a corrupt region reads as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Content {
+    /// Zeros.
+    Zero,
+    /// This byte throughout; not 0, which is [`Content::Zero`].
+    Byte(u8),
+    /// Bytes without a pattern, drawn from the seed for each file; or those of the given key, which
+    /// a ledger names, in every file.
+    Junk(Option<u64>),
+}
+
+/// Which regions are corrupt.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RegionAmount {
+    /// Each region independently with this probability.
+    Rate(f64),
+    /// Exactly so many distinct regions: over the selected files that are there at arming (sticky,
+    /// permanent), or over the regions that each operation touches (transient).
+    Count(u64),
+    /// The regions that contain these bytes of every selected file.
+    At(Vec<RegionPosition>),
+}
+
+/// One region of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RegionPosition {
+    /// Offset of any of its bytes.
+    pub byte: u64,
+    /// How often a byte has been overwritten when the damage holds (sticky); 0: as first stored.
     pub generation: u32,
 }
 
@@ -228,6 +276,7 @@ impl Fault {
     pub const fn kind_name(&self) -> &'static str {
         match self {
             Fault::BitFlip(_) => "bit_flip",
+            Fault::Corrupt(_) => "corrupt",
             Fault::Error(_) => "error",
             Fault::BadSector(_) => "bad_sector",
             Fault::Latency(_) => "latency",

@@ -137,6 +137,9 @@ fn check_when(when: &WhenRead, fault: &FaultRead, findings: &mut Findings) {
             "bit_flip" => {
                 "write `persistence = \"transient\"` for flips of single accesses, or limit sticky damage with `after` and `for`"
             }
+            "corrupt" => {
+                "write `persistence = \"transient\"` for regions of single accesses, or limit sticky damage with `after` and `for`"
+            }
             _ => {
                 "write `[rule.fault.error]` for errors of single accesses, or limit bad sectors with `after` and `for`"
             }

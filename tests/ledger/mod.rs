@@ -42,6 +42,7 @@ fn event(rule: &str) -> Event {
         len: 4096,
         occurrence: None,
         bits: Vec::new(),
+        regions: Vec::new(),
         id: None,
         sector: None,
         returned: None,

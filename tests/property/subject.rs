@@ -78,7 +78,8 @@ pub(crate) fn read(armed: &Armed, path: &str, medium: &Medium, range: Range<u64>
 /// All stored damage of a file that has not been written to.
 pub(crate) fn damage(armed: &Armed, path: &str, range: Range<u64>) -> (Vec<Flip>, Vec<Unreadable>) {
     let medium = Medium::default();
-    with_target(armed, path, &medium, |target| armed.damage(range, target))
+    let damage = with_target(armed, path, &medium, |target| armed.damage(range, target));
+    (damage.flips, damage.unreadable)
 }
 
 /// The id of one flip.

@@ -2,6 +2,7 @@
 
 mod bad_sector;
 mod bit_flip;
+mod corrupt;
 mod error;
 mod latency;
 
@@ -9,6 +10,7 @@ use std::ops::Range;
 
 pub use bad_sector::{BadSector, Run, runs};
 pub use bit_flip::BitFlip;
+pub use corrupt::Corrupt;
 pub use error::ErrorFault;
 pub use latency::{DELAY_MAX, Latency};
 
@@ -21,6 +23,8 @@ use crate::scenario;
 pub enum Fault {
     /// Single bits read wrong.
     BitFlip(BitFlip),
+    /// Whole regions read as something else.
+    Corrupt(Corrupt),
     /// The operation fails with an errno.
     Error(ErrorFault),
     /// Sectors that cannot be read until they are overwritten.
@@ -34,6 +38,7 @@ impl Fault {
     pub fn new(fault: &scenario::Fault) -> Fault {
         match fault {
             scenario::Fault::BitFlip(fault) => Fault::BitFlip(BitFlip::new(fault)),
+            scenario::Fault::Corrupt(fault) => Fault::Corrupt(Corrupt::new(fault)),
             scenario::Fault::Error(fault) => Fault::Error(ErrorFault::new(fault)),
             scenario::Fault::BadSector(fault) => Fault::BadSector(BadSector::new(fault)),
             scenario::Fault::Latency(fault) => Fault::Latency(Latency::new(fault)),
@@ -44,6 +49,7 @@ impl Fault {
     pub fn name(&self) -> &'static str {
         match self {
             Fault::BitFlip(_) => "bit_flip",
+            Fault::Corrupt(_) => "corrupt",
             Fault::Error(_) => "error",
             Fault::BadSector(_) => "bad_sector",
             Fault::Latency(_) => "latency",
@@ -54,6 +60,7 @@ impl Fault {
     pub fn concerns(&self) -> OpSet {
         match self {
             Fault::BitFlip(_) => bit_flip::CONCERNS,
+            Fault::Corrupt(_) => corrupt::CONCERNS,
             Fault::BadSector(_) => bad_sector::CONCERNS,
             Fault::Error(_) => error::CONCERNS,
             Fault::Latency(_) => OpSet::ALL,
@@ -64,6 +71,7 @@ impl Fault {
     pub fn is_stored(&self) -> bool {
         match self {
             Fault::BitFlip(fault) => fault.is_stored(),
+            Fault::Corrupt(fault) => fault.is_stored(),
             Fault::BadSector(_) => true,
             Fault::Error(_) | Fault::Latency(_) => false,
         }
@@ -73,6 +81,7 @@ impl Fault {
     pub fn names_places(&self) -> bool {
         match self {
             Fault::BitFlip(fault) => fault.names_places(),
+            Fault::Corrupt(fault) => fault.names_places(),
             Fault::BadSector(fault) => fault.names_places(),
             Fault::Error(_) | Fault::Latency(_) => false,
         }
@@ -82,6 +91,7 @@ impl Fault {
     pub fn ends_by_overwriting(&self) -> bool {
         match self {
             Fault::BitFlip(fault) => fault.ends_by_overwriting(),
+            Fault::Corrupt(fault) => fault.ends_by_overwriting(),
             Fault::BadSector(_) => true,
             Fault::Error(_) | Fault::Latency(_) => false,
         }
@@ -91,6 +101,7 @@ impl Fault {
     pub fn is_never(&self) -> bool {
         match self {
             Fault::BitFlip(fault) => fault.is_never(),
+            Fault::Corrupt(fault) => fault.is_never(),
             Fault::BadSector(fault) => fault.is_never(),
             Fault::Error(_) | Fault::Latency(_) => false,
         }
@@ -100,7 +111,8 @@ impl Fault {
     pub fn purpose(&self) -> Option<Purpose> {
         match self {
             Fault::BitFlip(fault) if fault.is_stored() => Some(Purpose::StoredBits),
-            Fault::BitFlip(_) => Some(Purpose::Transient),
+            Fault::Corrupt(fault) if fault.is_stored() => Some(Purpose::StoredRegions),
+            Fault::BitFlip(_) | Fault::Corrupt(_) => Some(Purpose::Transient),
             Fault::BadSector(_) => Some(Purpose::StoredSectors),
             Fault::Latency(_) => Some(Purpose::Latency),
             Fault::Error(_) => None,
