@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use super::backing::Backings;
 use super::by_inode::ByInode;
+use super::cached_pages::CachedPages;
 use super::directories::DirHandle;
 use super::directory_cache::DirectoryCache;
 use super::handles::{Handles, OpenFile};
@@ -50,6 +51,7 @@ pub struct Filesystem {
     pub(super) media: Media,
     pub(super) fates: Fates,
     pub(super) page_fills: PageFills,
+    pub(super) cached_pages: CachedPages,
     pub(super) ledger: Arc<Writer>,
     pub(super) timer: Timer,
     pub(super) armed_at: Instant,
@@ -83,6 +85,7 @@ impl Filesystem {
             media,
             fates: Fates::default(),
             page_fills: PageFills::default(),
+            cached_pages: CachedPages::default(),
             ledger: Arc::new(ledger),
             timer: Timer::start()?,
             armed_at: Instant::now(),
@@ -168,6 +171,7 @@ impl Filesystem {
 
     /// The kernel forgot the node.
     pub(super) fn forget_memory(&self, node: &Node) {
+        self.cached_pages.forget(node.key);
         if !self.remembers() {
             return;
         }

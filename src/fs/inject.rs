@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::cached_pages::PAGE;
 use super::corruption::Filled;
 use super::events::flip;
 use super::handles::OpenFile;
@@ -18,9 +19,6 @@ use crate::injector::{Armed, DataAccess};
 use crate::ledger::{Event, Recorded};
 use crate::op::{Op, OpKind};
 use crate::plan::{Decision, Unreadable};
-
-/// The least that the kernel asks for where it fills its page cache.
-const PAGE: u64 = 4096;
 
 /// An operation that does not go through untouched.
 #[derive(Debug)]
@@ -71,9 +69,16 @@ impl Filesystem {
             return self.ledger.record(fill.events, move |_| answer(Err(fill.errno)));
         }
         let Some(judged) = self.judge_data(op, &open, fills_cache) else {
-            return answer(self.read_stored(&open, op.offset, op.len as usize));
+            let result = self.read_stored(&open, op.offset, op.len as usize);
+            if fills_cache {
+                self.pages_filled(&open, op.offset, &result);
+            }
+            return answer(result);
         };
         let Served { result, events, flips, filled } = self.serve(&judged, &open);
+        if fills_cache {
+            self.pages_filled(&open, op.offset, &result);
+        }
         let as_stored = move |result: Answer<Vec<u8>>| {
             result.map(|mut data| {
                 flip(&mut data, op.offset, &flips);

@@ -6,6 +6,7 @@
 mod attributes;
 mod backing;
 mod by_inode;
+mod cached_pages;
 mod control;
 mod corruption;
 mod credentials;

@@ -9,6 +9,7 @@ use std::os::fd::OwnedFd;
 
 use rustix::fs::{OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
 
+use super::cached_pages::PAGE;
 use super::data::read_fully;
 use super::handles::OpenFile;
 use super::{Answer, Filesystem, Writing};
@@ -24,15 +25,14 @@ impl Filesystem {
         page: &[u8],
         how: Writing,
     ) -> Answer<usize> {
-        let Some((armed, view)) = self.view_with_medium(&open.node) else {
+        let range = op.offset..op.offset + page.len() as u64;
+        let held = self.cached_pages.held(open.node.key, range);
+        if held.is_empty() && self.view_with_medium(&open.node).is_none() {
             return self.write_stored(open, op, page, how);
-        };
-        let mut served = self.read_for_page(open, op.offset, page.len())?;
-        let range = op.offset..op.offset + served.len() as u64;
-        let damage = armed.damage(range, &view.target());
-        damage.regions.iter().for_each(|region| region.fill(&mut served, op.offset));
-        for flip in damage.flips {
-            served[(flip.byte - op.offset) as usize] ^= 1 << flip.bit;
+        }
+        let mut served = self.stored_for_cache(open, op.offset, page.len())?;
+        for (start, bytes) in held {
+            overlay(&mut served, (start - op.offset) as usize, &bytes);
         }
         let changed = changed(&served, page);
         if changed.is_empty() {
@@ -43,7 +43,49 @@ impl Filesystem {
             let part = Op { offset, len: changed.len() as u64, ..op };
             self.write_all(open, part, &page[changed], how)?;
         }
+        // What was written may be damaged as stored: the page is as the program left it.
+        self.pages_hold(open, op.offset, page);
         Ok(page.len())
+    }
+
+    /// The kernel fills pages of its cache with what a read got.
+    pub(super) fn pages_filled(&self, open: &OpenFile, offset: u64, got: &Answer<Vec<u8>>) {
+        let fleeting = || {
+            let armed = self.injector.current();
+            armed.is_some_and(|armed| self.view(&open.node, &armed).selection.fleeting)
+        };
+        if let Ok(data) = got
+            && (!self.cached_pages.is_empty() || fleeting())
+        {
+            self.pages_hold(open, offset, data);
+        }
+    }
+
+    /// Keeps those pages that hold something else than their stored damage makes of them.
+    fn pages_hold(&self, open: &OpenFile, offset: u64, data: &[u8]) {
+        let told = self.stored_for_cache(open, offset, data.len()).unwrap_or_default();
+        let starts = (offset..).step_by(PAGE as usize);
+        for (start, page) in starts.zip(data.chunks(PAGE as usize)) {
+            let place = (start - offset) as usize;
+            match told.get(place..place + page.len()) == Some(page) {
+                true => self.cached_pages.drop(open.node.key, start),
+                false => self.cached_pages.keep(open.node.key, start, page),
+            }
+        }
+    }
+
+    /// The stored bytes with their damage, as a page of the cache has them as a rule.
+    fn stored_for_cache(&self, open: &OpenFile, offset: u64, len: usize) -> Answer<Vec<u8>> {
+        let mut bytes = self.read_for_page(open, offset, len)?;
+        let Some((armed, view)) = self.view_with_medium(&open.node) else {
+            return Ok(bytes);
+        };
+        let damage = armed.damage(offset..offset + bytes.len() as u64, &view.target());
+        damage.regions.iter().for_each(|region| region.fill(&mut bytes, offset));
+        for flip in damage.flips {
+            bytes[(flip.byte - offset) as usize] ^= 1 << flip.bit;
+        }
+        Ok(bytes)
     }
 
     /// The kernel writes back through any descriptor that may write, whether or not it may read.
@@ -70,6 +112,13 @@ fn touch(file: &OwnedFd) -> Answer<()> {
     let time = |tv_nsec| Timespec { tv_sec: 0, tv_nsec };
     let times = Timestamps { last_access: time(UTIME_OMIT), last_modification: time(UTIME_NOW) };
     Ok(rustix::fs::futimens(file, &times)?)
+}
+
+/// Puts `bytes` at `start` of what there is.
+fn overlay(served: &mut [u8], start: usize, bytes: &[u8]) {
+    let rest = served.get_mut(start..).unwrap_or_default();
+    let len = rest.len().min(bytes.len());
+    rest[..len].copy_from_slice(&bytes[..len]);
 }
 
 /// The runs of bytes of a page that are not as they were; all that lies beyond what there was.

@@ -25,6 +25,9 @@ pub struct Selection {
     pub ops: OpSet,
     /// Whether any of them damages stored bytes, so that the file needs a [`Medium`].
     pub medium: bool,
+    /// Whether any of them damages some reads of the same bytes and not others: what the kernel's
+    /// cache holds does then not follow from what is stored.
+    pub fleeting: bool,
     /// Whether any of them makes reads fail.
     pub fails_reads: bool,
 }
@@ -54,6 +57,7 @@ impl Selection {
             access: self.access.max(other.access),
             ops: self.ops.union(other.ops),
             medium: self.medium || other.medium,
+            fleeting: self.fleeting || other.fleeting,
             fails_reads: self.fails_reads || other.fails_reads,
         }
     }
@@ -87,6 +91,7 @@ impl Armed {
             access: chosen().map(|rule| rule.access).max().unwrap_or(DataAccess::Untouched),
             ops: chosen().fold(OpSet::EMPTY, |ops, rule| ops.union(rule.scope.ops)),
             medium: chosen().any(|rule| rule.fault.is_stored()),
+            fleeting: chosen().any(is_fleeting),
             fails_reads: chosen().any(fails_reads),
             rules: rules.into(),
         }
@@ -142,6 +147,11 @@ impl Armed {
         let file = identity.unwrap_or(Path::new(""));
         self.plan().damage_id(bad.rule, file, place, bad.generation)
     }
+}
+
+fn is_fleeting(rule: &Rule) -> bool {
+    matches!(rule.fault, Fault::BitFlip(_) | Fault::Corrupt(_))
+        && rule.access == DataAccess::Counted
 }
 
 fn fails_reads(rule: &Rule) -> bool {

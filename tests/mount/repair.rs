@@ -124,3 +124,21 @@ fn a_page_that_is_written_back_carries_no_damage_into_the_backing_file() {
     assert_eq!(after, kept, "the rest is damaged as before");
     mount.stop();
 }
+
+/// The flips were one access's: what the kernel then keeps of it, and writes back, is not stored.
+#[test]
+fn a_page_with_transient_flips_is_written_back_without_them() {
+    require_fuse!();
+    let backing = Backing::new().with_noise("file", 8192);
+    let mut wanted = fs::read(backing.join("file")).unwrap();
+    let text = "[[rule]]\nname = \"wire\"\n[rule.fault.bit_flip]\nrate = 0.01\n\
+                persistence = \"transient\"\n";
+    let mut mount = Mount::new(backing.path()).scenario(text).seed(5).start();
+    let text = "f = os.open(sys.argv[1], os.O_RDWR); m = mmap.mmap(f, 0)\n\
+                m[10:14] = b'1234'; m.flush(); m[12:16] = b'5678'; m.flush(); m.close(); os.close(f)";
+    python(text, [mount.join("file")]).succeed();
+    wanted[10..16].copy_from_slice(b"125678");
+    assert!(fs::read(backing.join("file")).unwrap() == wanted, "six bytes were written");
+    mount.stop();
+    assert!(fs::read(backing.join("file")).unwrap() == wanted, "also at the end");
+}
