@@ -135,6 +135,12 @@ impl Serving {
             let events = plural(usize::try_from(count).unwrap_or(usize::MAX), "event");
             eprint(&format!("{rule}: {events} delivered"));
         }
+        for (rule, count) in writer.unchanged() {
+            let events = plural(usize::try_from(count).unwrap_or(usize::MAX), "event");
+            eprint(&format!(
+                "{rule}: {events} changed nothing: what they put there was stored there"
+            ));
+        }
         let seed = self.seed.unwrap_or_default();
         eprint(&format!("seed {seed}, ledger: {}", ledger.display()));
         match writer.failed() {

@@ -47,7 +47,8 @@ struct Queue {
 #[derive(Default)]
 struct State {
     failed: AtomicBool,
-    delivered: Mutex<BTreeMap<String, u64>>,
+    /// By rule: events of delivered faults, and of damage that changed nothing.
+    tally: Mutex<BTreeMap<String, (u64, u64)>>,
 }
 
 struct Record {
@@ -115,7 +116,12 @@ impl Writer {
 
     /// How many events of each rule were delivered so far, by name of the rule.
     pub fn delivered(&self) -> BTreeMap<String, u64> {
-        self.state.tally().clone()
+        self.state.told(|(delivered, _)| delivered)
+    }
+
+    /// How many events of each rule were of damage that changed nothing, by name of the rule.
+    pub fn unchanged(&self) -> BTreeMap<String, u64> {
+        self.state.told(|(_, unchanged)| unchanged)
     }
 
     /// Writes and delivers what is still waiting, then ends. Dropping does the same.
@@ -144,16 +150,28 @@ impl fmt::Debug for Writer {
 }
 
 impl State {
-    fn tally(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, u64>> {
-        self.delivered.lock().unwrap_or_else(PoisonError::into_inner)
+    fn tally(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, (u64, u64)>> {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Of each rule the number that is wanted, if there is one.
+    fn told(&self, of: impl Fn((u64, u64)) -> u64) -> BTreeMap<String, u64> {
+        let tally = self.tally();
+        let counts = tally.iter().map(|(rule, counts)| (rule.clone(), of(*counts)));
+        counts.filter(|(_, count)| *count > 0).collect()
     }
 
     fn count(&self, events: &[Event]) {
         let mut tally = self.tally();
-        for event in events.iter().filter(|e| e.outcome == Outcome::Delivered) {
+        for event in events {
+            let step = match event.outcome {
+                Outcome::Delivered => (1, 0),
+                Outcome::Unchanged => (0, 1),
+                Outcome::Repaired | Outcome::Gone | Outcome::NeverRead => continue,
+            };
             match tally.get_mut(&event.rule) {
-                Some(count) => *count += 1,
-                None => drop(tally.insert(event.rule.clone(), 1)),
+                Some(counts) => *counts = (counts.0 + step.0, counts.1 + step.1),
+                None => drop(tally.insert(event.rule.clone(), step)),
             }
         }
     }
