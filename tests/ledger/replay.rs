@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use errorfs::errno::Errno;
-use errorfs::ledger::{Bit, Event, Outcome, ReplayError, replay};
+use errorfs::ledger::{Bit, Event, Outcome, Region, RegionContent, ReplayError, replay};
 use errorfs::scenario::{
-    BadSector, BitAmount, BitFlip, Distribution, ErrorFault, Fault, Latency, Persistence, Rule,
-    Scenario, SectorAmount, Select, When,
+    BadSector, BitAmount, BitFlip, Content, Corrupt, Distribution, ErrorFault, Fault, Latency,
+    Persistence, RegionAmount, RegionPosition, Rule, Scenario, SectorAmount, Select, When,
 };
 use proptest::prelude::*;
 
@@ -113,6 +113,76 @@ fn bad_sectors_become_the_sectors_that_were_met() {
     let expected =
         Fault::BadSector(BadSector { amount: SectorAmount::At(vec![512, 1024]), sector: 512 });
     assert_eq!(replay.rules[0].fault, expected);
+}
+
+fn region(start: u64, junk: &str, generation: u32) -> Region {
+    Region {
+        start,
+        len: 512,
+        bytes: (start + 7, 9),
+        content: RegionContent::Junk(junk.into()),
+        changed: Some(9),
+        hole: 0,
+        before: None,
+        after: None,
+        generation,
+        id: "x".into(),
+    }
+}
+
+fn corrupt(amount: RegionAmount, content: Content, persistence: Persistence) -> Fault {
+    Fault::Corrupt(Corrupt { content, amount, region: 512, persistence })
+}
+
+fn given(regions: &[(u64, u32)]) -> RegionAmount {
+    let at =
+        |(byte, generation): &(u64, u32)| RegionPosition { byte: *byte, generation: *generation };
+    RegionAmount::At(regions.iter().map(at).collect())
+}
+
+#[test]
+fn corrupt_regions_become_those_that_were_met_with_the_key_of_their_junk() {
+    let met =
+        |file: &str, regions: &[Region]| Event { regions: regions.to_vec(), ..flipped(file, &[]) };
+    let fault = corrupt(RegionAmount::Rate(0.1), Content::Junk(None), Persistence::Sticky);
+    let (one, other) = ("00000000000000ab", "ffffffffffffffff");
+    let events = [
+        met("b", &[region(1_024, other, 0)]),
+        met("a", &[region(512, one, 1), region(512, one, 0)]),
+        Event { outcome: Outcome::Unchanged, ..met("a", &[region(4_096, one, 0)]) },
+        Event { outcome: Outcome::Repaired, ..met("a", &[region(8_192, one, 0)]) },
+    ];
+    let replay = replay(&scenario(fault, When::default()), 1, &events).unwrap().scenario;
+    let [a, b] = &replay.rules[..] else { panic!("{replay:?}") };
+    let sticky = |at, key| corrupt(at, Content::Junk(Some(key)), Persistence::Sticky);
+    assert_eq!(a.fault, sticky(given(&[(512, 0), (512, 1), (4_096, 0)]), 0xab));
+    assert_eq!(b.fault, sticky(given(&[(1_024, 0)]), u64::MAX));
+    let parsed = errorfs::scenario::parse(&replay.to_toml());
+    assert_eq!(parsed.scenario, Some(replay), "{:?}", parsed.diagnostics);
+}
+
+#[test]
+fn transient_regions_keep_their_occurrences_and_their_own_junk() {
+    let met = |occurrence, regions: &[Region]| Event {
+        occurrence: Some(occurrence),
+        regions: regions.to_vec(),
+        ..event("r")
+    };
+    let fault = corrupt(RegionAmount::Count(2), Content::Junk(None), Persistence::Transient);
+    let (one, other) = ("00000000000000ab", "00000000000000cd");
+    let events = [
+        met(9, &[region(512, other, 0)]),
+        met(4, &[region(512, one, 0)]),
+        met(4, &[region(1_024, one, 0)]),
+    ];
+    let replay = replay(&scenario(fault, When::default()), 1, &events).unwrap().scenario;
+    let [first, second] = &replay.rules[..] else { panic!("{replay:?}") };
+    let once = |at, key| corrupt(at, Content::Junk(Some(key)), Persistence::Transient);
+    assert_eq!(
+        (&*first.when.nth, &first.fault),
+        (&[4][..], &once(given(&[(512, 0), (1_024, 0)]), 0xab))
+    );
+    assert_eq!((&*second.when.nth, &second.fault), (&[9][..], &once(given(&[(512, 0)]), 0xcd)));
 }
 
 #[test]

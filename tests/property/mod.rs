@@ -2,4 +2,5 @@
 
 mod decision;
 mod medium;
+mod region;
 pub(crate) mod subject;

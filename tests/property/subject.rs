@@ -7,10 +7,10 @@ use std::time::Duration;
 use errorfs::injector::{Armed, Target};
 use errorfs::media::Medium;
 use errorfs::op::{Caller, Op, OpKind};
-use errorfs::plan::{DamageId, Decision, Flip, Place, Placement, Unreadable, compile};
+use errorfs::plan::{Damage, DamageId, Decision, Flip, Place, Placement, Unreadable, compile};
 use errorfs::scenario::{
-    BadSector, BitAmount, BitFlip, BitPosition, Fault, Persistence, Rule, Scenario, SectorAmount,
-    Select, When,
+    BadSector, BitAmount, BitFlip, BitPosition, Content, Corrupt, Fault, Persistence, RegionAmount,
+    Rule, Scenario, SectorAmount, Select, When,
 };
 
 /// A rule that selects everything, always.
@@ -26,6 +26,11 @@ pub(crate) fn rule(name: &str, fault: Fault) -> Rule {
 /// Flipped bits.
 pub(crate) fn flips(amount: BitAmount, persistence: Persistence) -> Fault {
     Fault::BitFlip(BitFlip { amount, persistence })
+}
+
+/// Corrupt regions of `region` bytes, each with this probability.
+pub(crate) fn regions(content: Content, rate: f64, region: u32, persistence: Persistence) -> Fault {
+    Fault::Corrupt(Corrupt { content, amount: RegionAmount::Rate(rate), region, persistence })
 }
 
 /// Rules in force, with nothing to place.
@@ -77,9 +82,14 @@ pub(crate) fn read(armed: &Armed, path: &str, medium: &Medium, range: Range<u64>
 
 /// All stored damage of a file that has not been written to.
 pub(crate) fn damage(armed: &Armed, path: &str, range: Range<u64>) -> (Vec<Flip>, Vec<Unreadable>) {
-    let medium = Medium::default();
-    let damage = with_target(armed, path, &medium, |target| armed.damage(range, target));
+    let damage = damage_of(armed, path, range);
     (damage.flips, damage.unreadable)
+}
+
+/// The same with its corrupt regions.
+pub(crate) fn damage_of(armed: &Armed, path: &str, range: Range<u64>) -> Damage {
+    let medium = Medium::default();
+    with_target(armed, path, &medium, |target| armed.damage(range, target))
 }
 
 /// The id of one flip.

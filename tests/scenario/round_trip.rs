@@ -110,6 +110,31 @@ fn bad_sector() -> impl Strategy<Value = BadSector> {
     (amount, select(vec![512u32, 4096])).prop_map(|(amount, sector)| BadSector { amount, sector })
 }
 
+fn regions(generations: bool) -> impl Strategy<Value = Vec<RegionPosition>> {
+    let position = (0u64..1 << 30, any::<u32>()).prop_map(move |(number, generation)| {
+        let generation = if generations { generation } else { 0 };
+        RegionPosition { byte: number * 65_536 + number % 7, generation }
+    });
+    proptest::collection::btree_set(position, 1..20).prop_map(|set| set.into_iter().collect())
+}
+
+fn corrupt() -> impl Strategy<Value = Corrupt> {
+    let content = prop_oneof![
+        Just(Content::Zero),
+        (1u8..).prop_map(Content::Byte),
+        proptest::option::of(any::<u64>()).prop_map(Content::Junk),
+    ];
+    let shape = (content, 9u32..=16, select(Persistence::ALL.to_vec()));
+    shape.prop_flat_map(|(content, shift, persistence)| {
+        let amount = prop_oneof![
+            fraction().prop_map(RegionAmount::Rate),
+            (1u64..).prop_map(RegionAmount::Count),
+            regions(persistence == Persistence::Sticky).prop_map(RegionAmount::At),
+        ];
+        amount.prop_map(move |amount| Corrupt { content, amount, region: 1 << shift, persistence })
+    })
+}
+
 fn distribution() -> impl Strategy<Value = Distribution> {
     prop_oneof![
         duration().prop_map(Distribution::Constant),
@@ -135,11 +160,17 @@ fn rule(index: usize) -> impl Strategy<Value = Rule> {
             let select = Select { paths, ..Select::default() };
             (select, if accesses { when } else { window }, Fault::BitFlip(flip))
         });
+    let regions =
+        (paths(index), when(), window(), corrupt()).prop_map(|(paths, when, window, corrupt)| {
+            let accesses = corrupt.persistence == Persistence::Transient;
+            let select = Select { paths, ..Select::default() };
+            (select, if accesses { when } else { window }, Fault::Corrupt(corrupt))
+        });
     let sectors = (paths(index), window(), bad_sector()).prop_map(|(paths, when, bad)| {
         let ops = Some(OpSet::EMPTY.with(OpKind::Read));
         (Select { paths, ops, bytes: None }, when, Fault::BadSector(bad))
     });
-    prop_oneof![of_ops, flips, sectors].prop_map(move |(select, when, fault)| Rule {
+    prop_oneof![of_ops, flips, regions, sectors].prop_map(move |(select, when, fault)| Rule {
         name: name.clone(),
         select,
         when,

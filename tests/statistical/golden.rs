@@ -2,13 +2,15 @@
 //!
 //! If one of these fails, the change is wrong: old seeds, ledgers and reports would lie.
 
+use std::path::Path;
 use std::time::Duration;
 
-use errorfs::plan::DamageId;
+use errorfs::media::Medium;
 use errorfs::plan::fault::Latency;
 use errorfs::plan::sampler::{Bernoulli, CELL_TRIALS, distinct};
 use errorfs::plan::seed::{DRAW_VERSION, Purpose, StreamKey, below};
-use errorfs::scenario::{self, Distribution};
+use errorfs::plan::{Corrupted, DamageId, Filling};
+use errorfs::scenario::{self, Content, Distribution, Persistence};
 
 use crate::property::subject;
 
@@ -73,6 +75,49 @@ fn positions_are_what_they_were() {
         chosen.into_iter().collect::<Vec<_>>(),
         [79_987_272_129, 578_678_018_972, 603_401_070_630, 795_873_046_285, 1_076_777_964_545]
     );
+}
+
+#[test]
+fn regions_and_junk_are_what_they_were() {
+    let keys = [key(b"a.sst", Purpose::StoredRegions), key(b"a.sst", Purpose::Junk)];
+    assert_eq!(
+        keys.map(StreamKey::to_u64),
+        [18_431_522_799_867_328_900, 11_540_341_667_615_269_282]
+    );
+    let rules = |content, region, persistence| {
+        vec![subject::rule("rot", subject::regions(content, 0.01, region, persistence))]
+    };
+    let armed = subject::arm(7, rules(Content::Junk(None), 512, Persistence::Sticky));
+    let regions = subject::damage_of(&armed, "a.sst", 0..200_000).regions;
+    let starts: Vec<u64> = regions.iter().take(4).map(|one| one.region.start).collect();
+    assert_eq!(starts, [3_584, 17_920, 27_648, 102_912]);
+    let filling = Filling::Junk { key: keys[1], generation: 0 };
+    assert_eq!(regions[0].filling, filling);
+    let bytes = |start: u64, generation| {
+        let filling = Filling::Junk { key: keys[1], generation };
+        let bytes = start..start + 8;
+        let run = Corrupted { filling, bytes, differs_at: u64::MAX, ..regions[0].clone() };
+        let mut data = [0; 8];
+        run.fill(&mut data, start);
+        data
+    };
+    // Also what a Philox in another language gives for cells 0 and 2^37.
+    assert_eq!(bytes(0, 0), [218, 110, 115, 239, 73, 235, 19, 96]);
+    assert_eq!(bytes(3, 0), [239, 73, 235, 19, 96, 53, 199, 184]);
+    assert_eq!(bytes(1 << 40, 1), [38, 204, 106, 131, 53, 240, 140, 205]);
+    assert_eq!(
+        armed.region_id(&regions[0], Some(Path::new("a.sst"))),
+        DamageId(7_257_702_669_490_920_371)
+    );
+    let armed = subject::arm(7, rules(Content::Junk(None), 4_096, Persistence::Transient));
+    let medium = Medium::default();
+    let once: Vec<_> = (0..3)
+        .flat_map(|_| subject::read(&armed, "a.sst", &medium, 0..1 << 20).regions)
+        .map(|one| (one.occurrence, one.region.start, one.filling))
+        .collect();
+    assert_eq!(once.len(), 8);
+    let key = StreamKey::from_u64(765_112_012 << 32 | 2_679_686_965);
+    assert_eq!(once[0], (1, 131_072, Filling::Junk { key, generation: 0 }));
 }
 
 #[test]

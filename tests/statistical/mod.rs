@@ -5,5 +5,6 @@
 
 mod golden;
 mod independence;
+mod regions;
 mod sample;
 mod uniformity;

@@ -7,7 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
-use errorfs::ledger::{Event, Header, Outcome};
+use errorfs::ledger::{Event, Header, Outcome, Region};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::program::{ERRORFS, Program, wait_or_kill};
@@ -47,6 +47,15 @@ pub(crate) struct Previewed {
     pub(crate) bit: u8,
     pub(crate) before: u8,
     pub(crate) after: u8,
+    pub(crate) id: String,
+}
+
+/// One line of the same about a corrupt region.
+#[derive(Clone, Debug, PartialEq, serde::Deserialize)]
+pub(crate) struct PreviewedRegion {
+    pub(crate) rule: String,
+    pub(crate) path: String,
+    pub(crate) region: Region,
     pub(crate) id: String,
 }
 
@@ -197,8 +206,18 @@ impl Mount {
         events.filter(|event| event.outcome == Outcome::Delivered).collect()
     }
 
-    /// What `errorfs preview` says of this scenario, seed and backing directory.
+    /// The bits that `errorfs preview` names for this scenario, seed and backing directory.
     pub(crate) fn preview(&self) -> Vec<Previewed> {
+        self.preview_lines("byte")
+    }
+
+    /// The regions that it names.
+    pub(crate) fn preview_regions(&self) -> Vec<PreviewedRegion> {
+        self.preview_lines("region")
+    }
+
+    /// Those of its lines that have this key.
+    fn preview_lines<T: serde::de::DeserializeOwned>(&self, key: &str) -> Vec<T> {
         let ended = Program::errorfs("preview")
             .arg("--json")
             .arg("--scenario")
@@ -207,7 +226,9 @@ impl Mount {
             .arg(&self.backing)
             .succeed();
         let lines = ended.stdout.lines();
-        lines.map(|line| serde_json::from_str(line).expect(line)).collect()
+        let lines = lines.map(|line| serde_json::from_str::<serde_json::Value>(line).expect(line));
+        let wanted = lines.filter(|line| line.get(key).is_some());
+        wanted.map(|line| serde_json::from_value(line).unwrap()).collect()
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
