@@ -21,7 +21,7 @@
 //! injector.decide(op) ─► Decision ◄─── one swap ───── Plan, armed
 //!   │ 1 an error: the backing directory is not asked
 //!   │ 2 the real call, through sys; media remembers what was overwritten
-//!   │ 3 flips: in the reply's buffer only
+//!   │ 3 regions, then flips: in the reply's buffer only
 //!   │ 4 the event: in the ledger before the reply leaves
 //!   ▼ 5 a delay: the reply waits in a timer, no thread does
 //! fuse: the reply

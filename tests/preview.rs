@@ -96,6 +96,55 @@ distribution = { constant = "1ms" }
 }
 
 #[test]
+fn regions_are_listed_with_what_they_read_as_and_whether_that_changes_anything() {
+    let scenario = r#"
+version = 1
+seed = 7
+[[rule]]
+name = "lost"
+select = { path = "hole" }
+[rule.fault.corrupt]
+content = "zero"
+at = [{ byte = 0 }]
+[[rule]]
+name = "junk"
+select = { path = "hole" }
+[rule.fault.corrupt]
+content = "junk"
+at = [{ byte = 4096 }]
+[[rule]]
+name = "same"
+select = { path = "a.sst" }
+[rule.fault.corrupt]
+content = { byte = 0x41 }
+at = [{ byte = 299_999 }]
+[[rule]]
+name = "other"
+select = { path = "sub/*" }
+[rule.fault.corrupt]
+content = { byte = 0xFF }
+at = [{ byte = 0 }]
+region = 512
+"#;
+    let dir = directory();
+    fs::File::create(dir.path().join("hole")).unwrap().set_len(10_000).unwrap();
+    let output = preview(scenario, dir.path(), &[]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let mut told: Vec<&str> =
+        text.lines().map(|line| line.rsplit_once(',').expect("an id at the end").0).collect();
+    told.sort();
+    assert_eq!(
+        told,
+        [
+            "a.sst: bytes 299008..300000 read as 0x41, which is what is stored (same",
+            "hole: bytes 0..4096 read as zero, which changes nothing: they lie in a hole (lost",
+            "hole: bytes 4096..8192 read as junk, in part or whole a hole (junk",
+            "sub/b.sst: bytes 0..512 read as 0xff (other",
+        ]
+    );
+}
+
+#[test]
 fn a_count_that_finds_no_place_ends_with_5() {
     let dir = tempfile::tempdir().unwrap();
     let output = preview(ONE_BIT, dir.path(), &["--seed", "1"]);

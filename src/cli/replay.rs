@@ -16,12 +16,13 @@ use crate::scenario::Scenario;
 ///
 ///   errorfs replay ledger.jsonl -o again.toml
 ///
-/// Stored damage (sticky and permanent flips, bad sectors) comes back exactly, in any order of
-/// reads: each file gets the bits and sectors that were read. Transient flips, errors and delays
-/// come back at the same occurrences: exactly, if the target repeats its operations in the same
-/// order. What no replay can repeat: the order of operations that run side by side; the moment at
-/// which `after` and `for` open and close; that a bad sector turned bad only when it was written;
-/// which of two files was meant that had the same name one after the other.
+/// Stored damage (sticky and permanent flips and regions, bad sectors) comes back exactly, in any
+/// order of reads: each file gets the bits, regions and sectors that were read, regions with the
+/// same junk. Transient flips and regions, errors and delays come back at the same occurrences:
+/// exactly, if the target repeats its operations in the same order. What no replay can repeat: the
+/// order of operations that run side by side; the moment at which `after` and `for` open and close;
+/// that a bad sector turned bad only when it was written; which of two files was meant that had the
+/// same name one after the other.
 ///
 /// Exit status: 5 if no fault was delivered, 78 if it is no ledger, 1 if some faults cannot be
 /// said in a scenario (stderr tells which).

@@ -38,3 +38,39 @@ fn a_ledger_that_is_full_ends_injection_and_the_mount_goes_on() {
     let ledger = errorfs::ledger::read(&small.path().join("ledger")).unwrap();
     assert!(!ledger.truncated && ledger.events.len() > 20, "{}", ledger.events.len());
 }
+
+/// Flips on top of regions, seen by every read(2).
+const REGIONS: &str = "version = 1\n[[rule]]\nname = \"junk\"\nwhen = { for = \"1h\" }\n\
+    [rule.fault.corrupt]\ncontent = \"junk\"\nrate = 0.2\nregion = 512\n\
+    [[rule]]\nname = \"rot\"\n[rule.fault.bit_flip]\nrate = 1e-3\n";
+
+/// Every reading is one of two: the damaged file, until the ledger is full, or the stored one.
+const READINGS: &str = "import os, sys\n\
+    f = os.open(sys.argv[1], os.O_RDONLY); good = open(sys.argv[2], 'rb').read()\n\
+    seen = [os.pread(f, 65536, 0) for _ in range(300)]\n\
+    assert seen[-1] == good and seen[0] != good and len(set(seen)) == 2, len(set(seen))";
+
+#[test]
+fn regions_that_could_not_be_recorded_are_as_they_are_stored() {
+    require_fuse!();
+    require_root!();
+    let small = Small::new(256 << 10);
+    let backing = Backing::new().with_noise("file", 64 << 10);
+    let elsewhere = Backing::new().with("pristine", &fs::read(backing.join("file")).unwrap());
+    let scenario = Backing::new().with("regions.toml", REGIONS.as_bytes());
+    let ended = Program::errorfs("run")
+        .arg("--scenario")
+        .arg(scenario.join("regions.toml"))
+        .args(["--seed", "1", "--ledger"])
+        .arg(small.path().join("ledger"))
+        .arg("--on")
+        .arg(backing.path())
+        .args(["--", "python3", "-c", READINGS])
+        .arg(backing.join("file"))
+        .arg(elsewhere.join("pristine"))
+        .run()
+        .expect_status(125);
+    assert!(!ended.stderr.contains("AssertionError"), "{}", ended.stderr);
+    let ledger = errorfs::ledger::read(&small.path().join("ledger")).unwrap();
+    assert!(!ledger.truncated && ledger.events.len() > 20, "{}", ledger.events.len());
+}

@@ -6,7 +6,7 @@ use errorfs::scenario::parse;
 #[test]
 fn every_shipped_scenario_is_accepted_without_a_word_and_says_what_it_models() {
     let files = files(&folder("scenarios"));
-    assert!(files.len() >= 7);
+    assert!(files.len() >= 9);
     for file in files {
         let text = std::fs::read_to_string(&file).expect("readable");
         let diagnostics = parse(&text).diagnostics;
