@@ -51,11 +51,9 @@ impl Filesystem {
             medium.written(range.clone(), before.size);
         }
         let armed = before.judged.armed.clone();
-        let ends = |rule: RuleId| armed.plan().rule(rule).fault.ends_by_overwriting();
-        let Decision { flips, regions, .. } = &mut before.judged.decision;
-        flips.retain(|flip| range.contains(&flip.byte) && ends(flip.rule));
-        regions.retain(|region| ends(region.rule));
-        within(regions, &range);
+        let flips = &mut before.judged.decision.flips;
+        flips.retain(|flip| range.contains(&flip.byte) && ends(&armed, flip.rule));
+        ended_regions(&mut before.judged, &range);
         before.bad.retain(|bad| range.contains(&bad.sector.start));
         let left = what_is_left(&before);
         self.tell_end(before, Outcome::Repaired, left);
@@ -65,7 +63,7 @@ impl Filesystem {
     pub(super) fn discarded(&self, before: Option<Before>, range: Range<u64>) {
         let Some(mut before) = before else { return };
         before.bad.retain(|bad| range.contains(&bad.sector.start));
-        within(&mut before.judged.decision.regions, &range);
+        ended_regions(&mut before.judged, &range);
         if let Some(medium) = &before.judged.view.medium {
             medium.discarded(range, before.size);
         }
@@ -175,8 +173,15 @@ fn is_same(one: &Corrupted, other: &Corrupted) -> bool {
     place(one) == place(other)
 }
 
-/// Leaves of each region what lies in `range`.
-fn within(regions: &mut Vec<Corrupted>, range: &Range<u64>) {
+fn ends(armed: &Armed, rule: RuleId) -> bool {
+    armed.plan().rule(rule).fault.ends_by_overwriting()
+}
+
+/// Leaves of each region what lies in `range`, of those that end with their bytes: what is permanent
+/// is there again as soon as the bytes are.
+fn ended_regions(judged: &mut Judged, range: &Range<u64>) {
+    let Judged { armed, decision: Decision { regions, .. }, .. } = judged;
+    regions.retain(|corrupted| ends(armed, corrupted.rule));
     for Corrupted { bytes, .. } in regions.iter_mut() {
         *bytes = bytes.start.max(range.start)..bytes.end.min(range.end);
     }

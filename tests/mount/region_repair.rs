@@ -44,6 +44,12 @@ fn overwriting_repairs_exactly_the_bytes_that_are_overwritten() {
     let mut mount = start(&backing, SEVENS);
     assert!(read(&mount) == ones_but(&[(4_096..12_288, 7)]));
     write_at(&mount.join("file"), 5_000, &[9; 100]).unwrap();
+    let overwritten = read_at(&mount.join("file"), 4_999, 102).unwrap();
+    assert_eq!(
+        (overwritten[0], overwritten[1], overwritten[101]),
+        (7, 9, 7),
+        "also from the cache"
+    );
     let wanted = ones_but(&[(4_096..12_288, 7), (5_000..5_100, 9)]);
     assert!(read(&mount) == wanted, "the rest of the region stays corrupt");
     assert!(fs::read(backing.join("file")).unwrap() == ones_but(&[(5_000..5_100, 9)]));
@@ -65,7 +71,16 @@ fn permanent_regions_stay_and_rates_are_drawn_anew_for_what_is_overwritten() {
     assert!(read(&mount) == ones_but(&[(4_096..12_288, 7)]));
     mount.stop();
     assert!(fs::read(backing.join("file")).unwrap() == ones_but(&[(4_096..8_192, 9)]));
-    assert!(of(Outcome::Repaired, &mount).is_empty());
+    let ended =
+        |mount: &Mount| [Outcome::Repaired, Outcome::Gone].map(|what| of(what, mount).len());
+    assert_eq!(ended(&mount), [0, 0]);
+    let mut mount = start(&backing, &permanent);
+    let file = File::options().write(true).open(mount.join("file")).unwrap();
+    let punch = rustix::fs::FallocateFlags::PUNCH_HOLE | rustix::fs::FallocateFlags::KEEP_SIZE;
+    rustix::fs::fallocate(&file, punch, 4_096, 4_096).unwrap();
+    assert!(read(&mount) == ones_but(&[(4_096..12_288, 7)]), "what is punched is corrupt");
+    mount.stop();
+    assert_eq!(ended(&mount), [0, 0]);
     let rate = "[[rule]]\nname = \"r\"\n[rule.fault.corrupt]\ncontent = \"junk\"\nrate = 0.5\n\
                 region = 512\n";
     let mut mount = start(&backing, rate);
@@ -206,6 +221,21 @@ fn a_page_that_is_written_back_carries_no_region_into_the_backing_file() {
         mount.stop();
         assert!(fs::read(backing.join("file")).unwrap() == wanted, "after the end: {text}");
     }
+}
+
+/// The kernel says which page was written, not which of its bytes.
+#[test]
+fn a_byte_that_is_written_to_a_mapping_as_it_was_read_there_is_one_that_nobody_wrote() {
+    require_fuse!();
+    let backing = backing();
+    let mut mount = start(&backing, SEVENS);
+    let mapped = "f = os.open(sys.argv[1], os.O_RDWR); m = mmap.mmap(f, 0)\n\
+                  m[5000:5003] = b'\\x07\\x09\\x07'; m.flush(); m.close(); os.close(f)";
+    python(mapped, [mount.join("file")]).succeed();
+    assert!(fs::read(backing.join("file")).unwrap() == ones_but(&[(5_001..5_002, 9)]));
+    mount.stop();
+    let repaired = of(Outcome::Repaired, &mount).into_iter().flat_map(|event| event.regions);
+    assert_eq!(repaired.map(|region| region.bytes).collect::<Vec<_>>(), [(5_001, 1)]);
 }
 
 /// What is in a mapping already stays as it was filled, and nobody has overwritten the rest of it.

@@ -204,6 +204,34 @@ fn a_region_that_changes_nothing_is_not_delivered_and_said_to_be_unchanged() {
     assert_eq!((region.changed, region.hole, &region.before), (Some(0), 0, &region.after));
 }
 
+/// One read gets one byte of junk, which in one of 256 is what is stored.
+#[test]
+fn bytes_that_are_as_they_are_stored_by_chance_are_not_delivered() {
+    require_fuse!();
+    let backing = Backing::new().with_noise("file", 4_096);
+    let stored = fs::read(backing.join("file")).unwrap();
+    // A window makes every read(2) an access of its own.
+    let text = rule("r", "content = \"junk\"\ncount = 1").replacen(
+        "[rule.fault",
+        "when = { for = \"1h\" }\n[rule.fault",
+        1,
+    );
+    let mut mount = Mount::new(backing.path()).scenario(&text).seed(1).start();
+    let file = File::open(mount.join("file")).unwrap();
+    let mut equal = Vec::new();
+    for (place, old) in (0_u64..).zip(&stored) {
+        let mut byte = [0];
+        std::os::unix::fs::FileExt::read_exact_at(&file, &mut byte, place).unwrap();
+        equal.extend((byte[0] == *old).then_some(place));
+    }
+    mount.stop();
+    assert!((1..60).contains(&equal.len()), "{} bytes", equal.len());
+    assert!(!equal.contains(&0), "never the first one");
+    let unchanged = mount.ledger().into_iter().filter(|event| event.outcome == Outcome::Unchanged);
+    assert_eq!(unchanged.map(|event| event.offset).collect::<Vec<_>>(), equal);
+    assert_eq!(mount.delivered().len(), 4_096 - equal.len());
+}
+
 #[test]
 fn a_region_in_a_hole_is_said_to_lie_in_one() {
     require_fuse!();
