@@ -12,7 +12,10 @@ use super::exit::{Exit, Failure};
 use super::place::Place;
 use super::serving::{PlanArgs, Serving};
 use crate::fuse::Session;
-use crate::isolation::{Enclosure, Ended, NamespaceError, Start, Surroundings, enter_namespace};
+use crate::isolation::{
+    Enclosure, Ended, NamespaceError, Start, Surroundings, discard_writes, enter_namespace, show_at,
+};
+use crate::machine::{Mount, mounts};
 use crate::sys::process::Namespaces;
 
 /// How long the processes that the command left may take to die before the mount goes.
@@ -33,6 +36,9 @@ const NOT_FOUND: u8 = 127;
 /// SIGQUIT are passed on to the command. When the command ends, the processes that it left running
 /// are killed, and the mount is gone; the same if errorfs is killed, however.
 ///
+/// What the command writes, it writes to the directory; with --discard-writes it writes to memory
+/// instead, and that is gone with the command.
+///
 /// The exit status is the command's own, 128+N if signal N killed it; 125 if errorfs failed, 126 if
 /// the command cannot be run, 127 if it is not found.
 #[derive(Debug, Args)]
@@ -46,6 +52,12 @@ pub(super) struct Run {
     /// Accept a system directory
     #[arg(long)]
     force: bool,
+    /// Leave the directory as it is: the command sees what it writes, and nobody else ever does
+    #[arg(long)]
+    discard_writes: bool,
+    /// Show the directory FROM at TO, to the command only
+    #[arg(long, num_args = 2, value_names = ["FROM", "TO"], hide = true)]
+    show: Vec<PathBuf>,
     /// The command and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
     command: Vec<OsString>,
@@ -67,6 +79,7 @@ fn enclose(args: &Run) -> Result<Exit, Failure> {
     super::process::start_log();
     let surroundings = Surroundings::of_this_process();
     let namespaces = enter_namespace().map_err(cannot)?;
+    prepare_directories(args, namespaces)?;
     let mut place = Place::in_place(&args.on, args.force)?;
     // Only the command is there to see the mount, and it may become whoever it may become.
     place.allow_other = namespaces == Namespaces::Mounts;
@@ -80,6 +93,36 @@ fn enclose(args: &Run) -> Result<Exit, Failure> {
     let told = serving.tell_delivered();
     let exit = exit(args, ended?)?;
     told.map(|()| exit)
+}
+
+/// What has to be in its place before the mount goes over it.
+fn prepare_directories(args: &Run, namespaces: Namespaces) -> Result<(), Failure> {
+    let cannot = |what: &str, error: &dyn std::error::Error| {
+        Failure::new(Exit::CannotMount, format!("{what}: {error}"))
+    };
+    for pair in args.show.chunks_exact(2) {
+        let what = format!("cannot show {} at {}", pair[0].display(), pair[1].display());
+        show_at(&pair[0], &pair[1]).map_err(|error| cannot(&what, &error))?;
+    }
+    if !args.discard_writes {
+        return Ok(());
+    }
+    // Judged before anything is put over it.
+    let place = Place::in_place(&args.on, args.force)?;
+    let mounts = mounts().map_err(|error| cannot("/proc/self/mountinfo", &error))?;
+    let below = |mount: &&Mount| {
+        mount.mountpoint != place.backing && mount.mountpoint.starts_with(&place.backing)
+    };
+    if let Some(mount) = mounts.iter().find(below) {
+        let message = format!(
+            "cannot discard writes: {} is mounted below {}, and would be hidden",
+            mount.mountpoint.display(),
+            place.backing.display()
+        );
+        return Err(Failure::new(Exit::Usage, message));
+    }
+    let what = format!("cannot discard writes: no layer over {}", place.backing.display());
+    discard_writes(&place.backing, namespaces).map_err(|error| cannot(&what, &error))
 }
 
 /// Runs the command to its end, then takes the mount away: when all its processes are gone, or

@@ -21,7 +21,7 @@ use super::{adopt_orphans, kill_descendants, reap};
 use crate::sys::process::die_with_parent;
 
 /// Signals that ask to end: errorfs passes them on, the keeper outlives them.
-pub(super) const ENDING: [i32; 4] = [SIGTERM, SIGINT, SIGHUP, SIGQUIT];
+pub const ENDING: [i32; 4] = [SIGTERM, SIGINT, SIGHUP, SIGQUIT];
 
 /// How the command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,7 +133,7 @@ fn outlive_signals() -> io::Result<()> {
 }
 
 /// Whether this process was started with the signal ignored, as by nohup(1).
-pub(super) fn is_ignored(signal: i32) -> bool {
+pub fn is_ignored(signal: i32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());

@@ -5,9 +5,11 @@
 mod descendants;
 mod enclosure;
 mod keeper;
+mod layer;
 mod namespace;
 
 pub use descendants::*;
 pub use enclosure::*;
 pub use keeper::*;
+pub use layer::*;
 pub use namespace::*;
