@@ -54,7 +54,7 @@ fn read(text: &str, findings: &mut Findings) -> Option<Scenario> {
     Some(Scenario { name, seed, rules })
 }
 
-fn syntax(text: &str, error: &toml::de::Error) -> Diagnostic {
+pub(super) fn syntax(text: &str, error: &toml::de::Error) -> Diagnostic {
     let mut span = error.span().unwrap_or(0..0);
     if span.is_empty() && span.start > 0 && span.start == text.len() {
         span.start -= 1; // The end of the text has no line to show: point at what comes before.
@@ -63,7 +63,7 @@ fn syntax(text: &str, error: &toml::de::Error) -> Diagnostic {
         .help("errorfs scenarios are TOML 1.1 files: https://toml.io")
 }
 
-fn read_version(table: &Table<'_>) -> Read<()> {
+pub(super) fn read_version(table: &Table<'_>) -> Read<()> {
     let Some(field) = table.get("version") else {
         let message = "the file does not say which version of the format it has";
         return Err(Diagnostic::error("missing-version", table.span.clone(), message)
