@@ -47,7 +47,7 @@
 //!
 //! # Who may use whom
 //!
-//! `cli` → `fuse` → `fs` → `injector`, `media`, `ledger` → `plan` → `scenario` → `diagnostic`;
+//! `cli` → `report` → `trial`, and `cli` → `fuse` → `fs` → `injector`, `media`, `ledger` → `plan` → `scenario` → `diagnostic`;
 //! `op`, `errno` and `sys` are leaves. `fuser` is named in `fuse` alone, `libc` and `unsafe` stand in
 //! `sys` alone, and only `cli` prints or exits. `plan` and `injector` have no files, clock or
 //! randomness of their own. `tests/tidy.rs` keeps it so.
@@ -71,5 +71,7 @@ pub mod machine;
 pub mod media;
 pub mod op;
 pub mod plan;
+pub mod report;
 pub mod scenario;
 pub mod sys;
+pub mod trial;

@@ -1,0 +1,17 @@
+//! What a series of trials showed, in numbers and in four formats: one file each.
+//!
+//! From plain data to text; writes no files and prints nothing.
+
+mod estimate;
+mod html;
+mod json;
+mod junit;
+mod summary;
+mod text;
+
+pub use estimate::*;
+pub use html::to_html;
+pub use json::to_json;
+pub use junit::to_junit;
+pub use summary::*;
+pub use text::{to_text, to_text_of_one};
