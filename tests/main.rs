@@ -8,6 +8,8 @@ mod cli;
 mod compliance;
 mod differential;
 mod documents;
+mod drill;
+
 mod ledger;
 mod mount;
 mod nodes;

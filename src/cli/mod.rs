@@ -1,7 +1,10 @@
 //! The command line: one file a verb. The only place that prints or exits.
 
+mod capture;
 mod check;
 mod doctor;
+mod drill;
+mod exercise;
 mod exit;
 mod guard;
 mod keeper;
@@ -9,11 +12,14 @@ mod mount;
 mod place;
 mod preview;
 mod process;
+mod progress;
 mod ready;
+mod recipes;
 mod replay;
 mod run;
 mod scenarios;
 mod serving;
+mod sweeper;
 mod umount;
 
 use std::process::ExitCode;
@@ -38,12 +44,17 @@ enum Verb {
     Check(check::Check),
     Preview(preview::Preview),
     Replay(replay::Replay),
+    Drill(drill::Drill),
     Doctor(doctor::Doctor),
     Umount(umount::Umount),
     #[command(hide = true)]
     Guard(guard::Guard),
     #[command(hide = true)]
     Keeper(keeper::Keeper),
+    #[command(hide = true)]
+    Capture(capture::Capture),
+    #[command(hide = true)]
+    Sweeper(sweeper::Sweeper),
 }
 
 /// Parses the command line, runs the verb, says what went wrong.
@@ -65,11 +76,14 @@ fn dispatch(verb: Verb) -> Result<Exit, Failure> {
     match verb {
         Verb::Mount(args) => mount::run(&args),
         Verb::Run(args) => run::run(&args),
+        Verb::Drill(args) => drill::run(&args),
         Verb::Doctor(args) => doctor::run(&args),
         Verb::Umount(args) => umount::run(&args),
         Verb::Replay(args) => replay::run(&args),
         Verb::Guard(args) => guard::run(&args),
         Verb::Keeper(args) => keeper::run(args),
+        Verb::Capture(args) => capture::run(&args),
+        Verb::Sweeper(args) => sweeper::run(&args),
         Verb::Check(check) => check::run(&check),
         Verb::Preview(args) => preview::run(&args),
     }

@@ -60,7 +60,8 @@ pub(crate) fn check(path: &Path) -> Checked {
     }
 }
 
-fn read(path: &Path) -> Result<String, Diagnostic> {
+/// The text of a file, or why there is none.
+pub(crate) fn read(path: &Path) -> Result<String, Diagnostic> {
     let unreadable = |error: std::io::Error| {
         let message = format!("the file cannot be read: {error}");
         Diagnostic::error("unreadable-file", 0..0, message)
@@ -94,6 +95,12 @@ pub(crate) fn print_all(checked: &[Checked]) {
     }
     // Nobody to read it is no reason to judge otherwise.
     let _ = std::io::stderr().write_all(text.as_bytes());
+}
+
+/// Prints the diagnostics of one file that is no scenario.
+pub(crate) fn print_of(file: &str, text: &str, diagnostics: &[Diagnostic]) {
+    let (file, text, diagnostics) = (file.to_owned(), text.to_owned(), diagnostics.to_vec());
+    print_all(&[Checked { file, text, scenario: None, diagnostics }]);
 }
 
 fn wants_colour() -> bool {

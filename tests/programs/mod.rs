@@ -43,7 +43,7 @@ fn shell(script: &str, root: &Path) -> Program {
 }
 
 /// Whether a program is installed; in CI it must be.
-fn is_installed(program: &str) -> bool {
+pub(crate) fn is_installed(program: &str) -> bool {
     let found =
         Program::new("sh").args(["-c", "command -v \"$0\"", program]).run().status.success();
     let must = std::env::var_os("ERRORFS_REQUIRE_FUSE").is_some_and(|value| value == "1");

@@ -1,6 +1,6 @@
 //! Scenario files: every diagnostic word for word, every shipped file and documented block checked.
 
-mod fixtures;
+pub(crate) mod fixtures;
 mod formats;
 mod merging;
 mod reference;
