@@ -163,3 +163,86 @@ impl Summary {
         Some(format!("{required}: {outcome}"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn summary(requirement: Requirement, verdicts: &[(Verdict, u64)]) -> Summary {
+        let trial = |verdict| Trial {
+            number: 1,
+            seed: 1,
+            verdict,
+            why: String::new(),
+            faults: Vec::new(),
+            command: None,
+        };
+        let several =
+            |(verdict, count): &(Verdict, u64)| (0..*count).map(|_| trial(*verdict)).collect();
+        let trials: Vec<Vec<Trial>> = verdicts.iter().map(several).collect();
+        Summary {
+            name: None,
+            directory: "d".into(),
+            command: "c".into(),
+            fault: "f".into(),
+            seed: 1,
+            planned: 60,
+            trials: trials.concat(),
+            repeat: ["errorfs drill".into(), "d -- c".into()],
+            requirement,
+            notes: Vec::new(),
+            interrupted: false,
+        }
+    }
+
+    use Verdict::{Benign, Corrected, Crash, Detected, Inconclusive, NotActivated};
+
+    #[test]
+    fn only_what_was_read_and_judged_counts() {
+        let verdicts = [
+            (Detected, 3),
+            (Corrected, 1),
+            (Benign, 2),
+            (Crash, 1),
+            (NotActivated, 9),
+            (Inconclusive, 5),
+        ];
+        let estimate = summary(Requirement::None, &verdicts).estimate();
+        assert_eq!(estimate, Estimate { hits: 4, trials: 7 });
+    }
+
+    #[test]
+    fn a_requirement_is_met_by_the_measured_rate_and_never_by_nothing() {
+        let outcome = |required, verdicts: &[_]| summary(required, verdicts).outcome();
+        let half = Requirement::Rate(0.5);
+        assert_eq!(outcome(half, &[(Detected, 1), (Benign, 1), (NotActivated, 8)]), Outcome::Met);
+        assert_eq!(outcome(half, &[(Detected, 1), (Benign, 2)]), Outcome::NotMet);
+        assert_eq!(outcome(half, &[(NotActivated, 8)]), Outcome::NothingShown);
+        assert_eq!(outcome(Requirement::Blind, &[(NotActivated, 8)]), Outcome::Met);
+        assert_eq!(outcome(Requirement::Blind, &[(Benign, 8), (Detected, 1)]), Outcome::NotMet);
+        for required in [Requirement::None, half, Requirement::Blind] {
+            assert_eq!(outcome(required, &[(Inconclusive, 8)]), Outcome::NothingShown);
+        }
+    }
+
+    #[test]
+    fn a_series_is_decided_when_the_bounds_are_on_one_side() {
+        let decided = |verdicts: &[_]| summary(Requirement::Rate(0.95), verdicts).is_decided();
+        assert!(!decided(&[(Detected, 58)]) && decided(&[(Detected, 59)]));
+        assert!(!decided(&[(Benign, 0)]) && decided(&[(Benign, 2)]));
+        assert!(!summary(Requirement::Blind, &[(Benign, 60)]).is_decided());
+    }
+
+    #[test]
+    fn the_rate_is_never_said_without_what_it_shows() {
+        let words = |verdicts: &[_]| summary(Requirement::None, verdicts).rate_in_words();
+        assert_eq!(
+            words(&[(Detected, 60)]),
+            "60 of 60 noticed (at least 95.1 % at 95 % confidence)"
+        );
+        assert_eq!(words(&[(Benign, 60)]), "0 of 60 noticed (at most 4.9 % at 95 % confidence)");
+        let some = words(&[(Detected, 59), (Benign, 1)]);
+        assert_eq!(some, "59 of 60 noticed (91.0 % to 100.0 % at 95 % confidence)");
+        assert!(words(&[(NotActivated, 5)]).starts_with("no fault was read"));
+    }
+}
