@@ -115,6 +115,8 @@ pub struct FaultSeen {
     /// The bad sector: first byte and length.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sector: Option<(u64, u64)>,
+    /// Start and length of the corrupt regions.
+    pub regions: Vec<(u64, u64)>,
     /// The error.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub errno: Option<String>,
@@ -152,6 +154,7 @@ impl From<&Event> for FaultSeen {
             path: event.path.clone(),
             bits: event.bits.iter().map(|bit| (bit.byte, bit.bit)).collect(),
             sector: event.sector,
+            regions: event.regions.iter().map(|region| (region.start, region.len)).collect(),
             errno: event.errno.clone(),
             comm: event.comm.clone(),
         }
@@ -167,7 +170,7 @@ impl fmt::Display for FaultSeen {
         if self.bits.len() > 4 {
             write!(f, " and {} more", self.bits.len() - 4)?;
         }
-        if let Some((start, len)) = self.sector {
+        for (start, len) in self.regions.iter().chain(&self.sector) {
             write!(f, ", bytes {start}..{}", start + len)?;
         }
         if let Some(errno) = &self.errno {
@@ -178,6 +181,7 @@ impl fmt::Display for FaultSeen {
             Outcome::Repaired => f.write_str(" (overwritten)"),
             Outcome::Gone => f.write_str(" (cut off or removed)"),
             Outcome::NeverRead => f.write_str(" (never read)"),
+            Outcome::Unchanged => f.write_str(" (read as it was)"),
         }
     }
 }
