@@ -94,7 +94,7 @@ impl Filesystem {
     /// How long the kernel may remember a file's attributes: that depends on how it is open.
     pub(super) fn memory(&self, node: &Arc<Node>) -> Memory {
         match node.travels() {
-            Some(Travels::HandedOver) => Memory::None,
+            Some(Travels::HandedOver) if node.changes_unseen() => Memory::None,
             Some(Travels::Otherwise) if self.is_cached_under_rules(node) => Memory::Brief,
             _ => Memory::Usual,
         }

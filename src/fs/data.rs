@@ -9,7 +9,7 @@ use rustix::fs::{FallocateFlags, OFlags, SeekFrom};
 use rustix::io::ReadWriteFlags;
 
 use super::credentials::AsCaller;
-use super::handles::{DataPath, OpenFile};
+use super::handles::{DataPath, OpenFile, Uses};
 use super::stat::stat_fd;
 use super::{Answer, Entry, FileHandle, Filesystem, NewMode, Node, NodeId};
 use crate::errno::Errno;
@@ -86,23 +86,25 @@ impl Filesystem {
         let exclusive = OFlags::from_bits_retain(flags as u32) & OFlags::EXCL;
         let wanted = backing_flags(flags) | exclusive;
         let (file, attr) = self.create_file(&parent, name, mode, wanted, by)?;
-        let entry = self.known(&attr, &parent, name)?;
-        let opened = self.opened(self.node(entry.id)?, file, flags);
+        let mut entry = self.known(&attr, &parent, name)?;
+        let node = self.node(entry.id)?;
+        let opened = self.opened(node.clone(), file, flags);
+        entry.attr.memory = self.memory(&node);
         Ok((entry, opened))
     }
 
     fn opened(&self, node: Arc<Node>, file: OwnedFd, flags: i32) -> Opened {
         let file = Arc::new(file);
-        let writes = OFlags::from_bits_retain(flags as u32) & OFlags::RWMODE != OFlags::RDONLY;
-        let wanted = self.wanted(&node, writes);
+        let uses = Uses::of(flags);
+        let wanted = self.wanted(&node, uses.writes);
         node.opened(&file);
-        let path = node.settle(wanted, writes, || self.backings.hand_over(&file));
+        let path = node.settle(wanted, uses, || self.backings.hand_over(&file));
         let through = matches!(path, DataPath::Passthrough(_));
         if through && wanted != Wanted::Passthrough {
             self.tell_pending(&node);
         }
         let closes_quietly = through && self.local && !self.looks_at(&node, OpKind::Flush);
-        let open = Arc::new(OpenFile { node, file, path: path.clone(), writes });
+        let open = Arc::new(OpenFile { node, file, path: path.clone(), uses });
         Opened { handle: self.open_files.add(open), path, closes_quietly }
     }
 
@@ -172,7 +174,7 @@ impl Filesystem {
     /// `release`.
     pub fn release(&self, handle: FileHandle) {
         if let Some(open) = self.open_files.remove(handle) {
-            open.node.unsettle(&open.path, open.writes);
+            open.node.unsettle(&open.path, open.uses);
             open.node.closed();
         }
     }

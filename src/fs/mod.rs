@@ -43,7 +43,7 @@ pub use corruption::region_line;
 pub use data::{Opened, Writing};
 pub use directories::{DirEntry, DirHandle, Listing};
 pub use filesystem::{Filesystem, Settings};
-pub use handles::{DataPath, FileHandle, OpenFile};
+pub use handles::{DataPath, FileHandle, OpenFile, Uses};
 pub use names::{Entry, NewMode};
 pub use node::{Node, NodeId};
 pub use stat::{Attr, FileKind, Memory, Time};

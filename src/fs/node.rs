@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, Weak};
 
 use super::data::Wanted;
+use super::handles::Uses;
 use super::view::View;
 use super::{Backing, DataPath, locked};
 use crate::media::FileKey;
@@ -60,6 +61,8 @@ struct Extra {
     without_backing: usize,
     /// How many of these may write.
     writers: usize,
+    /// How many of these may be mapped and written that way.
+    mappers: usize,
     /// The backing file through which the kernel moves its data, while it is open that way.
     backing: Weak<Backing>,
     view: Option<Arc<View>>,
@@ -141,12 +144,13 @@ impl Node {
     pub(super) fn settle(
         &self,
         wanted: Wanted,
-        writes: bool,
+        uses: Uses,
         hand_over: impl FnOnce() -> Option<Backing>,
     ) -> DataPath {
         let mut state = locked(&self.state);
         let extra = state.extra.get_or_insert_default();
-        extra.writers += usize::from(writes);
+        extra.writers += usize::from(uses.writes);
+        extra.mappers += usize::from(uses.maps());
         if let Some(backing) = extra.backing.upgrade() {
             return DataPath::Passthrough(backing);
         }
@@ -170,11 +174,19 @@ impl Node {
     }
 
     /// What [`Node::settle`] said holds no longer.
-    pub(super) fn unsettle(&self, path: &DataPath, writes: bool) {
+    pub(super) fn unsettle(&self, path: &DataPath, uses: Uses) {
         if let Some(extra) = &mut locked(&self.state).extra {
-            extra.writers -= usize::from(writes);
+            extra.writers -= usize::from(uses.writes);
+            extra.mappers -= usize::from(uses.maps());
             extra.without_backing -= usize::from(!matches!(path, DataPath::Passthrough(_)));
         }
+    }
+
+    /// Whether it may change without a request to us, by way of a mapping.
+    pub(super) fn changes_unseen(&self) -> bool {
+        let state = locked(&self.state);
+        let unseen = |extra: &Extra| extra.mappers > 0 && extra.backing.strong_count() > 0;
+        state.extra.as_deref().is_some_and(unseen)
     }
 
     /// Whether it is open for writing.
@@ -307,11 +319,12 @@ mod tests {
     fn the_box_for_what_few_nodes_have_is_given_up_with_the_last_of_it() {
         let node = child(None, 2);
         let file: Arc<OwnedFd> = Arc::new(std::fs::File::open("/").unwrap().into());
+        let uses = Uses { reads: true, writes: true };
         node.opened(&file);
-        let path = node.settle(Wanted::Passthrough, true, || None);
+        let path = node.settle(Wanted::Passthrough, uses, || None);
         assert!(node.any_open().is_some() && matches!(path, DataPath::Cached));
         drop(file);
-        node.unsettle(&path, true);
+        node.unsettle(&path, uses);
         node.closed();
         assert!(node.any_open().is_none() && locked(&node.state).extra.is_none());
     }

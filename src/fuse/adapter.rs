@@ -14,12 +14,12 @@ use fuser::{
 
 use super::answer;
 use super::convert::{handle, node, op, op_on, rename_flags, timestamp};
-use crate::fs::{Changes, Controlled, Filesystem, NewMode, Subject, Writing};
+use crate::fs::{Changes, Controlled, Filesystem, NewMode, Subject, Uses, Writing};
 use crate::op::OpKind;
 
 /// One read(2) or write(2) up to this size is one request: the kernel's own limit on the pages of a
 /// request (`fs.fuse.max_pages_limit`) at its default.
-const REQUEST_BYTES_MAX: u32 = 1 << 20;
+pub(super) const REQUEST_BYTES_MAX: u32 = 1 << 20;
 
 /// Read-ahead and asynchronous requests that may be under way. With the kernel's default of 12, as
 /// many delayed ones would hold up all others.
@@ -189,7 +189,8 @@ impl fuser::Filesystem for Adapter {
 
     fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
         let call = |fs: &Filesystem| fs.open(node(ino), flags.0);
-        let answer = answer::opened(node(ino), request.unique().0, self.ttl, reply);
+        let answer =
+            answer::opened(node(ino), Uses::of(flags.0), request.unique().0, self.ttl, reply);
         self.fs.around(op(OpKind::Open, request), Subject::Node(node(ino)), call, answer);
     }
 

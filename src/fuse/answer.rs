@@ -9,7 +9,7 @@ use fuser::{
 
 use super::convert::{attributes, errno, file_type, open_flags};
 use super::open_reply::{self, Through};
-use crate::fs::{Answer, Attr, DataPath, Entry, Listing, Memory, NodeId, Opened, Space};
+use crate::fs::{Answer, Attr, DataPath, Entry, Listing, Memory, NodeId, Opened, Space, Uses};
 
 /// How long the kernel may remember them.
 fn remembered(ttl: Duration, attr: &Attr) -> Duration {
@@ -83,16 +83,17 @@ pub(super) fn xattr(room: u32, reply: ReplyXattr) -> impl FnOnce(Answer<Vec<u8>>
 }
 
 /// An open file. `ttl` as for its attributes: what the kernel remembers of a file that it moves the
-/// data of by itself becomes untrue without our knowing.
+/// data of by itself becomes untrue without our knowing, if a mapping is written.
 pub(super) fn opened(
     id: NodeId,
+    uses: Uses,
     unique: u64,
     ttl: Duration,
     reply: ReplyOpen,
 ) -> impl FnOnce(Answer<Opened>) + Send + 'static {
     move |answer| match answer {
         Ok(Opened { handle, path: DataPath::Passthrough(backing), closes_quietly }) => {
-            if !ttl.is_zero() {
+            if !ttl.is_zero() && uses.maps() {
                 open_reply::tell(&backing, &open_reply::attributes_forgotten(id));
             }
             let through = Through { handle, backing: backing.number, closes_quietly };
@@ -122,7 +123,8 @@ pub(super) fn created(
     move |answer| match answer {
         Ok((entry, Opened { handle, path: DataPath::Passthrough(backing), closes_quietly })) => {
             let through = Through { handle, backing: backing.number, closes_quietly };
-            let bytes = open_reply::created(unique, ttl, &entry, through);
+            let ttls = (ttl, remembered(ttl, &entry.attr).min(ttl));
+            let bytes = open_reply::created(unique, ttls, &entry, through);
             open_reply::send(&backing, &bytes, reply);
         }
         Ok((Entry { id, attr }, open)) => reply.created(

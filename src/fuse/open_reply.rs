@@ -38,14 +38,20 @@ pub(super) fn opened(unique: u64, through: Through) -> Vec<u8> {
     framed(unique, &body)
 }
 
-/// The reply to `create`. `ttl` is for the name: the attributes may change without our knowing.
-pub(super) fn created(unique: u64, ttl: Duration, entry: &Entry, through: Through) -> Vec<u8> {
+/// The reply to `create`. `ttls`: how long the kernel may remember the name, and the attributes.
+pub(super) fn created(
+    unique: u64,
+    ttls: (Duration, Duration),
+    entry: &Entry,
+    through: Through,
+) -> Vec<u8> {
     let mut body = Vec::with_capacity(144);
-    let (seconds, nanos) = (ttl.as_secs(), ttl.subsec_nanos());
-    for word in [entry.id.0, entry.attr.generation, seconds, 0] {
+    let (name, attributes) = ttls;
+    for word in [entry.id.0, entry.attr.generation, name.as_secs(), attributes.as_secs()] {
         body.extend(word.to_ne_bytes());
     }
-    body.extend([nanos, 0].map(u32::to_ne_bytes).concat());
+    let nanos = [name.subsec_nanos(), attributes.subsec_nanos()];
+    body.extend(nanos.map(u32::to_ne_bytes).concat());
     append_attributes(entry.id.0, &entry.attr, &mut body);
     through.append_to(&mut body);
     framed(unique, &body)

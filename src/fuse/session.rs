@@ -3,7 +3,7 @@
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
 
-use super::adapter::Adapter;
+use super::adapter::{Adapter, REQUEST_BYTES_MAX};
 use super::mounting::{MountError, MountOptions, Route};
 use crate::errno::Errno;
 use crate::fs::Filesystem;
@@ -58,6 +58,9 @@ impl Session {
         };
         let unseen = || options.refused(std::io::ErrorKind::NotFound.into());
         let mount = mount_at(&options.mountpoint).ok().flatten().ok_or_else(unseen)?;
+        if let Err(error) = mount.read_ahead(REQUEST_BYTES_MAX) {
+            tracing::debug!("the kernel's read-ahead stays as it is: {error}");
+        }
         let served = fs.clone();
         let serve = move || {
             let end = serve(session);

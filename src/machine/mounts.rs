@@ -24,6 +24,14 @@ pub struct Mount {
 }
 
 impl Mount {
+    /// How far ahead the kernel reads files of this mount, in bytes: as far as one request goes,
+    /// instead of its default of 128 KiB. For root alone; for others it stays as it is.
+    pub fn read_ahead(&self, bytes: u32) -> io::Result<()> {
+        let (major, minor) = self.device;
+        let file = format!("/sys/class/bdi/{major}:{minor}/read_ahead_kb");
+        std::fs::write(file, (bytes / 1024).to_string())
+    }
+
     /// Whether errorfs serves it, or did.
     pub fn is_errorfs(&self) -> bool {
         self.fstype == FSTYPE
