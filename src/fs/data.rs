@@ -9,9 +9,9 @@ use rustix::fs::{FallocateFlags, OFlags, SeekFrom};
 use rustix::io::ReadWriteFlags;
 
 use super::credentials::AsCaller;
-use super::handles::{DataPath, OpenFile, Uses};
+use super::handles::{DataPath, OpenFile};
 use super::stat::stat_fd;
-use super::{Answer, Entry, FileHandle, Filesystem, NewMode, Node, NodeId};
+use super::{Answer, Entry, FileHandle, Filesystem, NewMode, Node, NodeId, Uses};
 use crate::errno::Errno;
 use crate::injector::DataAccess;
 use crate::op::{Caller, Op, OpKind};

@@ -5,9 +5,7 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 
-use rustix::fs::OFlags;
-
-use super::{Backing, Node, reading, writing};
+use super::{Backing, Node, Uses, reading, writing};
 use crate::errno::Errno;
 
 /// The number of an open file or directory.
@@ -43,28 +41,6 @@ pub struct OpenFile {
     pub path: DataPath,
     /// What it may be used for.
     pub uses: Uses,
-}
-
-/// What a file was opened for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Uses {
-    /// read(2).
-    pub reads: bool,
-    /// write(2).
-    pub writes: bool,
-}
-
-impl Uses {
-    /// Of the flags of open(2).
-    pub fn of(flags: i32) -> Uses {
-        let mode = OFlags::from_bits_retain(flags as u32) & OFlags::RWMODE;
-        Uses { reads: mode != OFlags::WRONLY, writes: mode != OFlags::RDONLY }
-    }
-
-    /// Shared mappings that are written take both.
-    pub fn maps(self) -> bool {
-        self.reads && self.writes
-    }
 }
 
 /// Numbers and what they stand for.

@@ -30,6 +30,7 @@ mod revive;
 mod stat;
 mod survey;
 mod timer;
+mod uses;
 mod view;
 mod write_back;
 mod xattrs;
@@ -43,12 +44,13 @@ pub use corruption::region_line;
 pub use data::{Opened, Writing};
 pub use directories::{DirEntry, DirHandle, Listing};
 pub use filesystem::{Filesystem, Settings};
-pub use handles::{DataPath, FileHandle, OpenFile, Uses};
+pub use handles::{DataPath, FileHandle, OpenFile};
 pub use names::{Entry, NewMode};
 pub use node::{Node, NodeId};
 pub use stat::{Attr, FileKind, Memory, Time};
 pub use survey::{Survey, SurveyError, survey};
 pub use timer::Timer;
+pub use uses::Uses;
 pub use view::Subject;
 
 /// What an operation answers: a value, or the errno that the caller gets.

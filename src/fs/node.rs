@@ -10,9 +10,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, Weak};
 
 use super::data::Wanted;
-use super::handles::Uses;
 use super::view::View;
-use super::{Backing, DataPath, locked};
+use super::{Backing, DataPath, Uses, locked};
 use crate::media::FileKey;
 
 /// How the kernel names a file: the backing inode number wherever that is unambiguous.

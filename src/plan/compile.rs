@@ -1,8 +1,9 @@
 //! Scenario to plan. Cannot fail: everything that can be wrong has been refused by validation.
 
 use super::fault::Fault;
+use super::paths::Paths;
 use super::rule::{DataAccess, Plan, Rule};
-use super::selector::{Paths, Scope, TRANSFERS};
+use super::scope::{Scope, TRANSFERS};
 use super::trigger::Trigger;
 use super::{RuleId, fault};
 use crate::op::OpSet;

@@ -4,8 +4,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::fault::Fault;
+use super::paths::Paths;
+use super::scope::Scope;
 use super::seed::{Purpose, StreamKey};
-use super::selector::{Paths, Scope};
 use super::trigger::Trigger;
 use super::{RuleId, Surveyed};
 use crate::op::OpSet;
