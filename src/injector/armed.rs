@@ -79,6 +79,11 @@ impl Armed {
         self.damages_media
     }
 
+    /// Whether a rule that selects the file by this path can do anything to it.
+    pub(super) fn reaches(&self, rule: RuleId, origin: &Path) -> bool {
+        self.placement.reaches(rule, origin)
+    }
+
     /// Every place that a `count` chose: the rule, the path that keys the file's damage, the places.
     pub fn placed_everywhere(&self) -> impl Iterator<Item = (RuleId, &Path, &Placed)> {
         self.placement.each()

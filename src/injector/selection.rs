@@ -78,7 +78,8 @@ impl Armed {
         };
         let mut rules = self.plan().select(path);
         rules.retain(|rule| !stored(rule));
-        rules.extend(self.plan().select(origin).into_iter().filter(stored));
+        let reaches = |rule: &RuleId| stored(rule) && self.reaches(*rule, origin);
+        rules.extend(self.plan().select(origin).into_iter().filter(reaches));
         rules.extend(self.plan().numbered().map(|(rule, _)| rule).filter(bound));
         rules.sort_unstable();
         rules.dedup();

@@ -67,6 +67,12 @@ impl Placement {
         self.rules.get(&rule)?.get(file)
     }
 
+    /// Whether a rule can do anything to the file whose damage this path keys: one whose places were
+    /// all chosen at arming only to the files in which they lie.
+    pub fn reaches(&self, rule: RuleId, file: &Path) -> bool {
+        self.rules.get(&rule).is_none_or(|files| files.contains_key(file))
+    }
+
     /// All places: the rule, the path that keys the file's damage, the places in it.
     pub fn each(&self) -> impl Iterator<Item = (RuleId, &Path, &Placed)> {
         self.rules.iter().flat_map(|(rule, files)| {

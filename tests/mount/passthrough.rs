@@ -48,6 +48,23 @@ fn data_of_files_that_no_rule_reaches_does_not_pass_through_errorfs() {
 }
 
 #[test]
+fn of_many_files_under_a_count_only_the_damaged_one_passes_through_errorfs() {
+    require_fuse!();
+    require_root!();
+    let backing = Backing::new().with_noise("a", 16 * MEBIBYTE).with_noise("b", 16 * MEBIBYTE);
+    let text = "[[rule]]\nname = \"one\"\n[rule.fault.bit_flip]\ncount = 1\n";
+    let mut mount = Mount::new(backing.path()).scenario(text).seed(1).start();
+    let damaged = mount.preview().remove(0).path;
+    for name in ["a", "b"] {
+        let before = moved(&mount);
+        let same = fs::read(mount.join(name)).unwrap() == fs::read(backing.join(name)).unwrap();
+        assert_eq!(same, name != damaged);
+        assert_eq!(moved(&mount) - before < MEBIBYTE as u64, name != damaged);
+    }
+    mount.stop();
+}
+
+#[test]
 fn without_passthrough_all_data_passes_through_errorfs() {
     require_fuse!();
     let backing = Backing::new().with_noise("file", 16 * MEBIBYTE);
