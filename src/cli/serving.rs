@@ -1,5 +1,6 @@
 //! From what was typed to a mounted filesystem under an armed plan: what `mount` and `run` share.
 
+use std::collections::HashSet;
 use std::io::ErrorKind;
 use std::os::fd::AsFd;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -259,8 +260,9 @@ fn place_faults(plan: &Plan, place: &Place) -> Result<(Placement, Media), Failur
 /// A rule about stored bytes that selects nothing so far may be waiting for files, or be mistaken.
 pub(super) fn tell_unselected(plan: &Plan, files: &[Surveyed]) {
     let stored = plan.numbered().filter(|(_, rule)| rule.fault.is_stored());
+    let selected: HashSet<_> = files.iter().flat_map(|file| plan.select(&file.path)).collect();
     for (id, rule) in stored {
-        if !files.iter().any(|file| plan.select(&file.path).contains(&id)) {
+        if !selected.contains(&id) {
             eprint(&format!("rule `{}` selects no file that is there now", rule.name));
         }
     }

@@ -13,8 +13,7 @@ use crate::scenario::{self, Persistence, Scenario, When};
 /// is the one in force, whoever chose it.
 ///
 /// # Panics
-/// If the scenario has more than 65,536 rules, or a pattern that cannot be matched with: validation
-/// has refused both.
+/// If the scenario has more than 65,536 rules, which validation refuses.
 pub fn compile(scenario: &Scenario, seed: u64, domain: &str, canonical: &[u8]) -> Plan {
     assert!(scenario.rules.len() <= 1 << 16, "validation admits at most 65,536 rules");
     let patterns = scenario.rules.iter().map(|rule| rule.select.paths.as_slice());

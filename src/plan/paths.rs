@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use globset::{Candidate, Glob, GlobSet, GlobSetBuilder};
 
@@ -29,15 +30,13 @@ pub struct Paths {
 struct Group {
     globs: Vec<Glob>,
     owners: Vec<(RuleId, bool)>,
-    /// One automaton; more only if all the globs are too large for one.
-    sets: Vec<GlobSet>,
+    /// One automaton; more only if all the globs are too large for one. Made when a path first
+    /// comes this way: of a thousand patterns few are ever tried.
+    sets: OnceLock<Vec<GlobSet>>,
 }
 
 impl Paths {
-    /// Compiles the patterns of the rules, given in file order.
-    ///
-    /// # Panics
-    /// If a pattern cannot be matched with even by itself, which validation refuses.
+    /// Sorts the patterns of the rules, given in file order.
     pub fn new<'a>(rules: impl Iterator<Item = (RuleId, &'a [PathPattern])>) -> Paths {
         let mut groups: HashMap<Vec<u8>, Group> = HashMap::new();
         let mut unrestricted = Vec::new();
@@ -51,7 +50,6 @@ impl Paths {
                 group.owners.push((rule, pattern.exclude));
             }
         }
-        groups.values_mut().for_each(Group::compile);
         let mut lengths: Vec<usize> = groups.keys().map(Vec::len).collect();
         lengths.sort_unstable();
         lengths.dedup();
@@ -60,6 +58,9 @@ impl Paths {
 
     /// The rules that select a path (relative to the mount's root, any bytes), in file order: any of
     /// their including patterns, or none to include, and no excluding pattern matches.
+    ///
+    /// # Panics
+    /// If a pattern cannot be matched with even by itself, which validation refuses.
     pub fn select(&self, path: &Path) -> Vec<RuleId> {
         let mut chosen = self.unrestricted.clone();
         let mut excluded = Vec::new();
@@ -82,14 +83,17 @@ impl Paths {
 }
 
 impl Group {
-    fn compile(&mut self) {
-        build(&self.globs, &mut self.sets);
-        self.globs = Vec::new();
+    fn sets(&self) -> &[GlobSet] {
+        self.sets.get_or_init(|| {
+            let mut sets = Vec::new();
+            build(&self.globs, &mut sets);
+            sets
+        })
     }
 
     fn matches(&self, path: &Candidate<'_>) -> Vec<(RuleId, bool)> {
         let (mut before, mut matching) = (0, Vec::new());
-        for set in &self.sets {
+        for set in self.sets() {
             let globs = set.matches_candidate(path);
             matching.extend(globs.into_iter().map(|glob| self.owners[before + glob]));
             before += set.len();
