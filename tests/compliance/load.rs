@@ -11,6 +11,11 @@ fn concurrent_changes_leave_equal_trees_while_idle() {
 }
 
 #[test]
+fn concurrent_changes_leave_equal_trees_without_passthrough() {
+    leaves_equal_trees(Way::Cached);
+}
+
+#[test]
 fn concurrent_changes_leave_equal_trees_under_sticky_flips_that_never_come() {
     leaves_equal_trees(Way::Sticky);
 }

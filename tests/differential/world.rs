@@ -1,5 +1,6 @@
 //! A directory with its open files: performs operations and says what came of them.
 
+use std::cell::Cell;
 use std::ffi::OsStr;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -30,6 +31,8 @@ pub(super) struct World {
     root: PathBuf,
     slots: [Option<OwnedFd>; SLOTS],
     kind: Kind,
+    /// Where space was allocated beforehand, ext4 tells data from holes by how writes were split.
+    preallocated: Cell<bool>,
 }
 
 /// The filesystem that stores the bytes.
@@ -53,7 +56,12 @@ impl Kind {
 impl World {
     pub(super) fn new(root: &Path, kind: Kind) -> World {
         std::fs::create_dir(root).unwrap();
-        World { root: root.to_path_buf(), slots: Default::default(), kind }
+        World {
+            root: root.to_path_buf(),
+            slots: Default::default(),
+            kind,
+            preallocated: Cell::default(),
+        }
     }
 
     pub(super) fn root(&self) -> &Path {
@@ -123,11 +131,14 @@ impl World {
             Truncate(name, len) => truncate(&self.name(name), len).map(|()| Nothing),
             TruncateOpen(slot, len) => fs::ftruncate(self.file(slot)?, len).map(|()| Nothing),
             Allocate(slot, flags, at, len) => {
+                self.preallocated.set(true);
                 fs::fallocate(self.file(slot)?, flags, at, len).map(|()| Nothing)
             }
             SeekSet(slot, at) => self.seek(slot, SeekFrom::Start(at)),
             SeekEnd(slot, at) => self.seek(slot, SeekFrom::End(at)),
-            SeekData(..) | SeekHole(..) if self.kind == Kind::Tmpfs => Ok(Nothing),
+            SeekData(..) | SeekHole(..) if self.kind == Kind::Tmpfs || self.preallocated.get() => {
+                Ok(Nothing)
+            }
             SeekData(slot, at) => self.seek(slot, SeekFrom::Data(at)),
             SeekHole(slot, at) => self.seek(slot, SeekFrom::Hole(at)),
             MapRead(slot, at, len) => {

@@ -1,5 +1,5 @@
 //! The traps of a passthrough, one probe a subject: the same program on a plain directory and on
-//! the mount, in each of the three ways in which a file can be open there, must print the same.
+//! the mount, in each of the ways in which a file can be open there, must print the same.
 //! What cannot be the same stands in `accepted.md`, and is pinned.
 
 mod accepted;
@@ -31,7 +31,7 @@ when = { nth = 1000000000 }
 errno = "EIO"
 "#;
 
-/// Untargeted; sticky damage (readers cached, writers direct); counted accesses (always direct).
+/// Untargeted (with kernel passthrough and without); sticky damage (readers cached, writers direct); counted accesses (always direct).
 const WAYS: [&str; 3] = ["untargeted", "sticky", "counted"];
 
 /// Runs a probe everywhere and compares what it printed, and the mount with its backing directory.
@@ -41,13 +41,24 @@ fn probe(text: &str, differs: &[(&str, &str)]) {
     require_fuse!();
     let plain = Backing::new();
     let wanted = outcome(text, plain.path());
+    run_everywhere(text, &wanted, differs, &["--allow-other"], &WAYS);
+    run_everywhere(text, &wanted, differs, &["--allow-other", "--no-passthrough"], &WAYS[..1]);
+}
+
+fn run_everywhere(
+    text: &str,
+    wanted: &str,
+    differs: &[(&str, &str)],
+    options: &[&str],
+    ways: &[&str],
+) {
     let backing = Backing::new();
     open_to_all(backing.path());
-    WAYS.iter().for_each(|way| std::fs::create_dir(backing.join(way)).unwrap());
-    let mut mount =
-        Mount::new(backing.path()).scenario(NEVER).seed(7).args(["--allow-other"]).start();
-    for way in WAYS {
-        compare(way, &wanted, &outcome(text, &mount.join(way)), differs);
+    ways.iter().for_each(|way| std::fs::create_dir(backing.join(way)).unwrap());
+    let mount = Mount::new(backing.path()).scenario(NEVER).seed(7);
+    let mut mount = mount.args(options.to_vec()).start();
+    for way in ways {
+        compare(way, wanted, &outcome(text, &mount.join(way)), differs);
     }
     assert_eq!(tree_hash(mount.path()), tree_hash(backing.path()));
     assert!(mount.delivered().is_empty());

@@ -1,4 +1,4 @@
-//! The three ways in which a file is opened, each brought about by a plan that never does a thing.
+//! The ways in which a file is opened, each brought about by a plan that never does a thing.
 
 use std::path::Path;
 
@@ -6,8 +6,10 @@ use super::mount::{Mount, Setup};
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Way {
-    /// No plan: the page cache.
+    /// No plan: kernel passthrough, where the machine has it.
     Idle,
+    /// No plan and no passthrough: the page cache.
+    Cached,
     /// Sticky flips of a rate that never comes: the page cache for readers, direct writes.
     Sticky,
     /// Errors that a count never reaches: always direct.
@@ -15,11 +17,14 @@ pub(crate) enum Way {
 }
 
 impl Way {
+    pub(crate) const ALL: [Way; 4] = [Way::Idle, Way::Cached, Way::Sticky, Way::Counted];
+
     /// Prepares a mount that opens files in this way.
     pub(crate) fn mount(self, backing: &Path) -> Setup {
         let setup = Mount::new(backing);
         match self {
             Way::Idle => setup,
+            Way::Cached => setup.args(["--no-passthrough"]),
             Way::Sticky => {
                 setup.scenario("[[rule]]\nname = \"never\"\n[rule.fault.bit_flip]\nrate = 1e-18")
             }
