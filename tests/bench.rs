@@ -9,7 +9,8 @@ use serde_json::Value;
 use crate::support::*;
 
 /// What the benchmark compares when nobody names a peer.
-const WAYS: [&str; 6] = ["native", "idle", "never", "sticky", "counted", "faulty"];
+const WAYS: [&str; 8] =
+    ["native", "idle", "exclusive", "never", "thousand", "sticky", "counted", "faulty"];
 
 /// A workload that needs neither fio nor many files.
 const WORKLOAD: &str = "stat";

@@ -55,7 +55,7 @@ class Mount:
         """The words of the command that mounts."""
         if self.way.is_peer:
             return self.way.words(self.backing, self.root)
-        words = [self.errorfs, "mount", "--exit-with-parent"]
+        words = [self.errorfs, "mount", "--exit-with-parent", *self.way.flags()]
         if scenario := self.way.scenario():
             file = self.scratch / "scenario.toml"
             file.write_text(scenario)

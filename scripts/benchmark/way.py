@@ -1,4 +1,4 @@
-"""The ways of reaching the same files: the plain directory, errorfs under five plans, peers."""
+"""The ways of reaching the same files: the plain directory, errorfs as it is told, peers."""
 
 from dataclasses import dataclass, field
 
@@ -42,13 +42,26 @@ when = { nth = 4000000000 }
 errno = "EIO"
 """
 
+THOUSAND = "\n".join(
+    f"""\
+[[rule]]
+name = "rot-{number}"
+select = {{ path = "elsewhere-{number}/**/*.dat" }}
+[rule.fault.bit_flip]
+rate = 1e-6
+"""
+    for number in range(1000)
+)
+
 NATIVE = "native"
 
 # Name, what it is, scenario.
 OWN = {
     NATIVE: ("the plain directory", None),
     "idle": ("errorfs without a scenario", None),
+    "exclusive": ("the same, promised that nobody else changes the directory", None),
     "never": ("errorfs with sticky flips for other files only", ELSEWHERE),
+    "thousand": ("errorfs with 1,000 rules about other files", THOUSAND),
     "sticky": ("errorfs with sticky flips for every file, too rare to come", IMPROBABLE),
     "counted": ("errorfs counting reads and writes up to an error that never comes", COUNTING),
     "faulty": ("errorfs that does flip bits, one stored bit in a million", FIRING),
@@ -79,6 +92,10 @@ class Way:
     def scenario(self):
         """The text of a scenario file, if there is one."""
         return None if self.rules is None else f"version = 1\nseed = 1\n\n{self.rules}"
+
+    def flags(self):
+        """Options of `errorfs mount`."""
+        return ["--exclusive"] if self.name == "exclusive" else []
 
     def words(self, backing, mountpoint):
         """The command of a peer for this place."""
