@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what panics in a test fails it, with the place")]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the harness collects it")]
 
+mod allocation;
 mod bench;
 mod cli;
 mod compliance;
