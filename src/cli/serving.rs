@@ -158,7 +158,7 @@ impl Serving {
 fn ttl(args: &PlanArgs, readied: Option<&Readied>) -> Duration {
     let looks = OpSet::EMPTY.with(OpKind::Lookup).with(OpKind::Getattr);
     let watched = |ready: &Readied| {
-        ready.plan.rules().iter().any(|rule| !rule.scope.ops.intersection(looks).is_empty())
+        ready.plan.rules().iter().any(|rule| !rule.reach.intersection(looks).is_empty())
     };
     match args.exclusive && !readied.is_some_and(watched) {
         true => EXCLUSIVE_TTL,

@@ -68,6 +68,18 @@ impl Judged {
         self.armed.identity(rule, &self.view.target())
     }
 
+    /// That an answer began to be owed.
+    pub(super) fn stalled_event(&self) -> Option<Event> {
+        let stall = self.decision.stall?;
+        Some(self.event(stall.rule, stall.occurrence))
+    }
+
+    /// That it is given after all: when, whoever records it says.
+    pub(super) fn released_event(&self) -> Option<Event> {
+        let (outcome, delay_ns) = (Outcome::Released, Some(u64::MAX));
+        Some(Event { outcome, delay_ns, ..self.stalled_event()? })
+    }
+
     /// The delay and the failure.
     pub(super) fn events(&self) -> Vec<Event> {
         let delay = self.decision.delay.map(|delay| Event {

@@ -5,7 +5,7 @@
 //! the ledger's queue, and no worker is held by either.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::cached_pages::PAGE;
 use super::corruption::Filled;
@@ -18,7 +18,7 @@ use crate::errno::Errno;
 use crate::injector::{Armed, DataAccess};
 use crate::ledger::{Event, Recorded};
 use crate::op::{Op, OpKind};
-use crate::plan::{Decision, Unreadable};
+use crate::plan::{Decision, Delay, Stalled, Unreadable};
 
 /// An operation that does not go through untouched.
 #[derive(Debug)]
@@ -165,7 +165,9 @@ impl Filesystem {
         }
         let mut decision = armed.decide(&op, &view.target(), self.armed_at.elapsed());
         // When the mount ends nothing waits any more: a delay that will not be is not decided.
-        decision.delay = decision.delay.filter(|_| !self.timer.is_released());
+        if self.timer.is_released() {
+            (decision.delay, decision.stall) = (None, None);
+        }
         (!decision.is_clean()).then_some(Judged { armed, view, op, decision, fills_cache })
     }
 
@@ -222,26 +224,62 @@ impl Filesystem {
         unrecorded: impl FnOnce(Answer<T>) -> Answer<T> + Send + 'static,
         answer: impl FnOnce(Answer<T>) + Send + 'static,
     ) {
-        if events.is_empty() {
+        let Decision { delay, stall, .. } = judged.decision;
+        if events.is_empty() && stall.is_none() {
             return answer(result);
         }
         // The backing file was not asked: there is nothing better to say than that we failed.
         let failed = judged.decision.failure.is_some();
         let ledger = self.ledger.clone();
         let start = Instant::now();
+        let released = judged.released_event();
+        let end_stalls = self.timer.hurrying();
         let record = move || {
-            let events = events.into_iter().map(|event| waited(event, start)).collect();
+            let events = released.into_iter().chain(events);
+            let events = events.map(|event| waited(event, start)).collect();
             ledger.record(events, move |recorded| match recorded {
                 Recorded::Written => answer(result),
-                Recorded::Lost if failed => answer(Err(Errno::EIO)),
-                Recorded::Lost => answer(unrecorded(result)),
+                Recorded::Lost => {
+                    end_stalls();
+                    answer(if failed { Err(Errno::EIO) } else { unrecorded(result) });
+                }
             });
         };
-        match judged.decision.delay {
-            Some(delay) => self.timer.at(start + delay.by, judged.op.caller.pid, record),
+        judged.stalled_event().into_iter().for_each(|event| self.tell_stall(event));
+        match wait(delay, stall) {
+            Some(wait) => {
+                self.timer.at(start + wait, judged.op.caller.pid, record);
+                self.end_stalls_without_ledger();
+            }
             None => record(),
         }
     }
+
+    /// The target meets a stall when it begins: that is recorded then, and what is not recorded does
+    /// not go on.
+    fn tell_stall(&self, event: Event) {
+        let end = self.timer.hurrying();
+        self.ledger.record(vec![event], move |recorded| match recorded {
+            Recorded::Written => {}
+            Recorded::Lost => end(),
+        });
+    }
+
+    /// The ledger may have been lost before the answer began to wait.
+    fn end_stalls_without_ledger(&self) {
+        if self.ledger.failed() {
+            self.timer.hurrying()();
+        }
+    }
+}
+
+/// How long an answer waits; what has no end waits until the timer is released.
+fn wait(delay: Option<Delay>, stall: Option<Stalled>) -> Option<Duration> {
+    /// A hundred years.
+    const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+    let stalled = stall.map(|stall| stall.by.unwrap_or(FOREVER).min(FOREVER));
+    let waits = [delay.map(|delay| delay.by), stalled];
+    waits.into_iter().flatten().reduce(Duration::saturating_add)
 }
 
 /// What a read gets, with the events that say so, the bits that were flipped and the regions that

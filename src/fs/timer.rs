@@ -2,7 +2,7 @@
 //! them leave the workers as free as none. One whose caller is being killed is answered at once.
 
 use std::cmp::Ordering;
-use std::collections::{BinaryHeap, HashSet};
+use std::collections::BinaryHeap;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -65,6 +65,12 @@ impl Timer {
         waiting.heap.push(Entry { due, order, caller, answer: Box::new(answer) });
         drop(waiting);
         self.shared.changed.notify_all();
+    }
+
+    /// What answers everything that waits by then, from any thread, without waiting itself.
+    pub(super) fn hurrying(&self) -> impl FnOnce() + Send + 'static {
+        let shared = self.shared.clone();
+        move || shared.hurry(|_| true)
     }
 
     /// Answers everything that waits, now, and lets nothing wait from here on (disarm, unmount).
@@ -142,14 +148,11 @@ impl Shared {
     }
 
     /// Makes these entries due.
-    pub(super) fn hurry(&self, entries: &HashSet<u64>) {
-        if entries.is_empty() {
-            return;
-        }
+    pub(super) fn hurry(&self, entries: impl Fn(u64) -> bool) {
         let mut waiting = self.lock();
         let now = Instant::now();
         let mut all = std::mem::take(&mut waiting.heap).into_vec();
-        all.iter_mut().filter(|entry| entries.contains(&entry.order)).for_each(|e| e.due = now);
+        all.iter_mut().filter(|entry| entries(entry.order)).for_each(|entry| entry.due = now);
         waiting.heap = all.into();
         drop(waiting);
         self.changed.notify_all();

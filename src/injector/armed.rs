@@ -9,11 +9,11 @@ use super::counters::{PathStream, PathStreams, RuleCounters, Streams, find};
 use super::{Counts, Target, next_generation};
 use crate::media::Medium;
 use crate::op::{Op, OpKind, OpSet};
-use crate::plan::fault::{BadSector, BitFlip, Fault, runs};
+use crate::plan::fault::{BadSector, BitFlip, Fault, Latency, runs};
 use crate::plan::seed::{Purpose, StreamKey};
 use crate::plan::{
     Damage, DataAccess, Decision, Delay, Failure, Flip, Placed, Placement, Plan, Rule, RuleId,
-    Unreadable, bytes_of,
+    Stalled, Unreadable, bytes_of,
 };
 
 /// A plan that is in force.
@@ -24,7 +24,7 @@ pub struct Armed {
     ops: OpSet,
     damages_media: bool,
     placement: Placement,
-    counters: Vec<RuleCounters>,
+    pub(super) counters: Vec<RuleCounters>,
     paths: PathStreams,
 }
 
@@ -40,7 +40,7 @@ pub(super) struct Occasion {
 pub(super) struct Look<'a> {
     pub(super) op: &'a Op,
     pub(super) target: &'a Target<'a>,
-    now: Duration,
+    pub(super) now: Duration,
     /// The streams of its path, once a rule has needed one.
     streams: Option<Streams>,
 }
@@ -50,7 +50,7 @@ impl Armed {
     pub fn new(plan: Plan, placement: Placement) -> Armed {
         Armed {
             generation: next_generation(),
-            ops: plan.rules().iter().fold(OpSet::EMPTY, |ops, rule| ops.union(rule.scope.ops)),
+            ops: plan.rules().iter().fold(OpSet::EMPTY, |ops, rule| ops.union(rule.reach)),
             damages_media: plan.rules().iter().any(damages_media),
             counters: plan.rules().iter().map(|_| RuleCounters::default()).collect(),
             plan,
@@ -97,9 +97,10 @@ impl Armed {
     /// What happens to this operation, `now` after arming. Counts it.
     ///
     /// # Order
-    /// Rules are asked in file order. The first latency rule that fires gives the delay, the first
-    /// error rule that fires gives the failure; later rules of that kind then do not see the
-    /// operation, and do not count it. Damage is a matter of places: every rule applies, the first
+    /// Rules are asked in file order. Waits first: the first latency rule that fires gives the delay,
+    /// the first stall rule that fires the stall, and they add up. Then the failure, by the first
+    /// rule with an error that fires or, once it has fired, holds. Later rules of that kind then do
+    /// not see the operation, and do not count it. Damage is a matter of places: every rule applies, the first
     /// one wins a bit or a byte of a region, and the first bad sector in the file is the one in the
     /// way. Regions are filled first, then bits flip in them. Kinds do not hide
     /// operations from each other: one that fails is still counted by the rules that would have
@@ -149,36 +150,50 @@ impl Armed {
         target.selection.rules.iter().map(|id| (*id, self.plan.rule(*id)))
     }
 
-    /// The first delay and the first failure.
+    /// Of each kind of wait the first one, and the first failure.
     fn decide_effects(&self, look: &mut Look<'_>, decision: &mut Decision) {
         for (id, rule) in self.rules(look.target) {
             match &rule.fault {
                 Fault::Latency(fault) if decision.delay.is_none() => {
-                    let Some(occasion) = self.occasion(id, rule, look) else {
-                        continue;
-                    };
-                    let Some((nth, key)) = occasion.on_path else {
-                        continue;
-                    };
-                    decision.delay = self.fire(id).then(|| Delay {
-                        rule: id,
-                        occurrence: occasion.occurrence,
-                        by: fault.delay(key, nth),
-                    });
+                    decision.delay = self.delay((id, rule), fault, look);
+                }
+                Fault::Stall(fault) if decision.stall.is_none() => {
+                    let fired = self.fired(id, rule, look);
+                    decision.stall =
+                        fired.map(|occurrence| Stalled { rule: id, occurrence, by: fault.lasts });
                 }
                 Fault::Error(fault) if decision.failure.is_none() => {
-                    let Some(occasion) = self.occasion(id, rule, look) else {
-                        continue;
-                    };
-                    decision.failure = self.fire(id).then_some(Failure {
+                    let fired = self.fired(id, rule, look);
+                    decision.failure = fired.map(|occurrence| Failure {
                         rule: id,
-                        occurrence: occasion.occurrence,
+                        occurrence,
                         errno: fault.errno,
                     });
+                }
+                Fault::Dead(fault) if decision.failure.is_none() => {
+                    decision.failure = self.dead((id, rule), fault, look);
                 }
                 _ => {}
             }
         }
+    }
+
+    fn delay(
+        &self,
+        (id, rule): (RuleId, &Rule),
+        fault: &Latency,
+        look: &mut Look<'_>,
+    ) -> Option<Delay> {
+        let occasion = self.occasion(id, rule, look)?;
+        let (nth, key) = occasion.on_path?;
+        let occurrence = occasion.occurrence;
+        self.fire(id).then(|| Delay { rule: id, occurrence, by: fault.delay(key, nth) })
+    }
+
+    /// Counts the operation if the rule looks at it; its number, if the rule fires.
+    pub(super) fn fired(&self, id: RuleId, rule: &Rule, look: &mut Look<'_>) -> Option<u64> {
+        let occasion = self.occasion(id, rule, look)?;
+        self.fire(id).then_some(occasion.occurrence)
     }
 
     /// The first sector in the way.
@@ -385,7 +400,7 @@ fn draws_per_path(rule: &Rule) -> bool {
         Fault::Latency(_) => true,
         Fault::BitFlip(fault) => !fault.is_stored(),
         Fault::Corrupt(fault) => !fault.is_stored(),
-        Fault::BadSector(_) | Fault::Error(_) => false,
+        _ => false,
     };
     drawn || rule.trigger.chance.is_some()
 }

@@ -5,7 +5,8 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::time::Duration;
 
 use crate::plan::RuleId;
 use crate::plan::seed::StreamKey;
@@ -27,6 +28,8 @@ pub struct Counts {
 pub(super) struct RuleCounters {
     matched: AtomicU64,
     fired: AtomicU64,
+    /// When it fired, since arming: of a fault that stays.
+    pub(super) begun: OnceLock<Duration>,
 }
 
 impl RuleCounters {

@@ -5,6 +5,7 @@
 
 mod armed;
 mod counters;
+mod lasting;
 mod regions;
 mod selection;
 

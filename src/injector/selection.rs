@@ -90,7 +90,7 @@ impl Armed {
         let chosen = || rules.iter().map(|rule| self.plan().rule(*rule));
         Selection {
             access: chosen().map(|rule| rule.access).max().unwrap_or(DataAccess::Untouched),
-            ops: chosen().fold(OpSet::EMPTY, |ops, rule| ops.union(rule.scope.ops)),
+            ops: chosen().fold(OpSet::EMPTY, |ops, rule| ops.union(rule.reach)),
             medium: chosen().any(|rule| rule.fault.is_stored()),
             fleeting: chosen().any(is_fleeting),
             fails_reads: chosen().any(fails_reads),
@@ -156,5 +156,5 @@ fn is_fleeting(rule: &Rule) -> bool {
 }
 
 fn fails_reads(rule: &Rule) -> bool {
-    matches!(rule.fault, Fault::Error(_)) && rule.scope.ops.contains(OpKind::Read)
+    matches!(rule.fault, Fault::Error(_) | Fault::Dead(_)) && rule.reach.contains(OpKind::Read)
 }

@@ -108,6 +108,40 @@ fn a_delay_composes_with_a_failure_and_damage_does_not() {
 }
 
 #[test]
+fn waits_of_each_kind_add_up_and_the_first_of_a_kind_is_the_one() {
+    let stall = |for_| Fault::Stall(scenario::Stall { for_ });
+    let armed = arm(vec![
+        rule("hang", stall(None), nth(1)),
+        rule("slow", late(5), When::default()),
+        rule("hang for a while", stall(Some(Duration::from_secs(1))), When::default()),
+    ]);
+    let [first, second] = [0, 0].map(|_| ask(&armed, None, OpKind::Fsync, 0, 0));
+    assert_eq!(first.stall.map(|stall| (stall.rule.0, stall.by)), Some((0, None)));
+    assert_eq!(second.stall.map(|stall| (stall.rule.0, stall.occurrence)), Some((2, 1)));
+    assert!(first.delay.is_some() && second.delay.is_some());
+}
+
+#[test]
+fn what_a_device_that_is_gone_fails_is_no_fire_and_later_failures_do_not_count_it() {
+    let gone =
+        scenario::Dead { errno: Errno::ENXIO, for_: Some(Duration::from_secs(9)), flap: None };
+    let armed = arm(vec![
+        rule("gone", Fault::Dead(gone), nth(2)),
+        rule("fail", error(Errno::EIO), When::default()),
+    ]);
+    let failures = [OpKind::Read, OpKind::Write, OpKind::Lookup, OpKind::Release];
+    let failures = failures.map(|kind| ask(&armed, None, kind, 0, 1).failure);
+    let failures = failures.map(|failure| failure.map(|one| (one.rule.0, one.occurrence)));
+    assert_eq!(failures, [Some((1, 1)), Some((0, 2)), Some((0, 0)), None]);
+    assert_eq!(armed.counts(RuleId(0)), Counts { matched: 2, fired: 1 });
+    let selection = armed.select(Path::new("f"));
+    let path = Path::new("f");
+    let target = Target { selection: &selection, path, origin: path, medium: None };
+    let later = armed.decide(&op(OpKind::Read, 0, 1), &target, Duration::from_secs(10));
+    assert_eq!(later.failure.map(|failure| failure.rule.0), Some(1), "it is over");
+}
+
+#[test]
 fn an_operation_that_fails_uses_up_no_times_of_damage() {
     let once = When { times: Some(1), ..When::default() };
     let armed = arm(vec![

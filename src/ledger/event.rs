@@ -44,6 +44,8 @@ pub enum Outcome {
     Gone,
     /// Sticky damage that nobody read until the end of the mount.
     NeverRead,
+    /// A stalled operation is answered after all: the stall was `delivered` when it began.
+    Released,
     /// The target read a corrupt region, and what it got is what is stored: zeros in place of zeros.
     Unchanged,
 }
@@ -103,7 +105,7 @@ pub struct Event {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub errno: Option<String>,
     /// How late the answer was, nanoseconds: less than was decided if the caller was killed or the
-    /// mount ended meanwhile.
+    /// mount ended meanwhile. Of a stall it is in the event `released`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delay_ns: Option<u64>,
     /// The kernel asked on behalf of its page cache (read-ahead, a page fault, write-back): `pid` is

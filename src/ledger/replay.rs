@@ -115,7 +115,7 @@ fn is_stored(fault: &Fault) -> bool {
         Fault::BitFlip(flip) => flip.persistence != Persistence::Transient,
         Fault::Corrupt(corrupt) => corrupt.persistence != Persistence::Transient,
         Fault::BadSector(_) => true,
-        Fault::Error(_) | Fault::Latency(_) => false,
+        _ => false,
     }
 }
 
@@ -156,7 +156,7 @@ fn stored_rule(
         Fault::BitFlip(flip) => flip.amount = BitAmount::At(positions(events)),
         Fault::Corrupt(corrupt) => corrupt_at(corrupt, rule, events)?,
         Fault::BadSector(bad) => bad.amount = SectorAmount::At(sectors(rule, events)?),
-        Fault::Error(_) | Fault::Latency(_) => {}
+        _ => {}
     }
     Ok(new)
 }
@@ -245,11 +245,13 @@ enum Effect {
     Regions(BTreeSet<RegionPosition>, Content),
     Errno(u16),
     DelayNs(u64),
+    /// What the rule says, whatever that is.
+    Same,
 }
 
 fn counted_rules(rule: &Rule, events: &[&Event]) -> Result<Vec<Rule>, ReplayError> {
     let mut by_occurrence: BTreeMap<u64, Effect> = BTreeMap::new();
-    for event in events {
+    for event in events.iter().filter(|event| !follows(rule, event)) {
         let occurrence =
             event.occurrence.ok_or_else(|| incomplete(rule, event, "its `occurrence`"))?;
         let effect = effect(rule, event)?;
@@ -272,6 +274,11 @@ fn counted_rules(rule: &Rule, events: &[&Event]) -> Result<Vec<Rule>, ReplayErro
         counted_rule(rule, effect, seen)
     });
     Ok(rules.collect())
+}
+
+/// Whether the operation failed because another one had set off a fault that stays.
+fn follows(rule: &Rule, event: &Event) -> bool {
+    matches!(rule.fault, Fault::Dead(_)) && event.occurrence.is_none()
 }
 
 /// The numbers that the next rule counts for these occurrences of the original. An operation that
@@ -303,6 +310,7 @@ fn effect(rule: &Rule, event: &Event) -> Result<Effect, ReplayError> {
             let number = errno.and_then(|errno| u16::try_from(errno.raw()).ok());
             number.map(Effect::Errno).ok_or_else(|| lacks("its `errno`"))
         }
+        Fault::Stall(_) | Fault::Dead(_) => Ok(Effect::Same),
         Fault::Latency(_) | Fault::BadSector(_) => {
             let delay = event.delay_ns.map(Effect::DelayNs);
             delay.ok_or_else(|| lacks("its `delay_ns`"))
@@ -326,6 +334,7 @@ fn counted_rule(rule: &Rule, effect: Effect, nth: Vec<u64>) -> Rule {
         Effect::DelayNs(ns) => Fault::Latency(Latency {
             distribution: Distribution::Constant(Duration::from_nanos(ns)),
         }),
+        Effect::Same => rule.fault.clone(),
     };
     Rule {
         name: String::new(),

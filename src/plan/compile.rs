@@ -37,8 +37,10 @@ fn compile_rule(rule: &scenario::Rule) -> Rule {
         asked.intersection(fault.concerns())
     };
     let bytes = rule.select.bytes.clone().map(|bytes| fault.widen(bytes));
-    let access = access(&fault, &rule.when, ops);
-    Rule { name: rule.name.clone(), scope: Scope { ops, bytes }, trigger, fault, access }
+    let reach = fault.reach(ops);
+    let access = access(&fault, &rule.when, reach);
+    let scope = Scope { ops, bytes };
+    Rule { name: rule.name.clone(), scope, reach, trigger, fault, access }
 }
 
 fn access(fault: &Fault, when: &When, ops: OpSet) -> DataAccess {

@@ -15,6 +15,8 @@ pub struct RuleId(pub u16);
 pub struct Decision {
     /// The answer waits this long. Composes with every other effect.
     pub delay: Option<Delay>,
+    /// Nothing is answered for now. Composes with every other effect.
+    pub stall: Option<Stalled>,
     /// The operation fails and the backing directory is not asked.
     pub failure: Option<Failure>,
     /// The first sector in the way. Reads give the good bytes before it, or fail at it.
@@ -29,6 +31,7 @@ impl Decision {
     /// Whether the operation goes through untouched.
     pub fn is_clean(&self) -> bool {
         self.delay.is_none()
+            && self.stall.is_none()
             && self.failure.is_none()
             && self.unreadable.is_none()
             && self.regions.is_empty()
@@ -58,12 +61,23 @@ pub struct Delay {
     pub by: Duration,
 }
 
+/// No answer for now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stalled {
+    /// Which rule.
+    pub rule: RuleId,
+    /// Which of its matching operations this was, from 1.
+    pub occurrence: u64,
+    /// For so long; `None`: until the mount ends or the caller is killed.
+    pub by: Option<Duration>,
+}
+
 /// A failed operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Failure {
     /// Which rule.
     pub rule: RuleId,
-    /// Which of its matching operations this was, from 1.
+    /// Which of its matching operations this was, from 1; 0: one that fails because of another.
     pub occurrence: u64,
     /// With what.
     pub errno: Errno,

@@ -27,8 +27,11 @@ pub enum DataAccess {
 pub struct Rule {
     /// As in the scenario; part of every stream key.
     pub name: String,
-    /// Which operations on the selected paths.
+    /// Which operations on the selected paths it looks at.
     pub scope: Scope,
+    /// Which operations on them it may do something to: more than it looks at, for a fault that
+    /// stays once it has begun.
+    pub reach: OpSet,
     /// Which of their occurrences.
     pub trigger: Trigger,
     /// What happens.

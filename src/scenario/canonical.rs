@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 use super::document_text;
 use super::file::parse;
 use super::model::{
-    BadSector, BitAmount, BitFlip, BitPosition, Content, Corrupt, Distribution, Fault, Persistence,
-    RegionAmount, RegionPosition, Rule, Scenario, SectorAmount, Select, When,
+    BadSector, BitAmount, BitFlip, BitPosition, Content, Corrupt, Dead, Distribution, Fault,
+    Persistence, RegionAmount, RegionPosition, Rule, Scenario, SectorAmount, Select, Stall, When,
 };
 use super::{duration, size};
 use crate::diagnostic::Diagnostic;
@@ -94,6 +94,8 @@ fn fault(fault: &Fault) -> Value {
         Fault::Latency(latency) => {
             json!({ "distribution": distribution(&latency.distribution) })
         }
+        Fault::Stall(stall) => stalled(stall),
+        Fault::Dead(dead) => gone(dead),
     }
 }
 
@@ -159,6 +161,21 @@ fn bad_sector(bad: &BadSector) -> Value {
         SectorAmount::At(bytes) => ("at", json!(bytes)),
     };
     json!({ key: amount, "sector": size::format(u64::from(bad.sector)) })
+}
+
+fn stalled(stall: &Stall) -> Value {
+    let mut object = Map::new();
+    insert(&mut object, "for", stall.for_.map(duration::format));
+    Value::Object(object)
+}
+
+fn gone(dead: &Dead) -> Value {
+    let mut object = Map::new();
+    object.insert("errno".into(), json!(dead.errno.name()));
+    insert(&mut object, "for", dead.for_.map(duration::format));
+    insert(&mut object, "down", dead.flap.map(|flap| duration::format(flap.down)));
+    insert(&mut object, "up", dead.flap.map(|flap| duration::format(flap.up)));
+    Value::Object(object)
 }
 
 fn distribution(distribution: &Distribution) -> Value {

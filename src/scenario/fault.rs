@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use super::corrupt;
 use super::damage;
+use super::dead;
 use super::document::{Field, Findings, Keys, Read, Table, did_you_mean};
 use super::model::{Distribution, ErrorFault, Fault, Latency};
+use super::stall;
 use crate::diagnostic::Diagnostic;
 use crate::errno::{ERRNOS, Errno};
 use crate::op::{OpKind, OpSet};
@@ -16,10 +18,9 @@ use crate::op::{OpKind, OpSet};
 const KINDS: Keys = Keys {
     of: "`fault`",
     noun: "fault",
-    known: &["bit_flip", "corrupt", "error", "bad_sector", "latency"],
+    known: &["bit_flip", "corrupt", "error", "bad_sector", "latency", "stall", "dead"],
     later: &[
         "throughput",
-        "stall",
         "short",
         "lost_write",
         "torn_write",
@@ -29,7 +30,6 @@ const KINDS: Keys = Keys {
         "power_cut",
         "metadata",
         "readonly",
-        "dead",
         "kill",
     ],
 };
@@ -69,14 +69,19 @@ pub(super) struct FaultRead {
     pub(super) at: Vec<(u64, Range<usize>)>,
 }
 
+/// Faults that stay once they have begun.
+pub(super) const LASTING: &[&str] = &["dead"];
+
 /// The operations that a kind of fault can concern.
 pub(super) fn concerns(kind: &str) -> OpSet {
     let read = OpSet::EMPTY.with(OpKind::Read);
     match kind {
         "bit_flip" | "corrupt" => read,
         "bad_sector" => read.with(OpKind::Write),
-        // The kernel drops what these answer: nobody would see the error.
-        "error" => OpSet::ALL.without(OpKind::Release).without(OpKind::Releasedir),
+        // The kernel drops what these answer, and waits for none of them: nobody would see it.
+        "error" | "stall" | "dead" => {
+            OpSet::ALL.without(OpKind::Release).without(OpKind::Releasedir)
+        }
         _ => OpSet::ALL,
     }
 }
@@ -116,6 +121,8 @@ fn read_kind(field: &Field<'_>, findings: &mut Findings) -> FaultRead {
         "corrupt" => corrupt::read(&inner, findings),
         "bad_sector" => damage::read_bad_sector(&inner, findings),
         "error" => plain("error", read_error(&inner, findings)),
+        "stall" => plain("stall", stall::read(&inner, findings)),
+        "dead" => plain("dead", dead::read(&inner, findings)),
         _ => plain("latency", read_latency(&inner, findings)),
     }
 }
@@ -137,7 +144,7 @@ fn read_error(table: &Table<'_>, findings: &mut Findings) -> Option<Fault> {
     Some(Fault::Error(ErrorFault { errno }))
 }
 
-fn read_errno(field: &Field<'_>) -> Read<Errno> {
+pub(super) fn read_errno(field: &Field<'_>) -> Read<Errno> {
     let name = field.text("errno = \"EIO\"")?;
     Errno::from_name(name).ok_or_else(|| {
         let names = ERRNOS.iter().map(|(name, _)| *name);
@@ -186,9 +193,14 @@ fn read_distribution_kind(field: &Field<'_>, findings: &mut Findings) -> Option<
 }
 
 fn positive_duration(field: &Field<'_>, example: &str) -> Read<Duration> {
+    positive(field, "nothing is delayed", example)
+}
+
+/// A duration of more than zero. `why` says what zero would mean.
+pub(super) fn positive(field: &Field<'_>, why: &str, example: &str) -> Read<Duration> {
     let duration = field.duration(example)?;
     if duration.is_zero() {
-        let message = format!("`{}` is zero: nothing is delayed", field.key);
+        let message = format!("`{}` is zero: {why}", field.key);
         let help = format!("write it like `{example}`, or remove the rule");
         return Err(field.error("zero-duration", message).help(help));
     }

@@ -7,6 +7,7 @@ mod conflict;
 mod corrupt;
 mod damage;
 mod detect;
+mod dead;
 mod document;
 mod document_text;
 pub mod duration;
@@ -19,6 +20,7 @@ mod recipe;
 mod rule;
 mod select;
 pub mod size;
+mod stall;
 pub mod suggest;
 mod when;
 

@@ -84,6 +84,10 @@ pub enum Fault {
     BadSector(BadSector),
     /// The operation is answered late.
     Latency(Latency),
+    /// The operation is not answered until something ends that.
+    Stall(Stall),
+    /// From its first fire on every operation fails.
+    Dead(Dead),
 }
 
 /// How long a fault stays.
@@ -232,6 +236,38 @@ pub enum Distribution {
     },
 }
 
+/// An operation that is not answered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stall {
+    /// Answered after this long all the same; `None`: never.
+    pub for_: Option<Duration>,
+}
+
+/// A device that is gone: once fired, every operation on the selected paths fails.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dead {
+    /// With this error: one of [`Dead::ERRNOS`].
+    pub errno: Errno,
+    /// For this long; `None`: until the mount ends.
+    pub for_: Option<Duration>,
+    /// Not all the time; `None`: without a pause.
+    pub flap: Option<Flap>,
+}
+
+/// A device that comes and goes: gone first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flap {
+    /// So long it is gone,
+    pub down: Duration,
+    /// and then it is there for so long.
+    pub up: Duration,
+}
+
+impl Dead {
+    /// What operations on a device that is gone fail with.
+    pub const ERRNOS: [Errno; 3] = [Errno::EIO, Errno::ENODEV, Errno::ENXIO];
+}
+
 impl Select {
     /// Whether nothing narrows it.
     pub fn is_everything(&self) -> bool {
@@ -280,6 +316,8 @@ impl Fault {
             Fault::Error(_) => "error",
             Fault::BadSector(_) => "bad_sector",
             Fault::Latency(_) => "latency",
+            Fault::Stall(_) => "stall",
+            Fault::Dead(_) => "dead",
         }
     }
 }

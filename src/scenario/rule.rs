@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::document::{Field, Findings, Keys, Read, Table};
 use super::fault::{self, FaultRead};
-use super::model::Rule;
+use super::model::{Rule, When};
 use super::select::{self, BYTE_OPS, SelectRead};
 use super::when::{self, WhenRead};
 use crate::diagnostic::Diagnostic;
@@ -40,6 +40,7 @@ pub(super) fn read(table: &Table<'_>, findings: &mut Findings) -> RuleRead {
     check_ops(&select, &fault, findings);
     check_bytes(&select, &fault, findings);
     check_when(&when, &fault, findings);
+    check_once(&when, &fault, findings);
     if let Some(kind) = fault.kind {
         narrow_ops(&mut select, kind);
     }
@@ -121,6 +122,21 @@ fn check_bytes(select: &SelectRead, fault: &FaultRead, findings: &mut Findings) 
         let error = Diagnostic::error("outside-bytes", span.clone(), message);
         findings
             .push(error.help("move the position, or leave `bytes` out: `at` is exact by itself"));
+    }
+}
+
+/// Refuses conditions of more than one fire on what stays once it has begun.
+fn check_once(when: &WhenRead, fault: &FaultRead, findings: &mut Findings) {
+    let Some(kind) = fault.kind.filter(|kind| fault::LASTING.contains(kind)) else {
+        return;
+    };
+    let When { nth, times, probability, .. } = &when.when;
+    let listed = nth.len() > 1 && probability.is_none();
+    let many = [("nth", listed), ("times", times.is_some_and(|times| times > 1))];
+    for (key, span) in when.by_access.iter().filter(|(key, _)| many.contains(&(*key, true))) {
+        let message = format!("`{kind}` fires once and stays: `{key}` means more than one fire");
+        let help = format!("write `{key} = {}`", if *key == "nth" { nth[0] } else { 1 });
+        findings.push(Diagnostic::error("fires-once", span.clone(), message).help(help));
     }
 }
 

@@ -7,10 +7,10 @@ use std::path::Path;
 use super::errno;
 use crate::support::*;
 
-type Attempt = fn(&Path) -> std::io::Result<()>;
+pub(super) type Attempt = fn(&Path) -> std::io::Result<()>;
 
 /// How to make each operation happen in a directory with `file`, `link` and `dir/`.
-const ATTEMPTS: &[(&str, Attempt)] = &[
+pub(super) const ATTEMPTS: &[(&str, Attempt)] = &[
     ("lookup", |root| fs::metadata(root.join("file")).map(drop)),
     ("open", |root| File::open(root.join("file")).map(drop)),
     ("read", |root| fs::read(root.join("file")).map(drop)),
@@ -61,7 +61,7 @@ const ATTEMPTS: &[(&str, Attempt)] = &[
     }),
 ];
 
-fn backing() -> Backing {
+pub(super) fn backing() -> Backing {
     let backing = Backing::new().with("file", b"content");
     fs::create_dir(backing.join("dir")).unwrap();
     symlink("file", backing.join("link")).unwrap();

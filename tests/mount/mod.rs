@@ -4,6 +4,7 @@ mod attributes;
 mod bad_sector;
 mod confinement;
 mod crash;
+mod dead;
 mod descriptors;
 mod directories;
 mod errors;
@@ -28,6 +29,7 @@ mod regions;
 mod repair;
 mod replay;
 mod sharing;
+mod stall;
 mod sticky;
 mod transient;
 

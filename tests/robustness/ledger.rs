@@ -39,6 +39,40 @@ fn a_ledger_that_is_full_ends_injection_and_the_mount_goes_on() {
     assert!(!ledger.truncated && ledger.events.len() > 20, "{}", ledger.events.len());
 }
 
+const HANGS: &str = "[[rule]]\nname = \"hangs\"\nselect = { path = \"hung\" , ops = [\"read\"] }\n\
+    when = { times = 1 }\n[rule.fault.stall]\n";
+
+/// A stalled read before the ledger is full, and its answer afterwards.
+const HANG_ON: &str = r#"
+cat "$1" & hung=$!
+for round in $(seq 300); do cat "$0" >/dev/null 2>&1; done
+wait $hung && echo " freed"
+"#;
+
+#[test]
+fn a_ledger_that_is_full_ends_what_is_stalled() {
+    require_fuse!();
+    require_root!();
+    let small = Small::new(256 << 10);
+    let backing = Backing::new().with_noise("file", 64 << 10).with("hung", b"x");
+    let text = format!("{ROT}{HANGS}")
+        .replace("[rule.fault.bit_flip]", "select = { path = \"file\" }\n[rule.fault.bit_flip]");
+    let scenario = Backing::new().with("both.toml", text.as_bytes());
+    let ended = Program::errorfs("run")
+        .arg("--scenario")
+        .arg(scenario.join("both.toml"))
+        .args(["--seed", "1", "--ledger"])
+        .arg(small.path().join("ledger"))
+        .arg("--on")
+        .arg(backing.path())
+        .args(["--", "sh", "-c", HANG_ON])
+        .arg(backing.join("file"))
+        .arg(backing.join("hung"))
+        .run()
+        .expect_status(125);
+    assert_eq!(ended.stdout, "x freed\n");
+}
+
 /// Flips on top of regions, seen by every read(2).
 const REGIONS: &str = "version = 1\n[[rule]]\nname = \"junk\"\nwhen = { for = \"1h\" }\n\
     [rule.fault.corrupt]\ncontent = \"junk\"\nrate = 0.2\nregion = 512\n\

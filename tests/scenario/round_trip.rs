@@ -146,13 +146,35 @@ fn distribution() -> impl Strategy<Value = Distribution> {
     ]
 }
 
+fn dead() -> impl Strategy<Value = Dead> {
+    let flap = (duration(), duration()).prop_map(|(down, up)| Flap { down, up });
+    let shape = (proptest::option::of(duration()), proptest::option::of(flap));
+    (select(Dead::ERRNOS.to_vec()), shape).prop_map(|(errno, (for_, flap))| Dead {
+        errno,
+        for_,
+        flap,
+    })
+}
+
+/// Of what stays once it has begun: conditions of a single fire.
+fn when_once() -> impl Strategy<Value = When> {
+    let nth = proptest::option::of(1u64..).prop_map(|nth| nth.into_iter().collect());
+    (nth, proptest::option::of(fraction()), window()).prop_map(|(nth, probability, window)| When {
+        nth,
+        probability,
+        ..window
+    })
+}
+
 fn rule(index: usize) -> impl Strategy<Value = Rule> {
     let name = format!("rule \"{index}\" \\ é");
     let errno = select(ERRNOS.to_vec()).prop_map(|(_, errno): (&str, Errno)| errno);
     let act = prop_oneof![
         errno.prop_map(|errno| Fault::Error(ErrorFault { errno })),
         distribution().prop_map(|distribution| Fault::Latency(Latency { distribution })),
+        proptest::option::of(duration()).prop_map(|for_| Fault::Stall(Stall { for_ })),
     ];
+    let lasting = (select_of_ops(index), when_once(), dead().prop_map(Fault::Dead));
     let of_ops = (select_of_ops(index), when(), act);
     let flips =
         (paths(index), when(), window(), bit_flip()).prop_map(|(paths, when, window, flip)| {
@@ -170,12 +192,8 @@ fn rule(index: usize) -> impl Strategy<Value = Rule> {
         let ops = Some(OpSet::EMPTY.with(OpKind::Read));
         (Select { paths, ops, bytes: None }, when, Fault::BadSector(bad))
     });
-    prop_oneof![of_ops, flips, regions, sectors].prop_map(move |(select, when, fault)| Rule {
-        name: name.clone(),
-        select,
-        when,
-        fault,
-    })
+    prop_oneof![of_ops, lasting, flips, regions, sectors]
+        .prop_map(move |(select, when, fault)| Rule { name: name.clone(), select, when, fault })
 }
 
 fn scenario() -> impl Strategy<Value = Scenario> {

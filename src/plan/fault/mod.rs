@@ -3,16 +3,20 @@
 mod bad_sector;
 mod bit_flip;
 mod corrupt;
+mod dead;
 mod error;
 mod latency;
+mod stall;
 
 use std::ops::Range;
 
 pub use bad_sector::{BadSector, Run, runs};
 pub use bit_flip::BitFlip;
 pub use corrupt::Corrupt;
+pub use dead::Dead;
 pub use error::ErrorFault;
 pub use latency::{DELAY_MAX, Latency};
+pub use stall::Stall;
 
 use super::seed::Purpose;
 use crate::op::OpSet;
@@ -31,6 +35,10 @@ pub enum Fault {
     BadSector(BadSector),
     /// The operation is answered late.
     Latency(Latency),
+    /// The operation is not answered until something ends that.
+    Stall(Stall),
+    /// From its first fire on every operation fails.
+    Dead(Dead),
 }
 
 impl Fault {
@@ -42,6 +50,8 @@ impl Fault {
             scenario::Fault::Error(fault) => Fault::Error(ErrorFault::new(fault)),
             scenario::Fault::BadSector(fault) => Fault::BadSector(BadSector::new(fault)),
             scenario::Fault::Latency(fault) => Fault::Latency(Latency::new(fault)),
+            scenario::Fault::Stall(fault) => Fault::Stall(Stall::new(fault)),
+            scenario::Fault::Dead(fault) => Fault::Dead(Dead::new(fault)),
         }
     }
 
@@ -53,10 +63,12 @@ impl Fault {
             Fault::Error(_) => "error",
             Fault::BadSector(_) => "bad_sector",
             Fault::Latency(_) => "latency",
+            Fault::Stall(_) => "stall",
+            Fault::Dead(_) => "dead",
         }
     }
 
-    /// The operations that it can happen to.
+    /// The operations that can set it off.
     pub fn concerns(&self) -> OpSet {
         match self {
             Fault::BitFlip(_) => bit_flip::CONCERNS,
@@ -64,6 +76,17 @@ impl Fault {
             Fault::BadSector(_) => bad_sector::CONCERNS,
             Fault::Error(_) => error::CONCERNS,
             Fault::Latency(_) => OpSet::ALL,
+            Fault::Stall(_) => stall::CONCERNS,
+            Fault::Dead(_) => dead::CONCERNS,
+        }
+    }
+
+    /// The operations that it happens to, if those of `scope` can set it off: more than these once
+    /// it has begun, for a fault that stays.
+    pub fn reach(&self, scope: OpSet) -> OpSet {
+        match self {
+            Fault::Dead(_) if !scope.is_empty() => dead::CONCERNS,
+            _ => scope,
         }
     }
 
@@ -73,7 +96,7 @@ impl Fault {
             Fault::BitFlip(fault) => fault.is_stored(),
             Fault::Corrupt(fault) => fault.is_stored(),
             Fault::BadSector(_) => true,
-            Fault::Error(_) | Fault::Latency(_) => false,
+            _ => false,
         }
     }
 
@@ -83,7 +106,7 @@ impl Fault {
             Fault::BitFlip(fault) => fault.names_places(),
             Fault::Corrupt(fault) => fault.names_places(),
             Fault::BadSector(fault) => fault.names_places(),
-            Fault::Error(_) | Fault::Latency(_) => false,
+            _ => false,
         }
     }
 
@@ -93,7 +116,7 @@ impl Fault {
             Fault::BitFlip(fault) => fault.ends_by_overwriting(),
             Fault::Corrupt(fault) => fault.ends_by_overwriting(),
             Fault::BadSector(_) => true,
-            Fault::Error(_) | Fault::Latency(_) => false,
+            _ => false,
         }
     }
 
@@ -103,7 +126,7 @@ impl Fault {
             Fault::BitFlip(fault) => fault.is_never(),
             Fault::Corrupt(fault) => fault.is_never(),
             Fault::BadSector(fault) => fault.is_never(),
-            Fault::Error(_) | Fault::Latency(_) => false,
+            _ => false,
         }
     }
 
@@ -115,7 +138,7 @@ impl Fault {
             Fault::BitFlip(_) | Fault::Corrupt(_) => Some(Purpose::Transient),
             Fault::BadSector(_) => Some(Purpose::StoredSectors),
             Fault::Latency(_) => Some(Purpose::Latency),
-            Fault::Error(_) => None,
+            Fault::Error(_) | Fault::Stall(_) | Fault::Dead(_) => None,
         }
     }
 

@@ -1,0 +1,38 @@
+//! Faults that stay: one operation sets them off, and what follows fails because of it.
+
+use super::Armed;
+use super::armed::Look;
+use crate::plan::fault::Dead;
+use crate::plan::{Failure, Rule, RuleId};
+
+impl Armed {
+    /// What an operation on a device fails with that is gone, or that this operation sets off.
+    pub(super) fn dead(
+        &self,
+        (id, rule): (RuleId, &Rule),
+        fault: &Dead,
+        look: &mut Look<'_>,
+    ) -> Option<Failure> {
+        let errno = fault.errno;
+        if !rule.reach.contains(look.op.kind) {
+            return None;
+        }
+        if let Some(begun) = self.begun(id) {
+            let holds = fault.holds(look.now.saturating_sub(begun));
+            return holds.then_some(Failure { rule: id, occurrence: 0, errno });
+        }
+        let occurrence = self.fired(id, rule, look)?;
+        self.begin(id, look.now);
+        Some(Failure { rule: id, occurrence, errno })
+    }
+
+    /// When a rule with a fault that stays fired, since arming.
+    fn begun(&self, id: RuleId) -> Option<std::time::Duration> {
+        self.counters[usize::from(id.0)].begun.get().copied()
+    }
+
+    /// Of several operations that set it off at once, the first in this call is the one.
+    fn begin(&self, id: RuleId, now: std::time::Duration) {
+        let _ = self.counters[usize::from(id.0)].begun.set(now);
+    }
+}
