@@ -113,6 +113,12 @@ impl OpKind {
         }
     }
 
+    /// Whether every such operation changes the filesystem. Of `open` and `ioctl` some do.
+    pub const fn changes(self) -> bool {
+        let sometimes = OpSet::EMPTY.with(OpKind::Open).with(OpKind::Ioctl);
+        OpSet::CHANGING.contains(self) && !sometimes.contains(self)
+    }
+
     /// The kind of that name.
     pub fn from_name(name: &str) -> Option<OpKind> {
         OpKind::ALL.into_iter().find(|kind| kind.name() == name)
@@ -135,6 +141,24 @@ impl OpSet {
         .with(OpKind::Fsync)
         .with(OpKind::Fallocate)
         .with(OpKind::CopyFileRange);
+    /// Operations that change the filesystem, or may: what a read-only one refuses.
+    pub const CHANGING: OpSet = OpSet::EMPTY
+        .with(OpKind::Setattr)
+        .with(OpKind::Mknod)
+        .with(OpKind::Mkdir)
+        .with(OpKind::Unlink)
+        .with(OpKind::Rmdir)
+        .with(OpKind::Symlink)
+        .with(OpKind::Rename)
+        .with(OpKind::Link)
+        .with(OpKind::Open)
+        .with(OpKind::Create)
+        .with(OpKind::Write)
+        .with(OpKind::Setxattr)
+        .with(OpKind::Removexattr)
+        .with(OpKind::Fallocate)
+        .with(OpKind::CopyFileRange)
+        .with(OpKind::Ioctl);
     /// The group `metadata`: every other operation.
     pub const METADATA: OpSet = OpSet(!OpSet::DATA.0);
 
@@ -207,6 +231,15 @@ pub struct Op {
     pub len: u64,
     /// Who asks.
     pub caller: Caller,
+    /// Whether it changes the filesystem: what a read-only one refuses.
+    pub changes: bool,
+}
+
+impl Op {
+    /// An operation that changes what all of its kind change.
+    pub const fn new(kind: OpKind, offset: u64, len: u64, caller: Caller) -> Op {
+        Op { kind, offset, len, caller, changes: kind.changes() }
+    }
 }
 
 #[cfg(test)]

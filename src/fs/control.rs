@@ -16,6 +16,13 @@ pub enum Controlled {
     Directory(FileHandle),
 }
 
+impl Controlled {
+    /// Whether a request of that number changes what it is made on.
+    pub fn changes(self, number: u32) -> bool {
+        Request::known(number).is_some_and(|request| request.changes)
+    }
+}
+
 impl Filesystem {
     /// `ioctl`: the argument that comes back, as long as the caller has room for.
     pub fn control(

@@ -251,6 +251,11 @@ fn backing_flags(flags: i32) -> OFlags {
     (OFlags::from_bits_retain(flags as u32) - NOT_PASSED_ON) | OFlags::CLOEXEC
 }
 
+/// Whether a file is opened for more than reading, with the flags of open(2).
+pub fn opens_to_change(flags: i32) -> bool {
+    OFlags::from_bits_retain(flags as u32) & OFlags::RWMODE != OFlags::RDONLY
+}
+
 fn appends(flags: i32) -> bool {
     OFlags::from_bits_retain(flags as u32).contains(OFlags::APPEND)
 }

@@ -150,7 +150,7 @@ impl Judged {
 
     /// An event of this operation.
     pub(super) fn event(&self, rule: RuleId, occurrence: u64) -> Event {
-        let Op { kind, offset, len, caller } = self.op;
+        let Op { kind, offset, len, caller, .. } = self.op;
         Event {
             op: kind.name().to_owned(),
             path: written(&self.view.path),

@@ -14,8 +14,10 @@ use fuser::{
 
 use super::answer;
 use super::convert::{handle, node, op, op_on, rename_flags, timestamp};
-use crate::fs::{Changes, Controlled, Filesystem, NewMode, Subject, Uses, Writing};
-use crate::op::OpKind;
+use crate::fs::{
+    Changes, Controlled, Filesystem, NewMode, Subject, Uses, Writing, opens_to_change,
+};
+use crate::op::{Op, OpKind};
 
 /// One read(2) or write(2) up to this size is one request: the kernel's own limit on the pages of a
 /// request (`fs.fuse.max_pages_limit`) at its default.
@@ -191,7 +193,8 @@ impl fuser::Filesystem for Adapter {
         let call = |fs: &Filesystem| fs.open(node(ino), flags.0);
         let answer =
             answer::opened(node(ino), Uses::of(flags.0), request.unique().0, self.ttl, reply);
-        self.fs.around(op(OpKind::Open, request), Subject::Node(node(ino)), call, answer);
+        let op = Op { changes: opens_to_change(flags.0), ..op(OpKind::Open, request) };
+        self.fs.around(op, Subject::Node(node(ino)), call, answer);
     }
 
     fn create(
@@ -401,7 +404,8 @@ impl fuser::Filesystem for Adapter {
             true => Controlled::Directory(handle(open)),
             false => Controlled::File(handle(open)),
         };
-        let (op, subject) = (op(OpKind::Ioctl, request), Subject::Node(node(ino)));
+        let op = Op { changes: on.changes(command), ..op(OpKind::Ioctl, request) };
+        let subject = Subject::Node(node(ino));
         let call = |fs: &Filesystem| fs.control(op, on, command, input, room);
         self.fs.around(op, subject, call, answer::controlled(reply));
     }

@@ -16,7 +16,7 @@ pub(super) fn op(kind: OpKind, request: &Request) -> Op {
 /// An operation on bytes.
 pub(super) fn op_on(kind: OpKind, request: &Request, offset: u64, len: u64) -> Op {
     let caller = Caller { pid: request.pid(), uid: request.uid(), gid: request.gid() };
-    Op { kind, offset, len, caller }
+    Op::new(kind, offset, len, caller)
 }
 
 /// A node as the protocol names it.

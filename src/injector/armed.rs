@@ -173,6 +173,9 @@ impl Armed {
                 Fault::Dead(fault) if decision.failure.is_none() => {
                     decision.failure = self.dead((id, rule), fault, look);
                 }
+                Fault::Readonly if decision.failure.is_none() => {
+                    decision.failure = self.readonly((id, rule), look);
+                }
                 _ => {}
             }
         }

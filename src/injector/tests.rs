@@ -53,7 +53,7 @@ fn arm(rules: Vec<Rule>) -> Armed {
 }
 
 fn op(kind: OpKind, offset: u64, len: u64) -> Op {
-    Op { kind, offset, len, caller: Caller::default() }
+    Op::new(kind, offset, len, Caller::default())
 }
 
 /// One operation on the file `f`.

@@ -278,7 +278,7 @@ fn counted_rules(rule: &Rule, events: &[&Event]) -> Result<Vec<Rule>, ReplayErro
 
 /// Whether the operation failed because another one had set off a fault that stays.
 fn follows(rule: &Rule, event: &Event) -> bool {
-    matches!(rule.fault, Fault::Dead(_)) && event.occurrence.is_none()
+    matches!(rule.fault, Fault::Dead(_) | Fault::Readonly) && event.occurrence.is_none()
 }
 
 /// The numbers that the next rule counts for these occurrences of the original. An operation that
@@ -310,7 +310,7 @@ fn effect(rule: &Rule, event: &Event) -> Result<Effect, ReplayError> {
             let number = errno.and_then(|errno| u16::try_from(errno.raw()).ok());
             number.map(Effect::Errno).ok_or_else(|| lacks("its `errno`"))
         }
-        Fault::Stall(_) | Fault::Dead(_) => Ok(Effect::Same),
+        Fault::Stall(_) | Fault::Dead(_) | Fault::Readonly => Ok(Effect::Same),
         Fault::Latency(_) | Fault::BadSector(_) => {
             let delay = event.delay_ns.map(Effect::DelayNs);
             delay.ok_or_else(|| lacks("its `delay_ns`"))

@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     fn op(kind: OpKind, offset: u64, len: u64) -> Op {
-        Op { kind, offset, len, caller: Default::default() }
+        Op::new(kind, offset, len, Default::default())
     }
 
     #[test]

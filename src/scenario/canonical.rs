@@ -96,6 +96,7 @@ fn fault(fault: &Fault) -> Value {
         }
         Fault::Stall(stall) => stalled(stall),
         Fault::Dead(dead) => gone(dead),
+        Fault::Readonly => json!({}),
     }
 }
 

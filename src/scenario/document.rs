@@ -79,7 +79,10 @@ impl Keys {
             "key" => (
                 "unknown-key",
                 format!("{} has no key `{name}`", self.of),
-                format!("keys of {}: {known}", self.of),
+                match self.known {
+                    [] => format!("{} has no keys", self.of),
+                    _ => format!("keys of {}: {known}", self.of),
+                },
             ),
             noun => (
                 if noun == "fault" { "unknown-fault" } else { "unknown-distribution" },

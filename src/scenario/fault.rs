@@ -18,7 +18,7 @@ use crate::op::{OpKind, OpSet};
 const KINDS: Keys = Keys {
     of: "`fault`",
     noun: "fault",
-    known: &["bit_flip", "corrupt", "error", "bad_sector", "latency", "stall", "dead"],
+    known: &["bit_flip", "corrupt", "error", "bad_sector", "latency", "stall", "dead", "readonly"],
     later: &[
         "throughput",
         "short",
@@ -29,7 +29,6 @@ const KINDS: Keys = Keys {
         "fsync",
         "power_cut",
         "metadata",
-        "readonly",
         "kill",
     ],
 };
@@ -38,6 +37,8 @@ const ERROR_KEYS: Keys = Keys { of: "`error`", noun: "key", known: &["errno"], l
 
 const LATENCY_KEYS: Keys =
     Keys { of: "`latency`", noun: "key", known: &["distribution"], later: &[] };
+
+const READONLY_KEYS: Keys = Keys { of: "`readonly`", noun: "key", known: &[], later: &[] };
 
 const DISTRIBUTIONS: Keys = Keys {
     of: "`distribution`",
@@ -70,7 +71,7 @@ pub(super) struct FaultRead {
 }
 
 /// Faults that stay once they have begun.
-pub(super) const LASTING: &[&str] = &["dead"];
+pub(super) const LASTING: &[&str] = &["dead", "readonly"];
 
 /// The operations that a kind of fault can concern.
 pub(super) fn concerns(kind: &str) -> OpSet {
@@ -78,6 +79,7 @@ pub(super) fn concerns(kind: &str) -> OpSet {
     match kind {
         "bit_flip" | "corrupt" => read,
         "bad_sector" => read.with(OpKind::Write),
+        "readonly" => OpSet::CHANGING,
         // The kernel drops what these answer, and waits for none of them: nobody would see it.
         "error" | "stall" | "dead" => {
             OpSet::ALL.without(OpKind::Release).without(OpKind::Releasedir)
@@ -123,6 +125,10 @@ fn read_kind(field: &Field<'_>, findings: &mut Findings) -> FaultRead {
         "error" => plain("error", read_error(&inner, findings)),
         "stall" => plain("stall", stall::read(&inner, findings)),
         "dead" => plain("dead", dead::read(&inner, findings)),
+        "readonly" => {
+            READONLY_KEYS.check(&inner, findings);
+            plain("readonly", Some(Fault::Readonly))
+        }
         _ => plain("latency", read_latency(&inner, findings)),
     }
 }

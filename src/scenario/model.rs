@@ -88,6 +88,8 @@ pub enum Fault {
     Stall(Stall),
     /// From its first fire on every operation fails.
     Dead(Dead),
+    /// From its first fire on everything that changes something fails with EROFS.
+    Readonly,
 }
 
 /// How long a fault stays.
@@ -318,6 +320,7 @@ impl Fault {
             Fault::Latency(_) => "latency",
             Fault::Stall(_) => "stall",
             Fault::Dead(_) => "dead",
+            Fault::Readonly => "readonly",
         }
     }
 }

@@ -20,6 +20,7 @@ mod ownership;
 mod page_fills;
 mod passthrough;
 mod rate;
+mod readonly;
 mod refusals;
 mod region_order;
 mod region_reads;

@@ -71,12 +71,8 @@ pub(crate) fn with_target<T>(
 
 /// The answer for one read.
 pub(crate) fn read(armed: &Armed, path: &str, medium: &Medium, range: Range<u64>) -> Decision {
-    let op = Op {
-        kind: OpKind::Read,
-        offset: range.start,
-        len: range.end - range.start,
-        caller: Caller::default(),
-    };
+    let len = range.end - range.start;
+    let op = Op::new(OpKind::Read, range.start, len, Caller::default());
     with_target(armed, path, medium, |target| armed.decide(&op, target, Duration::ZERO))
 }
 

@@ -47,6 +47,10 @@ fn seen() -> Vec<OpKind> {
     OpKind::ALL.into_iter().filter(|kind| !unseen.contains(*kind)).collect()
 }
 
+fn changing() -> Vec<OpKind> {
+    OpSet::CHANGING.iter().collect()
+}
+
 fn select_of_ops(index: usize) -> impl Strategy<Value = Select> {
     let plain = (paths(index), proptest::option::of(ops(seen()))).prop_map(|(paths, ops)| Select {
         paths,
@@ -174,7 +178,10 @@ fn rule(index: usize) -> impl Strategy<Value = Rule> {
         distribution().prop_map(|distribution| Fault::Latency(Latency { distribution })),
         proptest::option::of(duration()).prop_map(|for_| Fault::Stall(Stall { for_ })),
     ];
-    let lasting = (select_of_ops(index), when_once(), dead().prop_map(Fault::Dead));
+    let gone = (select_of_ops(index), when_once(), dead().prop_map(Fault::Dead));
+    let readonly = (paths(index), proptest::option::of(ops(changing())), when_once());
+    let readonly = readonly
+        .prop_map(|(paths, ops, when)| (Select { paths, ops, bytes: None }, when, Fault::Readonly));
     let of_ops = (select_of_ops(index), when(), act);
     let flips =
         (paths(index), when(), window(), bit_flip()).prop_map(|(paths, when, window, flip)| {
@@ -192,7 +199,7 @@ fn rule(index: usize) -> impl Strategy<Value = Rule> {
         let ops = Some(OpSet::EMPTY.with(OpKind::Read));
         (Select { paths, ops, bytes: None }, when, Fault::BadSector(bad))
     });
-    prop_oneof![of_ops, lasting, flips, regions, sectors]
+    prop_oneof![of_ops, gone, readonly, flips, regions, sectors]
         .prop_map(move |(select, when, fault)| Rule { name: name.clone(), select, when, fault })
 }
 

@@ -6,6 +6,7 @@ mod corrupt;
 mod dead;
 mod error;
 mod latency;
+mod readonly;
 mod stall;
 
 use std::ops::Range;
@@ -39,6 +40,8 @@ pub enum Fault {
     Stall(Stall),
     /// From its first fire on every operation fails.
     Dead(Dead),
+    /// From its first fire on everything that changes something fails with EROFS.
+    Readonly,
 }
 
 impl Fault {
@@ -52,6 +55,7 @@ impl Fault {
             scenario::Fault::Latency(fault) => Fault::Latency(Latency::new(fault)),
             scenario::Fault::Stall(fault) => Fault::Stall(Stall::new(fault)),
             scenario::Fault::Dead(fault) => Fault::Dead(Dead::new(fault)),
+            scenario::Fault::Readonly => Fault::Readonly,
         }
     }
 
@@ -65,6 +69,7 @@ impl Fault {
             Fault::Latency(_) => "latency",
             Fault::Stall(_) => "stall",
             Fault::Dead(_) => "dead",
+            Fault::Readonly => "readonly",
         }
     }
 
@@ -78,6 +83,7 @@ impl Fault {
             Fault::Latency(_) => OpSet::ALL,
             Fault::Stall(_) => stall::CONCERNS,
             Fault::Dead(_) => dead::CONCERNS,
+            Fault::Readonly => readonly::CONCERNS,
         }
     }
 
@@ -85,7 +91,7 @@ impl Fault {
     /// it has begun, for a fault that stays.
     pub fn reach(&self, scope: OpSet) -> OpSet {
         match self {
-            Fault::Dead(_) if !scope.is_empty() => dead::CONCERNS,
+            Fault::Dead(_) | Fault::Readonly if !scope.is_empty() => self.concerns(),
             _ => scope,
         }
     }
@@ -138,7 +144,7 @@ impl Fault {
             Fault::BitFlip(_) | Fault::Corrupt(_) => Some(Purpose::Transient),
             Fault::BadSector(_) => Some(Purpose::StoredSectors),
             Fault::Latency(_) => Some(Purpose::Latency),
-            Fault::Error(_) | Fault::Stall(_) | Fault::Dead(_) => None,
+            Fault::Error(_) | Fault::Stall(_) | Fault::Dead(_) | Fault::Readonly => None,
         }
     }
 
