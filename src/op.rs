@@ -233,12 +233,14 @@ pub struct Op {
     pub caller: Caller,
     /// Whether it changes the filesystem: what a read-only one refuses.
     pub changes: bool,
+    /// Whether the kernel asks on behalf of its page cache, and not for one read(2) or write(2).
+    pub cached: bool,
 }
 
 impl Op {
-    /// An operation that changes what all of its kind change.
+    /// An operation that changes what all of its kind change, asked for by a program.
     pub const fn new(kind: OpKind, offset: u64, len: u64, caller: Caller) -> Op {
-        Op { kind, offset, len, caller, changes: kind.changes() }
+        Op { kind, offset, len, caller, changes: kind.changes(), cached: false }
     }
 }
 

@@ -100,10 +100,23 @@ impl Judged {
         events
     }
 
-    /// The same, corrupt regions and flipped bits.
-    pub(super) fn events_with_damage(&self, filled: &[Filled], bits: &[Flipped]) -> Vec<Event> {
-        let mut events = self.events();
-        events.extend(self.regions_events(filled));
+    /// The same, and that less was moved than was asked for: `count`, if anything was.
+    pub(super) fn events_with_length(&self, count: Option<u64>) -> Vec<Event> {
+        let short = self.decision.short.zip(count).map(|(short, count)| Event {
+            returned: Some(count),
+            ..self.event(short.rule, short.occurrence)
+        });
+        self.events().into_iter().chain(short).collect()
+    }
+
+    /// How many bytes the operation is to move.
+    pub(super) fn moved(&self) -> u64 {
+        self.decision.short.map_or(self.op.len, |short| short.len)
+    }
+
+    /// Corrupt regions and flipped bits.
+    pub(super) fn damage_events(&self, filled: &[Filled], bits: &[Flipped]) -> Vec<Event> {
+        let mut events = self.regions_events(filled);
         events.extend(self.bits_events(bits));
         events
     }

@@ -102,17 +102,21 @@ impl Filesystem {
             Ok(open) => open,
             Err(errno) => return answer(Err(errno)),
         };
-        let write = || match how.written_back {
+        let write = |len: usize| match how.written_back {
             true => self.write_back(&open, op, data, how),
-            false => self.write_stored(&open, op, data, how),
+            false => self.write_stored(&open, op, &data[..len], how),
         };
         let Some(judged) = self.judge_data(op, &open, how.written_back) else {
-            return answer(write());
+            return answer(write(data.len()));
         };
         let (result, events) = match (&judged.decision.failure, &judged.decision.unreadable) {
             (Some(failure), _) => (Err(failure.errno), judged.events()),
             (None, Some(sector)) => (Err(Errno::EIO), judged.events_with_sector(sector)),
-            (None, None) => (write(), judged.events()),
+            (None, None) => {
+                let written = write(judged.moved() as usize);
+                let count = written.as_ref().ok().map(|count| *count as u64);
+                (written, judged.events_with_length(count))
+            }
         };
         self.deliver(&judged, events, result, |result| result, answer);
     }
@@ -142,7 +146,7 @@ impl Filesystem {
     fn judge_data(&self, op: Op, open: &OpenFile, of_cache: bool) -> Option<Judged> {
         let armed = self.armed_for(op.kind)?;
         let view = self.view(&open.node, &armed);
-        let mut op = op;
+        let mut op = Op { cached: of_cache, ..op };
         if view.selection.access == DataAccess::Counted {
             let size = stat_fd(&*open.file).map_or(u64::MAX, |attr| attr.size);
             view.medium.iter().for_each(|medium| medium.set_len(size));
@@ -201,7 +205,8 @@ impl Filesystem {
         let bits = judged.flip(&mut data);
         self.fates.reads(filled.iter().filter_map(|region| region.stored.then_some(region.id)));
         self.fates.reads(bits.iter().filter_map(|bit| bit.stored.then_some(bit.id)));
-        let mut events = judged.events_with_damage(&filled, &bits);
+        let mut events = judged.events_with_length(Some(data.len() as u64));
+        events.extend(judged.damage_events(&filled, &bits));
         // A read that ends early at a bad sector is a fault as well: many a program takes it for the
         // end of the file.
         if let Some(bad) = &judged.decision.unreadable {
@@ -316,7 +321,8 @@ enum Prefix<'a> {
 /// A read(2) gets the good bytes before the sector. A page cache that got less than it asked for
 /// would take the rest for a hole: it gets an error, and asks again for single pages.
 fn good_prefix(judged: &Judged) -> Prefix<'_> {
-    let Judged { op: Op { offset, len, .. }, fills_cache, .. } = *judged;
+    let Judged { op: Op { offset, .. }, fills_cache, .. } = *judged;
+    let len = judged.moved();
     match &judged.decision.unreadable {
         None => Prefix::Bytes(len),
         Some(_) if fills_cache && len > PAGE => Prefix::Again,

@@ -38,7 +38,7 @@ pub(super) struct Occasion {
 
 /// One operation under decision.
 pub(super) struct Look<'a> {
-    pub(super) op: &'a Op,
+    pub(super) op: Op,
     pub(super) target: &'a Target<'a>,
     pub(super) now: Duration,
     /// The streams of its path, once a rule has needed one.
@@ -100,7 +100,8 @@ impl Armed {
     /// Rules are asked in file order. Waits first: the first latency rule that fires gives the delay,
     /// the first stall rule that fires the stall, and they add up. Then the failure, by the first
     /// rule with an error that fires or, once it has fired, holds. Later rules of that kind then do
-    /// not see the operation, and do not count it. Damage is a matter of places: every rule applies, the first
+    /// not see the operation, and do not count it. Then, in the same way, how much is moved: damage is
+    /// that of the bytes that are. Damage is a matter of places: every rule applies, the first
     /// one wins a bit or a byte of a region, and the first bad sector in the file is the one in the
     /// way. Regions are filled first, then bits flip in them. Kinds do not hide
     /// operations from each other: one that fails is still counted by the rules that would have
@@ -112,8 +113,9 @@ impl Armed {
     /// [`DataAccess::Sticky`] it may be more, and flips beyond are not delivered.
     pub fn decide(&self, op: &Op, target: &Target<'_>, now: Duration) -> Decision {
         let mut decision = Decision::default();
-        let mut look = Look { op, target, now, streams: None };
+        let mut look = Look { op: *op, target, now, streams: None };
         self.decide_effects(&mut look, &mut decision);
+        self.decide_length(&mut look, &mut decision);
         self.decide_sectors(&mut look, &mut decision);
         self.decide_regions(&mut look, &mut decision);
         self.decide_flips(&mut look, &mut decision);
@@ -209,7 +211,7 @@ impl Armed {
             if self.occasion(id, rule, look).is_none() || decision.failure.is_some() {
                 continue;
             }
-            let range = rule.scope.clip(bytes_of(look.op));
+            let range = rule.scope.clip(bytes_of(&look.op));
             found.extend(self.first_bad((id, fault), range, look));
         }
         // Stable: of several rules for one place the first in file order wins.
@@ -230,7 +232,7 @@ impl Armed {
             if decision.failure.is_some() {
                 continue;
             }
-            let range = rule.scope.clip(bytes_of(look.op));
+            let range = rule.scope.clip(bytes_of(&look.op));
             let before = decision.flips.len();
             match occasion.on_path {
                 Some((nth, key)) if !fault.is_stored() => {
@@ -262,7 +264,7 @@ impl Armed {
         rule: &Rule,
         look: &mut Look<'_>,
     ) -> Option<Occasion> {
-        if !rule.scope.covers(look.op) || !rule.trigger.is_open(look.now) {
+        if !rule.scope.covers(&look.op) || !rule.trigger.is_open(look.now) {
             return None;
         }
         let occurrence = self.counters[usize::from(id.0)].count();
@@ -384,7 +386,7 @@ impl Armed {
         let len = look.target.medium.map_or(u64::MAX, Medium::len);
         let selected = fault.numbers(&range);
         let _ = fault
-            .cut(&bytes_of(look.op), len)
+            .cut(&bytes_of(&look.op), len)
             .filter(|number| selected.contains(number))
             .try_for_each(|number| {
                 self.bad_sectors((id, fault), fault.bytes(number), look.target, &mut stop)
@@ -400,7 +402,7 @@ fn damages_media(rule: &Rule) -> bool {
 /// Whether a rule's answers are drawn from a stream of the operation's path.
 fn draws_per_path(rule: &Rule) -> bool {
     let drawn = match &rule.fault {
-        Fault::Latency(_) => true,
+        Fault::Latency(_) | Fault::Short(_) => true,
         Fault::BitFlip(fault) => !fault.is_stored(),
         Fault::Corrupt(fault) => !fault.is_stored(),
         _ => false,

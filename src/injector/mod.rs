@@ -8,6 +8,7 @@ mod counters;
 mod lasting;
 mod regions;
 mod selection;
+mod short;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

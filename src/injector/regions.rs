@@ -27,7 +27,7 @@ impl Armed {
             }
             let counted = rule.access == DataAccess::Counted;
             let occurrence = if counted { occasion.occurrence } else { 0 };
-            let range = rule.scope.clip(bytes_of(look.op));
+            let range = rule.scope.clip(bytes_of(&look.op));
             let mut found = match occasion.on_path {
                 Some((nth, key)) if !fault.is_stored() => {
                     self.transient_regions((id, fault), range, look.target.path, (nth, key))

@@ -98,7 +98,7 @@ pub struct Event {
     /// First byte and length of a bad sector.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sector: Option<(u64, u64)>,
-    /// How many bytes a read got that ends early at a bad sector.
+    /// How many bytes a read got that ends early at a bad sector, and a short read or write moved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub returned: Option<u64>,
     /// The error that the target got, by name.

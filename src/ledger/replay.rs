@@ -11,7 +11,8 @@ use super::{Event, Outcome, Region, RegionContent, unescape};
 use crate::errno::Errno;
 use crate::scenario::{
     BitAmount, BitFlip, BitPosition, Content, Corrupt, Distribution, ErrorFault, Fault, Latency,
-    PathPattern, Persistence, RegionAmount, RegionPosition, Rule, Scenario, SectorAmount, When,
+    PathPattern, Persistence, RegionAmount, RegionPosition, Rule, Scenario, SectorAmount, Short,
+    ShortLength, When,
 };
 
 /// More rules than a plan can number.
@@ -245,6 +246,7 @@ enum Effect {
     Regions(BTreeSet<RegionPosition>, Content),
     Errno(u16),
     DelayNs(u64),
+    Moved(u64),
     /// What the rule says, whatever that is.
     Same,
 }
@@ -311,6 +313,9 @@ fn effect(rule: &Rule, event: &Event) -> Result<Effect, ReplayError> {
             number.map(Effect::Errno).ok_or_else(|| lacks("its `errno`"))
         }
         Fault::Stall(_) | Fault::Dead(_) | Fault::Readonly => Ok(Effect::Same),
+        Fault::Short(_) => {
+            event.returned.map(Effect::Moved).ok_or_else(|| lacks("what it `returned`"))
+        }
         Fault::Latency(_) | Fault::BadSector(_) => {
             let delay = event.delay_ns.map(Effect::DelayNs);
             delay.ok_or_else(|| lacks("its `delay_ns`"))
@@ -334,6 +339,9 @@ fn counted_rule(rule: &Rule, effect: Effect, nth: Vec<u64>) -> Rule {
         Effect::DelayNs(ns) => Fault::Latency(Latency {
             distribution: Distribution::Constant(Duration::from_nanos(ns)),
         }),
+        Effect::Moved(bytes) => {
+            Fault::Short(Short { length: ShortLength::AtMost(bytes), multiple: 1 })
+        }
         Effect::Same => rule.fault.clone(),
     };
     Rule {

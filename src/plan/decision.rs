@@ -19,6 +19,8 @@ pub struct Decision {
     pub stall: Option<Stalled>,
     /// The operation fails and the backing directory is not asked.
     pub failure: Option<Failure>,
+    /// Less is moved than was asked for; what follows is about the bytes that are.
+    pub short: Option<Shortened>,
     /// The first sector in the way. Reads give the good bytes before it, or fail at it.
     pub unreadable: Option<Unreadable>,
     /// Bytes that a read returns as something else, sorted and without overlap.
@@ -33,6 +35,7 @@ impl Decision {
         self.delay.is_none()
             && self.stall.is_none()
             && self.failure.is_none()
+            && self.short.is_none()
             && self.unreadable.is_none()
             && self.regions.is_empty()
             && self.flips.is_empty()
@@ -81,6 +84,17 @@ pub struct Failure {
     pub occurrence: u64,
     /// With what.
     pub errno: Errno,
+}
+
+/// A short read or write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shortened {
+    /// Which rule.
+    pub rule: RuleId,
+    /// Which of its matching operations this was, from 1; 0: not a matter of occurrences.
+    pub occurrence: u64,
+    /// How many bytes are moved, from the first on.
+    pub len: u64,
 }
 
 /// A sector that cannot be read.

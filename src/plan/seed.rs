@@ -61,6 +61,8 @@ pub enum Purpose {
     Junk,
     /// Where `count` faults go.
     Placement,
+    /// How much a short read or write moves.
+    Length,
 }
 
 impl Purpose {
@@ -75,6 +77,7 @@ impl Purpose {
             Purpose::StoredRegions => b"stored regions",
             Purpose::Junk => b"junk",
             Purpose::Placement => b"placement",
+            Purpose::Length => b"length",
         }
     }
 }

@@ -9,7 +9,8 @@ use super::document_text;
 use super::file::parse;
 use super::model::{
     BadSector, BitAmount, BitFlip, BitPosition, Content, Corrupt, Dead, Distribution, Fault,
-    Persistence, RegionAmount, RegionPosition, Rule, Scenario, SectorAmount, Select, Stall, When,
+    Persistence, RegionAmount, RegionPosition, Rule, Scenario, SectorAmount, Select, Short,
+    ShortLength, Stall, When,
 };
 use super::{duration, size};
 use crate::diagnostic::Diagnostic;
@@ -97,6 +98,7 @@ fn fault(fault: &Fault) -> Value {
         Fault::Stall(stall) => stalled(stall),
         Fault::Dead(dead) => gone(dead),
         Fault::Readonly => json!({}),
+        Fault::Short(short) => shortened(short),
     }
 }
 
@@ -176,6 +178,17 @@ fn gone(dead: &Dead) -> Value {
     insert(&mut object, "for", dead.for_.map(duration::format));
     insert(&mut object, "down", dead.flap.map(|flap| duration::format(flap.down)));
     insert(&mut object, "up", dead.flap.map(|flap| duration::format(flap.up)));
+    Value::Object(object)
+}
+
+fn shortened(short: &Short) -> Value {
+    let mut object = Map::new();
+    match short.length {
+        ShortLength::Drawn => {}
+        ShortLength::Keep(keep) => drop(object.insert("keep".into(), json!(keep))),
+        ShortLength::AtMost(bytes) => drop(object.insert("at_most".into(), json!(bytes))),
+    }
+    object.insert("multiple".into(), json!(short.multiple));
     Value::Object(object)
 }
 

@@ -10,7 +10,7 @@ use super::damage;
 use super::dead;
 use super::document::{Field, Findings, Keys, Read, Table, did_you_mean};
 use super::model::{Distribution, ErrorFault, Fault, Latency};
-use super::stall;
+use super::{short, stall};
 use crate::diagnostic::Diagnostic;
 use crate::errno::{ERRNOS, Errno};
 use crate::op::{OpKind, OpSet};
@@ -18,10 +18,19 @@ use crate::op::{OpKind, OpSet};
 const KINDS: Keys = Keys {
     of: "`fault`",
     noun: "fault",
-    known: &["bit_flip", "corrupt", "error", "bad_sector", "latency", "stall", "dead", "readonly"],
+    known: &[
+        "bit_flip",
+        "corrupt",
+        "error",
+        "bad_sector",
+        "latency",
+        "stall",
+        "dead",
+        "readonly",
+        "short",
+    ],
     later: &[
         "throughput",
-        "short",
         "lost_write",
         "torn_write",
         "misdirected",
@@ -78,7 +87,7 @@ pub(super) fn concerns(kind: &str) -> OpSet {
     let read = OpSet::EMPTY.with(OpKind::Read);
     match kind {
         "bit_flip" | "corrupt" => read,
-        "bad_sector" => read.with(OpKind::Write),
+        "bad_sector" | "short" => read.with(OpKind::Write),
         "readonly" => OpSet::CHANGING,
         // The kernel drops what these answer, and waits for none of them: nobody would see it.
         "error" | "stall" | "dead" => {
@@ -125,6 +134,7 @@ fn read_kind(field: &Field<'_>, findings: &mut Findings) -> FaultRead {
         "error" => plain("error", read_error(&inner, findings)),
         "stall" => plain("stall", stall::read(&inner, findings)),
         "dead" => plain("dead", dead::read(&inner, findings)),
+        "short" => plain("short", short::read(&inner, findings)),
         "readonly" => {
             READONLY_KEYS.check(&inner, findings);
             plain("readonly", Some(Fault::Readonly))

@@ -19,6 +19,7 @@ mod model;
 mod recipe;
 mod rule;
 mod select;
+mod short;
 pub mod size;
 mod stall;
 pub mod suggest;

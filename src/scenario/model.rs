@@ -90,6 +90,8 @@ pub enum Fault {
     Dead(Dead),
     /// From its first fire on everything that changes something fails with EROFS.
     Readonly,
+    /// A read or write moves less than was asked for.
+    Short(Short),
 }
 
 /// How long a fault stays.
@@ -265,6 +267,26 @@ pub struct Flap {
     pub up: Duration,
 }
 
+/// A read or write that moves less than was asked for: at least one `multiple`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Short {
+    /// How much.
+    pub length: ShortLength,
+    /// Bytes of which it is a multiple, from 1.
+    pub multiple: u64,
+}
+
+/// How much a short operation moves.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ShortLength {
+    /// Anything, equally likely.
+    Drawn,
+    /// This part of it: more than 0, less than 1.
+    Keep(f64),
+    /// No more bytes than this, from 1.
+    AtMost(u64),
+}
+
 impl Dead {
     /// What operations on a device that is gone fail with.
     pub const ERRNOS: [Errno; 3] = [Errno::EIO, Errno::ENODEV, Errno::ENXIO];
@@ -321,6 +343,7 @@ impl Fault {
             Fault::Stall(_) => "stall",
             Fault::Dead(_) => "dead",
             Fault::Readonly => "readonly",
+            Fault::Short(_) => "short",
         }
     }
 }

@@ -30,6 +30,7 @@ mod regions;
 mod repair;
 mod replay;
 mod sharing;
+mod short;
 mod stall;
 mod sticky;
 mod transient;

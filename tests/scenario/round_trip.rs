@@ -160,6 +160,17 @@ fn dead() -> impl Strategy<Value = Dead> {
     })
 }
 
+fn short() -> impl Strategy<Value = Short> {
+    (1u64..1 << 20).prop_flat_map(|multiple| {
+        let length = prop_oneof![
+            Just(ShortLength::Drawn),
+            (1e-9..0.999).prop_map(ShortLength::Keep),
+            (multiple..1 << 40).prop_map(ShortLength::AtMost),
+        ];
+        length.prop_map(move |length| Short { length, multiple })
+    })
+}
+
 /// Of what stays once it has begun: conditions of a single fire.
 fn when_once() -> impl Strategy<Value = When> {
     let nth = proptest::option::of(1u64..).prop_map(|nth| nth.into_iter().collect());
@@ -199,8 +210,22 @@ fn rule(index: usize) -> impl Strategy<Value = Rule> {
         let ops = Some(OpSet::EMPTY.with(OpKind::Read));
         (Select { paths, ops, bytes: None }, when, Fault::BadSector(bad))
     });
-    prop_oneof![of_ops, gone, readonly, flips, regions, sectors]
-        .prop_map(move |(select, when, fault)| Rule { name: name.clone(), select, when, fault })
+    let transfers = ops(vec![OpKind::Read, OpKind::Write]);
+    let shorts =
+        (paths(index), transfers, when(), short()).prop_map(|(paths, ops, when, short)| {
+            (Select { paths, ops: Some(ops), bytes: None }, when, Fault::Short(short))
+        });
+    // On the heap: a test's stack is small.
+    prop_oneof![
+        of_ops.boxed(),
+        gone.boxed(),
+        readonly.boxed(),
+        shorts.boxed(),
+        flips.boxed(),
+        regions.boxed(),
+        sectors.boxed()
+    ]
+    .prop_map(move |(select, when, fault)| Rule { name: name.clone(), select, when, fault })
 }
 
 fn scenario() -> impl Strategy<Value = Scenario> {

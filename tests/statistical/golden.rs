@@ -6,11 +6,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use errorfs::media::Medium;
-use errorfs::plan::fault::Latency;
+use errorfs::plan::fault::{Latency, Short};
 use errorfs::plan::sampler::{Bernoulli, CELL_TRIALS, distinct};
 use errorfs::plan::seed::{DRAW_VERSION, Purpose, StreamKey, below};
 use errorfs::plan::{Corrupted, DamageId, Filling};
-use errorfs::scenario::{self, Content, Distribution, Persistence};
+use errorfs::scenario::{self, Content, Distribution, Persistence, ShortLength};
 
 use crate::property::subject;
 
@@ -136,6 +136,17 @@ fn latencies_are_what_they_were() {
         delays(Distribution::Lognormal { median, sigma: 1.2 }),
         [47_321_647, 160_717_597, 5_305_023, 12_756_173]
     );
+}
+
+#[test]
+fn short_lengths_are_what_they_were() {
+    let key = key(b"a.sst", Purpose::Length);
+    let moved = |multiple| {
+        let fault = Short::new(&scenario::Short { length: ShortLength::Drawn, multiple });
+        [1, 2, 3, 1_000_000].map(|nth| fault.moved(key, nth, 65_536).unwrap())
+    };
+    assert_eq!(moved(1), [7_536, 64_197, 20_166, 38_120]);
+    assert_eq!(moved(512), [7_680, 64_000, 20_480, 37_888]);
 }
 
 #[test]

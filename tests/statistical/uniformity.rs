@@ -1,6 +1,8 @@
 //! One stream: rate, positions, gaps, borders.
 
+use errorfs::plan::fault::Short;
 use errorfs::plan::sampler::{Bernoulli, CELL_TRIALS};
+use errorfs::scenario::{self, ShortLength};
 
 use super::sample::{cells, chi_square, histogram, key, moments};
 
@@ -113,4 +115,15 @@ fn real_device_rates_hit_as_often_as_they_say() {
         (0..2_000_000).map(|cell| trials.hits(key, cell, 0, 0..CELL_TRIALS).count()).sum();
     // lambda = 52.4.
     assert!((20..=93).contains(&found), "{found}");
+}
+
+#[test]
+fn short_lengths_are_equally_likely() {
+    let fault = Short::new(&scenario::Short { length: ShortLength::Drawn, multiple: 512 });
+    let lengths = (1..=40_000).filter_map(|nth| fault.moved(key(7, "length"), nth, 33_280));
+    let lengths: Vec<u64> = lengths.map(|len| len / 512 - 1).collect();
+    assert_eq!(lengths.len(), 40_000);
+    // 64 lengths from 512 to 32768 bytes; the critical value at 1e-6 (fault-models.md 4.3).
+    let square = chi_square(&histogram(lengths.into_iter(), 64));
+    assert!(square < 131.4, "{square}");
 }

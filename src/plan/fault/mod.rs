@@ -7,6 +7,7 @@ mod dead;
 mod error;
 mod latency;
 mod readonly;
+mod short;
 mod stall;
 
 use std::ops::Range;
@@ -17,6 +18,7 @@ pub use corrupt::Corrupt;
 pub use dead::Dead;
 pub use error::ErrorFault;
 pub use latency::{DELAY_MAX, Latency};
+pub use short::Short;
 pub use stall::Stall;
 
 use super::seed::Purpose;
@@ -42,6 +44,8 @@ pub enum Fault {
     Dead(Dead),
     /// From its first fire on everything that changes something fails with EROFS.
     Readonly,
+    /// A read or write moves less than was asked for.
+    Short(Short),
 }
 
 impl Fault {
@@ -56,6 +60,7 @@ impl Fault {
             scenario::Fault::Stall(fault) => Fault::Stall(Stall::new(fault)),
             scenario::Fault::Dead(fault) => Fault::Dead(Dead::new(fault)),
             scenario::Fault::Readonly => Fault::Readonly,
+            scenario::Fault::Short(fault) => Fault::Short(Short::new(fault)),
         }
     }
 
@@ -70,6 +75,7 @@ impl Fault {
             Fault::Stall(_) => "stall",
             Fault::Dead(_) => "dead",
             Fault::Readonly => "readonly",
+            Fault::Short(_) => "short",
         }
     }
 
@@ -84,6 +90,7 @@ impl Fault {
             Fault::Stall(_) => stall::CONCERNS,
             Fault::Dead(_) => dead::CONCERNS,
             Fault::Readonly => readonly::CONCERNS,
+            Fault::Short(_) => short::CONCERNS,
         }
     }
 
@@ -144,6 +151,7 @@ impl Fault {
             Fault::BitFlip(_) | Fault::Corrupt(_) => Some(Purpose::Transient),
             Fault::BadSector(_) => Some(Purpose::StoredSectors),
             Fault::Latency(_) => Some(Purpose::Latency),
+            Fault::Short(_) => Some(Purpose::Length),
             Fault::Error(_) | Fault::Stall(_) | Fault::Dead(_) | Fault::Readonly => None,
         }
     }
