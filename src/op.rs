@@ -159,6 +159,12 @@ impl OpSet {
         .with(OpKind::Fallocate)
         .with(OpKind::CopyFileRange)
         .with(OpKind::Ioctl);
+    /// Operations that make a file of any kind.
+    pub const MAKING: OpSet = OpSet::EMPTY
+        .with(OpKind::Mknod)
+        .with(OpKind::Mkdir)
+        .with(OpKind::Symlink)
+        .with(OpKind::Create);
     /// The group `metadata`: every other operation.
     pub const METADATA: OpSet = OpSet(!OpSet::DATA.0);
 
@@ -233,6 +239,9 @@ pub struct Op {
     pub caller: Caller,
     /// Whether it changes the filesystem: what a read-only one refuses.
     pub changes: bool,
+    /// The length that a file is to have afterwards (setattr), or at least (fallocate); `None` for
+    /// operations that are not about a length.
+    pub length: Option<u64>,
     /// Whether the kernel asks on behalf of its page cache, and not for one read(2) or write(2).
     pub cached: bool,
 }
@@ -240,7 +249,7 @@ pub struct Op {
 impl Op {
     /// An operation that changes what all of its kind change, asked for by a program.
     pub const fn new(kind: OpKind, offset: u64, len: u64, caller: Caller) -> Op {
-        Op { kind, offset, len, caller, changes: kind.changes(), cached: false }
+        Op { kind, offset, len, caller, changes: kind.changes(), length: None, cached: false }
     }
 }
 

@@ -1,4 +1,5 @@
-//! `errorfs preview`: what a scenario and a seed would damage in a directory, without mounting it.
+//! `errorfs preview`: what a scenario and a seed would damage in a directory, and how much of it is
+//! taken of a limit, without mounting it.
 //!
 //! The ground truth beforehand: the same compile, placement and damage as of a mount that has just
 //! been armed. Reads the directory, writes nothing to it.
@@ -19,6 +20,7 @@ use crate::fs::{region_line, survey};
 use crate::injector::{Armed, Target};
 use crate::ledger::{Region, RegionContent, escape};
 use crate::media::Medium;
+use crate::plan::fault::{BLOCK, Fault, Space};
 use crate::plan::{Corrupted, Damage, Flip, Plan, Surveyed, Unreadable, compile};
 use crate::scenario::Scenario;
 
@@ -52,11 +54,12 @@ pub(super) fn run(preview: &Preview) -> Result<Exit, Failure> {
     let plan = compile(&scenario, seed, &preview.id, canonical.as_bytes());
     warn_of_the_unpredictable(&scenario, &plan);
     let root = open_directory(&preview.dir)?;
-    let files = survey(root.as_fd()).map_err(|error| unreadable(&preview.dir, &error))?.files;
+    let survey = survey(root.as_fd()).map_err(|error| unreadable(&preview.dir, &error))?;
+    let (usage, files) = (survey.usage(), survey.files);
     serving::tell_unselected(&plan, &files);
     let placement =
         plan.place(&files).map_err(|error| Failure::caused(Exit::NothingMatched, &error))?;
-    let armed = Armed::new(plan, placement);
+    let armed = Armed::new(plan, placement).with_usage(usage);
     let out = BufWriter::new(std::io::stdout().lock());
     let mut listing = Listing { armed: &armed, root: root.as_fd(), json: preview.json, out };
     match listing.all(&files) {
@@ -74,6 +77,9 @@ pub(super) fn run(preview: &Preview) -> Result<Exit, Failure> {
 fn warn_of_the_unpredictable(scenario: &Scenario, plan: &Plan) {
     for (rule, source) in plan.rules().iter().zip(&scenario.rules) {
         let (name, fault) = (&rule.name, rule.fault.name());
+        if matches!(rule.fault, Fault::Space(_)) {
+            continue; // What is taken of it is shown.
+        }
         if !rule.fault.is_stored() {
             eprint(&format!(
                 "rule `{name}` ({fault}) depends on the operations that come: not shown"
@@ -132,6 +138,18 @@ struct SectorLine<'a> {
     id: String,
 }
 
+/// One limit and what is taken of it, as a line of JSON. The format may only grow.
+#[derive(Debug, Serialize)]
+struct SpaceLine<'a> {
+    rule: &'a str,
+    fault: &'static str,
+    /// Bytes, in whole blocks.
+    capacity: u64,
+    taken: u64,
+    inodes: Option<u64>,
+    inodes_taken: u64,
+}
+
 /// Writes what would be damaged, file by file.
 struct Listing<'a, W> {
     armed: &'a Armed,
@@ -142,8 +160,29 @@ struct Listing<'a, W> {
 
 impl<W: Write> Listing<'_, W> {
     fn all(&mut self, files: &[Surveyed]) -> std::io::Result<()> {
+        let plan = self.armed.plan();
+        for rule in plan.rules() {
+            if let Fault::Space(space) = &rule.fault {
+                self.space(&rule.name, space)?;
+            }
+        }
         files.iter().try_for_each(|file| self.file(file))?;
         self.out.flush()
+    }
+
+    fn space(&mut self, rule: &str, space: &Space) -> std::io::Result<()> {
+        let (blocks, inodes_taken) = self.armed.usage().taken();
+        let (capacity, taken, inodes) = (space.blocks * BLOCK, blocks * BLOCK, space.inodes);
+        if self.json {
+            let fault = "space";
+            let line = SpaceLine { rule, fault, capacity, taken, inodes, inodes_taken };
+            return self.json_line(&line);
+        }
+        let limit = inodes.map_or(String::new(), |inodes| format!(" of {inodes}"));
+        writeln!(
+            self.out,
+            "{taken} of {capacity} bytes are taken, by {inodes_taken}{limit} inodes ({rule})"
+        )
     }
 
     fn file(&mut self, file: &Surveyed) -> std::io::Result<()> {

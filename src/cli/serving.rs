@@ -16,11 +16,12 @@ use super::{eprint, scenarios};
 use crate::diagnostic::plural;
 use crate::fs::{Filesystem, Settings, survey};
 use crate::fuse::{MountOptions, Session};
-use crate::injector::Injector;
+use crate::injector::{Armed, Injector};
 use crate::isolation::enter_namespace;
 use crate::ledger::{FORMAT, Header, Writer, escape};
-use crate::media::Media;
+use crate::media::{Media, Usage};
 use crate::op::{OpKind, OpSet};
+use crate::plan::fault::Fault;
 use crate::plan::seed::DRAW_VERSION;
 use crate::plan::{Placement, Plan, Surveyed, compile};
 use crate::scenario::Scenario;
@@ -73,6 +74,7 @@ struct Readied {
     plan: Plan,
     placement: Placement,
     media: Media,
+    usage: Usage,
     header: Header,
     ledger: PathBuf,
 }
@@ -174,7 +176,7 @@ fn filesystem(place: Place, readied: Option<Readied>) -> Result<Filesystem, Fail
         Some(ready) => {
             let ledger =
                 Writer::create(&ready.ledger, &ready.header).map_err(|error| no_ledger(&error))?;
-            injector.arm(ready.plan, ready.placement);
+            injector.arm(Armed::new(ready.plan, ready.placement).with_usage(ready.usage));
             (ready.media, ledger)
         }
     };
@@ -225,8 +227,8 @@ fn ready(args: &PlanArgs, place: &Place) -> Result<Option<Readied>, Failure> {
     let canonical = scenario.canonical();
     let plan = compile(&scenario, seed, &args.id, canonical.to_string().as_bytes());
     let header = header(&plan, args, place, canonical);
-    let (placement, media) = place_faults(&plan, place)?;
-    Ok(Some(Readied { plan, placement, media, header, ledger }))
+    let (placement, media, usage) = place_faults(&plan, place)?;
+    Ok(Some(Readied { plan, placement, media, usage, header, ledger }))
 }
 
 /// The seed in force; one that nobody chose is printed, or nobody could repeat the run.
@@ -238,23 +240,29 @@ pub(super) fn seed(typed: Option<u64>, scenario: &Scenario) -> u64 {
     })
 }
 
-/// Chooses the places of every `count` among the files that are there, and notes which of those
-/// have several names.
-fn place_faults(plan: &Plan, place: &Place) -> Result<(Placement, Media), Failure> {
-    let media = Media::default();
+/// Chooses the places of every `count` among the files that are there, notes which of those have
+/// several names, and how much they take.
+fn place_faults(plan: &Plan, place: &Place) -> Result<(Placement, Media, Usage), Failure> {
+    let (media, mut usage) = (Media::default(), Usage::default());
     let mut files = Vec::new();
-    if plan.rules().iter().any(|rule| rule.fault.is_stored()) {
+    if plan.rules().iter().any(|rule| needs_survey(&rule.fault)) {
         let survey =
             survey(place.root.as_fd()).map_err(|error| Failure::caused(Exit::Usage, &error))?;
         for (key, first) in &survey.links {
             media.keep_origin(*key, first);
         }
+        usage = survey.usage();
         files = survey.files;
         tell_unselected(plan, &files);
     }
     let placement =
         plan.place(&files).map_err(|error| Failure::caused(Exit::NothingMatched, &error))?;
-    Ok((placement, media))
+    Ok((placement, media, usage))
+}
+
+/// Whether a fault depends on what is there at arming.
+fn needs_survey(fault: &Fault) -> bool {
+    fault.is_stored() || matches!(fault, Fault::Space(_))
 }
 
 /// A rule about stored bytes that selects nothing so far may be waiting for files, or be mistaken.

@@ -151,7 +151,7 @@ impl Filesystem {
 
     /// `statfs`.
     pub fn statfs(&self, id: NodeId) -> Answer<Space> {
-        Ok(fstatvfs(&*self.locate(&self.node(id)?)?)?)
+        Ok(self.limited(fstatvfs(&*self.locate(&self.node(id)?)?)?))
     }
 }
 

@@ -59,6 +59,13 @@ pub struct Writing {
     pub takes_set_id: bool,
 }
 
+impl Writing {
+    /// Whether what is written goes to the end of the file, wherever that is by then.
+    pub(super) fn appends(self) -> bool {
+        appends(self.flags) && !self.written_back
+    }
+}
+
 impl Filesystem {
     /// `open`.
     pub fn open(&self, id: NodeId, flags: i32) -> Answer<Opened> {
@@ -140,7 +147,7 @@ impl Filesystem {
             true => self.as_writer(&open.file, op.caller)?,
             false => None,
         };
-        if appends(how.flags) && !how.written_back {
+        if how.appends() {
             let end = ReadWriteFlags::APPEND;
             return Ok(rustix::io::pwritev2(&*open.file, &buffer, op.offset, end)?);
         }
@@ -254,6 +261,12 @@ fn backing_flags(flags: i32) -> OFlags {
 /// Whether a file is opened for more than reading, with the flags of open(2).
 pub fn opens_to_change(flags: i32) -> bool {
     OFlags::from_bits_retain(flags as u32) & OFlags::RWMODE != OFlags::RDONLY
+}
+
+/// The length that a file has at least after fallocate(2); `None` where it keeps the one it has.
+pub fn length_of_allocation(mode: i32, offset: u64, len: u64) -> Option<u64> {
+    let keeps = FallocateFlags::from_bits_retain(mode as u32).contains(FallocateFlags::KEEP_SIZE);
+    (!keeps).then_some(offset.saturating_add(len))
 }
 
 fn appends(flags: i32) -> bool {

@@ -80,7 +80,7 @@ impl Judged {
         Some(Event { outcome, delay_ns, ..self.stalled_event()? })
     }
 
-    /// The delay and the failure.
+    /// The delay, the failure, and how much room was told.
     pub(super) fn events(&self) -> Vec<Event> {
         let delay = self.decision.delay.map(|delay| Event {
             delay_ns: Some(delay.by.as_nanos() as u64),
@@ -90,7 +90,8 @@ impl Judged {
             errno: Some(failure.errno.name().to_owned()),
             ..self.event(failure.rule, failure.occurrence)
         });
-        delay.into_iter().chain(failure).collect()
+        let told = self.decision.told.map(|rule| self.event(rule, 0));
+        delay.into_iter().chain(failure).chain(told).collect()
     }
 
     /// The same, and a sector that could not be read.

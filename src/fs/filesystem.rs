@@ -172,6 +172,7 @@ impl Filesystem {
     /// The kernel forgot the node.
     pub(super) fn forget_memory(&self, node: &Node) {
         self.cached_pages.forget(node.key);
+        self.forget_usage(node.key);
         if !self.remembers() {
             return;
         }

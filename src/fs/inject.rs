@@ -17,6 +17,7 @@ use super::{Answer, FileHandle, Filesystem, Writing};
 use crate::errno::Errno;
 use crate::injector::{Armed, DataAccess};
 use crate::ledger::{Event, Recorded};
+use crate::media::FileKey;
 use crate::op::{Op, OpKind};
 use crate::plan::{Decision, Delay, Stalled, Unreadable};
 
@@ -41,11 +42,11 @@ impl Filesystem {
         answer: impl FnOnce(Answer<T>) + Send + 'static,
     ) {
         let Some(judged) = self.judge(op, subject) else {
-            return answer(call(self));
+            return answer(self.counted(op, subject, call));
         };
         let result = match judged.decision.failure {
             Some(failure) => Err(failure.errno),
-            None => call(self),
+            None => self.counted(op, subject, call),
         };
         self.deliver(&judged, judged.events(), result, |result| result, answer);
     }
@@ -102,9 +103,13 @@ impl Filesystem {
             Ok(open) => open,
             Err(errno) => return answer(Err(errno)),
         };
-        let write = |len: usize| match how.written_back {
-            true => self.write_back(&open, op, data, how),
-            false => self.write_stored(&open, op, &data[..len], how),
+        let write = |len: usize| {
+            let written = match how.written_back {
+                true => self.write_back(&open, op, data, how),
+                false => self.write_stored(&open, op, &data[..len], how),
+            };
+            self.wrote(&open, op, (len, how), &written);
+            written
         };
         let Some(judged) = self.judge_data(op, &open, how.written_back) else {
             return answer(write(data.len()));
@@ -138,7 +143,9 @@ impl Filesystem {
     fn judge(&self, op: Op, subject: Subject<'_>) -> Option<Judged> {
         let armed = self.armed_for(op.kind)?;
         let view = self.view_of(subject, &armed).ok()?;
-        self.decide(armed, view, op, false)
+        let lengthened = || self.lengthened(&op, subject);
+        let file = armed.limits_space().then(lengthened).flatten();
+        self.decide(armed, view, op, file)
     }
 
     /// The same for reads and writes. Rules that count accesses draw over the bytes that are there
@@ -147,14 +154,17 @@ impl Filesystem {
         let armed = self.armed_for(op.kind)?;
         let view = self.view(&open.node, &armed);
         let mut op = Op { cached: of_cache, ..op };
+        let mut file = None;
         if view.selection.access == DataAccess::Counted {
             let size = stat_fd(&*open.file).map_or(u64::MAX, |attr| attr.size);
             view.medium.iter().for_each(|medium| medium.set_len(size));
             if op.kind == OpKind::Read {
                 op.len = op.len.min(size.saturating_sub(op.offset));
             }
+            // Pages are written back to where there is room already.
+            file = (!of_cache).then_some((open.node.key, size));
         }
-        self.decide(armed, view, op, of_cache)
+        self.decide(armed, view, op, file)
     }
 
     fn decide(
@@ -162,16 +172,21 @@ impl Filesystem {
         armed: Arc<Armed>,
         view: Arc<View>,
         op: Op,
-        fills_cache: bool,
+        file: Option<(FileKey, u64)>,
     ) -> Option<Judged> {
         if !view.selection.ops.contains(op.kind) {
             return None;
         }
-        let mut decision = armed.decide(&op, &view.target(), self.armed_at.elapsed());
+        let now = self.armed_at.elapsed();
+        let mut decision = armed.decide(&op, &view.target(), now);
+        if armed.limits_space() {
+            armed.take_room(&op, file, now, &mut decision);
+        }
         // When the mount ends nothing waits any more: a delay that will not be is not decided.
         if self.timer.is_released() {
             (decision.delay, decision.stall) = (None, None);
         }
+        let fills_cache = op.cached;
         (!decision.is_clean()).then_some(Judged { armed, view, op, decision, fills_cache })
     }
 

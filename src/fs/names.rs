@@ -264,7 +264,9 @@ impl Filesystem {
         name: &OsStr,
     ) {
         let Some((node, file)) = victim else { return };
-        let last = stat_fd(&file).is_ok_and(|attr| attr.nlink == 0);
+        let left = stat_fd(&file);
+        let _ = left.as_ref().map(|attr| self.freed(attr));
+        let last = left.is_ok_and(|attr| attr.nlink == 0);
         if node.is_at(parent, name) && (last || !self.numbers_lead_to(&node)) {
             node.set_pin(Arc::new(file));
         }

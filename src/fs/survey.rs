@@ -14,7 +14,7 @@ use rustix::io::Errno;
 
 use super::stat::{FileKind, stat_at};
 
-use crate::media::FileKey;
+use crate::media::{FileKey, Usage};
 use crate::plan::Surveyed;
 
 /// Levels above the present directory that stay open.
@@ -27,6 +27,15 @@ pub struct Survey {
     pub files: Vec<Surveyed>,
     /// The path in `files` of every file that has more than one name.
     pub links: HashMap<FileKey, PathBuf>,
+    /// How many files of all kinds there are, the directory itself included.
+    pub inodes: u64,
+}
+
+impl Survey {
+    /// What all of it takes.
+    pub fn usage(&self) -> Usage {
+        Usage::new(self.files.iter().map(|file| file.len), self.inodes)
+    }
 }
 
 /// The directory could not be read.
@@ -45,9 +54,10 @@ pub fn survey(root: BorrowedFd<'_>) -> Result<Survey, SurveyError> {
     let failed = |source| SurveyError { path: PathBuf::from("."), source };
     // Opened anew: a root that is open as O_PATH names a place and cannot be read.
     let root = open_directory(root, c".").map_err(failed)?;
-    let mut found = Walk::over(root)?;
+    let Walk { mut found, others, .. } = Walk::over(root)?;
     found.sort_by(|a, b| a.0.path.as_os_str().cmp(b.0.path.as_os_str()));
-    Ok(once_each(found))
+    let survey = once_each(found);
+    Ok(Survey { inodes: survey.files.len() as u64 + others, ..survey })
 }
 
 /// A file, which one it is, and whether it has more than one name.
@@ -82,11 +92,14 @@ struct Walk {
     levels: Vec<Level>,
     path: PathBuf,
     found: Vec<Found>,
+    /// How many files of other kinds than regular ones, each as often as it has names.
+    others: u64,
 }
 
 impl Walk {
-    fn over(root: OwnedFd) -> Result<Vec<Found>, SurveyError> {
-        let mut walk = Walk { levels: Vec::new(), path: PathBuf::new(), found: Vec::new() };
+    fn over(root: OwnedFd) -> Result<Walk, SurveyError> {
+        let (levels, path, found) = (Vec::new(), PathBuf::new(), Vec::new());
+        let mut walk = Walk { levels, path, found, others: 1 };
         walk.enter(root)?;
         while let Some(level) = walk.levels.last_mut() {
             match level.waiting.pop() {
@@ -94,7 +107,7 @@ impl Walk {
                 None => walk.leave(),
             }
         }
-        Ok(walk.found)
+        Ok(walk)
     }
 
     fn failed(&self, source: Errno) -> SurveyError {
@@ -130,6 +143,8 @@ impl Walk {
             let FileKey { dev, ino, .. } = attr.key;
             let file = Surveyed { path: self.path.join(name), len: attr.size, dev, ino };
             self.found.push((file, attr.key, attr.nlink > 1));
+        } else {
+            self.others += 1;
         }
         Ok(attr.kind == FileKind::Directory)
     }
@@ -199,7 +214,7 @@ mod tests {
         fs::write(outside.path().join("secret"), b"x").unwrap();
         symlink(outside.path(), dir.path().join("d")).unwrap();
         symlink(outside.path().join("secret"), dir.path().join("f")).unwrap();
-        assert_eq!(survey_of(dir.path()), Survey::default());
+        assert_eq!(survey_of(dir.path()), Survey { inodes: 3, ..Survey::default() });
     }
 
     #[test]

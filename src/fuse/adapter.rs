@@ -15,7 +15,8 @@ use fuser::{
 use super::answer;
 use super::convert::{handle, node, op, op_on, rename_flags, timestamp};
 use crate::fs::{
-    Changes, Controlled, Filesystem, NewMode, Subject, Uses, Writing, opens_to_change,
+    Changes, Controlled, Filesystem, NewMode, Subject, Uses, Writing, length_of_allocation,
+    opens_to_change,
 };
 use crate::op::{Op, OpKind};
 
@@ -93,7 +94,7 @@ impl fuser::Filesystem for Adapter {
     ) {
         let (atime, mtime) = (atime.map(timestamp), mtime.map(timestamp));
         let changes = Changes { mode, uid, gid, size, atime, mtime };
-        let (id, op) = (node(ino), op(OpKind::Setattr, request));
+        let (id, op) = (node(ino), Op { length: size, ..op(OpKind::Setattr, request) });
         let call = |fs: &Filesystem| fs.setattr(op, id, open.map(handle), &changes);
         self.fs.around(op, Subject::Node(id), call, answer::attr(self.ttl, id, reply));
     }
@@ -420,7 +421,8 @@ impl fuser::Filesystem for Adapter {
         mode: i32,
         reply: ReplyEmpty,
     ) {
-        let op = op_on(OpKind::Fallocate, request, offset, len);
+        let length = length_of_allocation(mode, offset, len);
+        let op = Op { length, ..op_on(OpKind::Fallocate, request, offset, len) };
         let call = |fs: &Filesystem| fs.fallocate(op, handle(open), mode);
         self.fs.around(op, Subject::Open(handle(open)), call, answer::empty(reply));
     }

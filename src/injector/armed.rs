@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::counters::{PathStream, PathStreams, RuleCounters, Streams, find};
 use super::{Counts, Target, next_generation};
-use crate::media::Medium;
+use crate::media::{Medium, Usage};
 use crate::op::{Op, OpKind, OpSet};
 use crate::plan::fault::{BadSector, BitFlip, Fault, Latency, runs};
 use crate::plan::seed::{Purpose, StreamKey};
@@ -23,6 +23,8 @@ pub struct Armed {
     plan: Plan,
     ops: OpSet,
     damages_media: bool,
+    pub(super) limits_space: bool,
+    pub(super) usage: Usage,
     placement: Placement,
     pub(super) counters: Vec<RuleCounters>,
     paths: PathStreams,
@@ -52,11 +54,18 @@ impl Armed {
             generation: next_generation(),
             ops: plan.rules().iter().fold(OpSet::EMPTY, |ops, rule| ops.union(rule.reach)),
             damages_media: plan.rules().iter().any(damages_media),
+            limits_space: plan.rules().iter().any(|rule| matches!(rule.fault, Fault::Space(_))),
+            usage: Usage::default(),
             counters: plan.rules().iter().map(|_| RuleCounters::default()).collect(),
             plan,
             placement,
             paths: PathStreams::default(),
         }
+    }
+
+    /// The same, with what the files of the mount take at arming.
+    pub fn with_usage(self, usage: Usage) -> Armed {
+        Armed { usage, ..self }
     }
 
     /// Different for every armed plan of this process, and rising; never 0.

@@ -9,6 +9,7 @@ mod lasting;
 mod regions;
 mod selection;
 mod short;
+mod space;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,9 +19,9 @@ use arc_swap::ArcSwapOption;
 pub use armed::Armed;
 pub use counters::Counts;
 pub use selection::{Selection, Target};
+pub use space::Room;
 
 pub use crate::plan::DataAccess;
-use crate::plan::{Placement, Plan};
 
 /// Where the plan in force is found. Cheap to ask: one atomic load.
 #[derive(Debug, Default)]
@@ -32,9 +33,9 @@ pub struct Injector {
 static GENERATION: AtomicU64 = AtomicU64::new(1);
 
 impl Injector {
-    /// Puts a plan in force, with all counts at zero, instead of the one before.
-    pub fn arm(&self, plan: Plan, placement: Placement) -> Arc<Armed> {
-        let armed = Arc::new(Armed::new(plan, placement));
+    /// Puts a plan in force instead of the one before.
+    pub fn arm(&self, armed: Armed) -> Arc<Armed> {
+        let armed = Arc::new(armed);
         self.armed.store(Some(Arc::clone(&armed)));
         armed
     }

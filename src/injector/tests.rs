@@ -7,7 +7,7 @@ use super::*;
 use crate::errno::Errno;
 use crate::media::{FileKey, Media, Medium};
 use crate::op::{Caller, Op, OpKind, OpSet};
-use crate::plan::{Decision, RuleId, Surveyed, compile};
+use crate::plan::{Decision, Placement, Plan, RuleId, Surveyed, compile};
 use crate::scenario::{
     self, BadSector, BitAmount, BitFlip, BitPosition, Distribution, ErrorFault, Fault, Latency,
     Persistence, Rule, Scenario, SectorAmount, Select, When,
@@ -429,8 +429,8 @@ fn ten_rules_that_do_not_fire_cost_little() {
 fn arming_replaces_and_disarming_returns_to_passthrough() {
     let injector = Injector::default();
     assert!(injector.current().is_none() && injector.generation() == 0);
-    let first = injector.arm(plan(Vec::new()), Placement::default());
-    let second = injector.arm(plan(Vec::new()), Placement::default());
+    let first = injector.arm(arm(Vec::new()));
+    let second = injector.arm(arm(Vec::new()));
     assert_ne!(first.generation(), second.generation());
     assert_eq!(injector.generation(), second.generation());
     assert!(Arc::ptr_eq(&injector.disarm().unwrap(), &second));

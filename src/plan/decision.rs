@@ -21,6 +21,8 @@ pub struct Decision {
     pub failure: Option<Failure>,
     /// Less is moved than was asked for; what follows is about the bytes that are.
     pub short: Option<Shortened>,
+    /// The state of the filesystem is told as this rule limits it.
+    pub told: Option<RuleId>,
     /// The first sector in the way. Reads give the good bytes before it, or fail at it.
     pub unreadable: Option<Unreadable>,
     /// Bytes that a read returns as something else, sorted and without overlap.
@@ -36,6 +38,7 @@ impl Decision {
             && self.stall.is_none()
             && self.failure.is_none()
             && self.short.is_none()
+            && self.told.is_none()
             && self.unreadable.is_none()
             && self.regions.is_empty()
             && self.flips.is_empty()
@@ -80,7 +83,7 @@ pub struct Stalled {
 pub struct Failure {
     /// Which rule.
     pub rule: RuleId,
-    /// Which of its matching operations this was, from 1; 0: one that fails because of another.
+    /// Which of its matching operations this was, from 1; 0: one that fails because of others.
     pub occurrence: u64,
     /// With what.
     pub errno: Errno,

@@ -10,7 +10,7 @@ use super::file::parse;
 use super::model::{
     BadSector, BitAmount, BitFlip, BitPosition, Content, Corrupt, Dead, Distribution, Fault,
     Persistence, RegionAmount, RegionPosition, Rule, Scenario, SectorAmount, Select, Short,
-    ShortLength, Stall, When,
+    ShortLength, Space, Stall, When,
 };
 use super::{duration, size};
 use crate::diagnostic::Diagnostic;
@@ -99,6 +99,7 @@ fn fault(fault: &Fault) -> Value {
         Fault::Dead(dead) => gone(dead),
         Fault::Readonly => json!({}),
         Fault::Short(short) => shortened(short),
+        Fault::Space(space) => limited(space),
     }
 }
 
@@ -189,6 +190,14 @@ fn shortened(short: &Short) -> Value {
         ShortLength::AtMost(bytes) => drop(object.insert("at_most".into(), json!(bytes))),
     }
     object.insert("multiple".into(), json!(short.multiple));
+    Value::Object(object)
+}
+
+fn limited(space: &Space) -> Value {
+    let mut object = Map::new();
+    object.insert("capacity".into(), json!(space.capacity));
+    insert(&mut object, "inodes", space.inodes);
+    object.insert("errno".into(), json!(space.errno.name()));
     Value::Object(object)
 }
 

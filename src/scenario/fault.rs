@@ -10,7 +10,7 @@ use super::damage;
 use super::dead;
 use super::document::{Field, Findings, Keys, Read, Table, did_you_mean};
 use super::model::{Distribution, ErrorFault, Fault, Latency};
-use super::{short, stall};
+use super::{short, space, stall};
 use crate::diagnostic::Diagnostic;
 use crate::errno::{ERRNOS, Errno};
 use crate::op::{OpKind, OpSet};
@@ -28,13 +28,13 @@ const KINDS: Keys = Keys {
         "dead",
         "readonly",
         "short",
+        "space",
     ],
     later: &[
         "throughput",
         "lost_write",
         "torn_write",
         "misdirected",
-        "space",
         "fsync",
         "power_cut",
         "metadata",
@@ -82,6 +82,9 @@ pub(super) struct FaultRead {
 /// Faults that stay once they have begun.
 pub(super) const LASTING: &[&str] = &["dead", "readonly"];
 
+/// Faults that are a limit, which all accesses meet.
+pub(super) const LIMITS: &[&str] = &["space"];
+
 /// The operations that a kind of fault can concern.
 pub(super) fn concerns(kind: &str) -> OpSet {
     let read = OpSet::EMPTY.with(OpKind::Read);
@@ -89,6 +92,11 @@ pub(super) fn concerns(kind: &str) -> OpSet {
         "bit_flip" | "corrupt" => read,
         "bad_sector" | "short" => read.with(OpKind::Write),
         "readonly" => OpSet::CHANGING,
+        "space" => OpSet::MAKING
+            .with(OpKind::Write)
+            .with(OpKind::Setattr)
+            .with(OpKind::Fallocate)
+            .with(OpKind::Statfs),
         // The kernel drops what these answer, and waits for none of them: nobody would see it.
         "error" | "stall" | "dead" => {
             OpSet::ALL.without(OpKind::Release).without(OpKind::Releasedir)
@@ -135,6 +143,7 @@ fn read_kind(field: &Field<'_>, findings: &mut Findings) -> FaultRead {
         "stall" => plain("stall", stall::read(&inner, findings)),
         "dead" => plain("dead", dead::read(&inner, findings)),
         "short" => plain("short", short::read(&inner, findings)),
+        "space" => plain("space", space::read(&inner, findings)),
         "readonly" => {
             READONLY_KEYS.check(&inner, findings);
             plain("readonly", Some(Fault::Readonly))

@@ -21,6 +21,7 @@ mod rule;
 mod select;
 mod short;
 pub mod size;
+mod space;
 mod stall;
 pub mod suggest;
 mod when;

@@ -92,6 +92,8 @@ pub enum Fault {
     Readonly,
     /// A read or write moves less than was asked for.
     Short(Short),
+    /// The mount holds no more than so much.
+    Space(Space),
 }
 
 /// How long a fault stays.
@@ -287,6 +289,22 @@ pub enum ShortLength {
     AtMost(u64),
 }
 
+/// A space that is limited, of the whole mount.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Space {
+    /// Bytes that the files of the mount may take.
+    pub capacity: u64,
+    /// Files of all kinds that it may have, directories included; `None`: no limit.
+    pub inodes: Option<u64>,
+    /// What an operation fails with for which there is no room: one of [`Space::ERRNOS`].
+    pub errno: Errno,
+}
+
+impl Space {
+    /// What operations fail with for which there is no room.
+    pub const ERRNOS: [Errno; 2] = [Errno::ENOSPC, Errno::EDQUOT];
+}
+
 impl Dead {
     /// What operations on a device that is gone fail with.
     pub const ERRNOS: [Errno; 3] = [Errno::EIO, Errno::ENODEV, Errno::ENXIO];
@@ -344,6 +362,7 @@ impl Fault {
             Fault::Dead(_) => "dead",
             Fault::Readonly => "readonly",
             Fault::Short(_) => "short",
+            Fault::Space(_) => "space",
         }
     }
 }

@@ -41,6 +41,8 @@ pub(super) fn read(table: &Table<'_>, findings: &mut Findings) -> RuleRead {
     check_bytes(&select, &fault, findings);
     check_when(&when, &fault, findings);
     check_once(&when, &fault, findings);
+    check_limit(&when, &fault, findings);
+    check_whole(table.get("select"), &fault, findings);
     if let Some(kind) = fault.kind {
         narrow_ops(&mut select, kind);
     }
@@ -122,6 +124,29 @@ fn check_bytes(select: &SelectRead, fault: &FaultRead, findings: &mut Findings) 
         let error = Diagnostic::error("outside-bytes", span.clone(), message);
         findings
             .push(error.help("move the position, or leave `bytes` out: `at` is exact by itself"));
+    }
+}
+
+/// Refuses conditions that pick accesses for a limit that all of them meet.
+fn check_limit(when: &WhenRead, fault: &FaultRead, findings: &mut Findings) {
+    let Some(kind) = fault.kind.filter(|kind| fault::LIMITS.contains(kind)) else {
+        return;
+    };
+    for (key, span) in &when.by_access {
+        let message = format!("`{key}` picks accesses, and `{kind}` is a limit for all of them");
+        findings.push(
+            Diagnostic::error("access-trigger-on-limit", span.clone(), message)
+                .help("`after` and `for` say when it holds"),
+        );
+    }
+}
+
+/// Refuses a selection for what is a property of the whole mount.
+fn check_whole(select: Option<Field<'_>>, fault: &FaultRead, findings: &mut Findings) {
+    if let (Some(select), Some(kind @ "space")) = (select, fault.kind) {
+        let message = format!("`{kind}` is a property of the whole mount, and selects nothing");
+        let error = Diagnostic::error("whole-mount", select.key_span, message);
+        findings.push(error.help("leave `select` out"));
     }
 }
 

@@ -31,6 +31,8 @@ mod repair;
 mod replay;
 mod sharing;
 mod short;
+mod space;
+mod space_races;
 mod stall;
 mod sticky;
 mod transient;

@@ -171,6 +171,12 @@ fn short() -> impl Strategy<Value = Short> {
     })
 }
 
+fn space() -> impl Strategy<Value = Fault> {
+    let limits = (0u64..1 << 60, proptest::option::of(any::<u64>()));
+    (limits, select(Space::ERRNOS.to_vec()))
+        .prop_map(|((capacity, inodes), errno)| Fault::Space(Space { capacity, inodes, errno }))
+}
+
 /// Of what stays once it has begun: conditions of a single fire.
 fn when_once() -> impl Strategy<Value = When> {
     let nth = proptest::option::of(1u64..).prop_map(|nth| nth.into_iter().collect());
@@ -215,12 +221,14 @@ fn rule(index: usize) -> impl Strategy<Value = Rule> {
         (paths(index), transfers, when(), short()).prop_map(|(paths, ops, when, short)| {
             (Select { paths, ops: Some(ops), bytes: None }, when, Fault::Short(short))
         });
+    let spaces = (window(), space()).prop_map(|(window, space)| (Select::default(), window, space));
     // On the heap: a test's stack is small.
     prop_oneof![
         of_ops.boxed(),
         gone.boxed(),
         readonly.boxed(),
         shorts.boxed(),
+        spaces.boxed(),
         flips.boxed(),
         regions.boxed(),
         sectors.boxed()

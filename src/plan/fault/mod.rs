@@ -8,6 +8,7 @@ mod error;
 mod latency;
 mod readonly;
 mod short;
+mod space;
 mod stall;
 
 use std::ops::Range;
@@ -19,6 +20,7 @@ pub use dead::Dead;
 pub use error::ErrorFault;
 pub use latency::{DELAY_MAX, Latency};
 pub use short::Short;
+pub use space::{BLOCK, Space};
 pub use stall::Stall;
 
 use super::seed::Purpose;
@@ -46,6 +48,8 @@ pub enum Fault {
     Readonly,
     /// A read or write moves less than was asked for.
     Short(Short),
+    /// The mount holds no more than so much.
+    Space(Space),
 }
 
 impl Fault {
@@ -61,6 +65,7 @@ impl Fault {
             scenario::Fault::Dead(fault) => Fault::Dead(Dead::new(fault)),
             scenario::Fault::Readonly => Fault::Readonly,
             scenario::Fault::Short(fault) => Fault::Short(Short::new(fault)),
+            scenario::Fault::Space(fault) => Fault::Space(Space::new(fault)),
         }
     }
 
@@ -76,6 +81,7 @@ impl Fault {
             Fault::Dead(_) => "dead",
             Fault::Readonly => "readonly",
             Fault::Short(_) => "short",
+            Fault::Space(_) => "space",
         }
     }
 
@@ -91,6 +97,7 @@ impl Fault {
             Fault::Dead(_) => dead::CONCERNS,
             Fault::Readonly => readonly::CONCERNS,
             Fault::Short(_) => short::CONCERNS,
+            Fault::Space(_) => space::CONCERNS,
         }
     }
 
@@ -152,7 +159,11 @@ impl Fault {
             Fault::BadSector(_) => Some(Purpose::StoredSectors),
             Fault::Latency(_) => Some(Purpose::Latency),
             Fault::Short(_) => Some(Purpose::Length),
-            Fault::Error(_) | Fault::Stall(_) | Fault::Dead(_) | Fault::Readonly => None,
+            Fault::Error(_)
+            | Fault::Stall(_)
+            | Fault::Dead(_)
+            | Fault::Readonly
+            | Fault::Space(_) => None,
         }
     }
 
