@@ -80,9 +80,10 @@ impl Judged {
         Some(Event { outcome, delay_ns, ..self.stalled_event()? })
     }
 
-    /// The delay, the failure, and how much room was told.
+    /// The delays, the failure, and how much room was told.
     pub(super) fn events(&self) -> Vec<Event> {
-        let delay = self.decision.delay.map(|delay| Event {
+        let delays = [self.decision.delay, self.decision.queue].into_iter().flatten();
+        let delays = delays.map(|delay| Event {
             delay_ns: Some(delay.by.as_nanos() as u64),
             ..self.event(delay.rule, delay.occurrence)
         });
@@ -91,7 +92,7 @@ impl Judged {
             ..self.event(failure.rule, failure.occurrence)
         });
         let told = self.decision.told.map(|rule| self.event(rule, 0));
-        delay.into_iter().chain(failure).chain(told).collect()
+        delays.chain(failure).chain(told).collect()
     }
 
     /// The same, and a sector that could not be read.

@@ -184,7 +184,7 @@ impl Filesystem {
         }
         // When the mount ends nothing waits any more: a delay that will not be is not decided.
         if self.timer.is_released() {
-            (decision.delay, decision.stall) = (None, None);
+            (decision.delay, decision.queue, decision.stall) = (None, None, None);
         }
         let fills_cache = op.cached;
         (!decision.is_clean()).then_some(Judged { armed, view, op, decision, fills_cache })
@@ -244,7 +244,7 @@ impl Filesystem {
         unrecorded: impl FnOnce(Answer<T>) -> Answer<T> + Send + 'static,
         answer: impl FnOnce(Answer<T>) + Send + 'static,
     ) {
-        let Decision { delay, stall, .. } = judged.decision;
+        let Decision { delay, queue, stall, .. } = judged.decision;
         if events.is_empty() && stall.is_none() {
             return answer(result);
         }
@@ -266,7 +266,7 @@ impl Filesystem {
             });
         };
         judged.stalled_event().into_iter().for_each(|event| self.tell_stall(event));
-        match wait(delay, stall) {
+        match wait([delay, queue], stall) {
             Some(wait) => {
                 self.timer.at(start + wait, judged.op.caller.pid, record);
                 self.end_stalls_without_ledger();
@@ -294,12 +294,12 @@ impl Filesystem {
 }
 
 /// How long an answer waits; what has no end waits until the timer is released.
-fn wait(delay: Option<Delay>, stall: Option<Stalled>) -> Option<Duration> {
+fn wait(delays: [Option<Delay>; 2], stall: Option<Stalled>) -> Option<Duration> {
     /// A hundred years.
     const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
     let stalled = stall.map(|stall| stall.by.unwrap_or(FOREVER).min(FOREVER));
-    let waits = [delay.map(|delay| delay.by), stalled];
-    waits.into_iter().flatten().reduce(Duration::saturating_add)
+    let delays = delays.into_iter().flatten().map(|delay| delay.by);
+    delays.chain(stalled).reduce(Duration::saturating_add)
 }
 
 /// What a read gets, with the events that say so, the bits that were flipped and the regions that

@@ -109,8 +109,8 @@ impl Armed {
     /// Rules are asked in file order. Waits first: the first latency rule that fires gives the delay,
     /// the first stall rule that fires the stall, and they add up. Then the failure, by the first
     /// rule with an error that fires or, once it has fired, holds. Later rules of that kind then do
-    /// not see the operation, and do not count it. Then, in the same way, how much is moved: damage is
-    /// that of the bytes that are. Damage is a matter of places: every rule applies, the first
+    /// not see the operation, and do not count it. Then, in the same way, how much is moved, and
+    /// which limit of bytes in time that waits for: damage is that of the bytes that are. Damage is a matter of places: every rule applies, the first
     /// one wins a bit or a byte of a region, and the first bad sector in the file is the one in the
     /// way. Regions are filled first, then bits flip in them. Kinds do not hide
     /// operations from each other: one that fails is still counted by the rules that would have
@@ -125,6 +125,7 @@ impl Armed {
         let mut look = Look { op: *op, target, now, streams: None };
         self.decide_effects(&mut look, &mut decision);
         self.decide_length(&mut look, &mut decision);
+        self.decide_queue(&mut look, &mut decision);
         self.decide_sectors(&mut look, &mut decision);
         self.decide_regions(&mut look, &mut decision);
         self.decide_flips(&mut look, &mut decision);

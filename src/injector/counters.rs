@@ -30,6 +30,8 @@ pub(super) struct RuleCounters {
     fired: AtomicU64,
     /// When it fired, since arming: of a fault that stays.
     pub(super) begun: OnceLock<Duration>,
+    /// Until when it is busy, in nanoseconds since arming: of a limit of bytes in time.
+    busy: AtomicU64,
 }
 
 impl RuleCounters {
@@ -43,6 +45,17 @@ impl RuleCounters {
         let limit = times.unwrap_or(u64::MAX);
         let below = |fired| (fired < limit).then_some(fired + 1);
         self.fired.fetch_update(Ordering::Relaxed, Ordering::Relaxed, below).is_ok()
+    }
+
+    /// Makes it busy for longer; until when, since arming.
+    pub(super) fn busy_until(&self, longer: impl Fn(Duration) -> Duration) -> Duration {
+        let mut until = Duration::ZERO;
+        let next = |busy: u64| {
+            until = longer(Duration::from_nanos(busy));
+            Some(u64::try_from(until.as_nanos()).unwrap_or(u64::MAX))
+        };
+        let _ = self.busy.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
+        until
     }
 
     pub(super) fn counts(&self) -> Counts {

@@ -6,6 +6,7 @@
 mod armed;
 mod counters;
 mod lasting;
+mod queue;
 mod regions;
 mod selection;
 mod short;

@@ -72,7 +72,9 @@ pub fn replay(scenario: &Scenario, seed: u64, events: &[Event]) -> Result<Replay
         let events = by_rule.remove(rule.name.as_str()).unwrap_or_default();
         let mut made = match &rule.fault {
             // What happened follows from the operations alone: the rule is its own replay.
-            Fault::Space(_) => events.first().map(|_| rule.clone()).into_iter().collect(),
+            Fault::Space(_) | Fault::Throughput(_) => {
+                events.first().map(|_| rule.clone()).into_iter().collect()
+            }
             fault if is_stored(fault) => stored_rules(rule, &events, &mut omitted)?,
             _ => counted_rules(rule, &events)?,
         };
@@ -314,7 +316,11 @@ fn effect(rule: &Rule, event: &Event) -> Result<Effect, ReplayError> {
             let number = errno.and_then(|errno| u16::try_from(errno.raw()).ok());
             number.map(Effect::Errno).ok_or_else(|| lacks("its `errno`"))
         }
-        Fault::Stall(_) | Fault::Dead(_) | Fault::Readonly | Fault::Space(_) => Ok(Effect::Same),
+        Fault::Stall(_)
+        | Fault::Dead(_)
+        | Fault::Readonly
+        | Fault::Space(_)
+        | Fault::Throughput(_) => Ok(Effect::Same),
         Fault::Short(_) => {
             event.returned.map(Effect::Moved).ok_or_else(|| lacks("what it `returned`"))
         }

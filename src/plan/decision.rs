@@ -15,6 +15,8 @@ pub struct RuleId(pub u16);
 pub struct Decision {
     /// The answer waits this long. Composes with every other effect.
     pub delay: Option<Delay>,
+    /// The answer waits this long for its turn. Composes with every other effect.
+    pub queue: Option<Delay>,
     /// Nothing is answered for now. Composes with every other effect.
     pub stall: Option<Stalled>,
     /// The operation fails and the backing directory is not asked.
@@ -35,6 +37,7 @@ impl Decision {
     /// Whether the operation goes through untouched.
     pub fn is_clean(&self) -> bool {
         self.delay.is_none()
+            && self.queue.is_none()
             && self.stall.is_none()
             && self.failure.is_none()
             && self.short.is_none()

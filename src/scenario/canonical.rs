@@ -100,6 +100,9 @@ fn fault(fault: &Fault) -> Value {
         Fault::Readonly => json!({}),
         Fault::Short(short) => shortened(short),
         Fault::Space(space) => limited(space),
+        Fault::Throughput(limit) => {
+            json!({ "per_second": limit.per_second, "burst": limit.burst })
+        }
     }
 }
 

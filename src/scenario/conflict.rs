@@ -88,6 +88,7 @@ fn is_shadowed(rule: &Rule, earlier: &Rule) -> bool {
         }
         (Fault::Latency(_), Fault::Latency(_)) | (Fault::Stall(_), Fault::Stall(_)) => true,
         (Fault::Readonly, Fault::Readonly) => true,
+        (Fault::Throughput(_), Fault::Throughput(_)) => true,
         _ => false,
     };
     same_effect && earlier.when.is_always() && covers(&earlier.select, &rule.select)

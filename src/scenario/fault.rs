@@ -10,7 +10,7 @@ use super::damage;
 use super::dead;
 use super::document::{Field, Findings, Keys, Read, Table, did_you_mean};
 use super::model::{Distribution, ErrorFault, Fault, Latency};
-use super::{short, space, stall};
+use super::{short, space, stall, throughput};
 use crate::diagnostic::Diagnostic;
 use crate::errno::{ERRNOS, Errno};
 use crate::op::{OpKind, OpSet};
@@ -29,17 +29,9 @@ const KINDS: Keys = Keys {
         "readonly",
         "short",
         "space",
-    ],
-    later: &[
         "throughput",
-        "lost_write",
-        "torn_write",
-        "misdirected",
-        "fsync",
-        "power_cut",
-        "metadata",
-        "kill",
     ],
+    later: &["lost_write", "torn_write", "misdirected", "fsync", "power_cut", "metadata", "kill"],
 };
 
 const ERROR_KEYS: Keys = Keys { of: "`error`", noun: "key", known: &["errno"], later: &[] };
@@ -83,14 +75,14 @@ pub(super) struct FaultRead {
 pub(super) const LASTING: &[&str] = &["dead", "readonly"];
 
 /// Faults that are a limit, which all accesses meet.
-pub(super) const LIMITS: &[&str] = &["space"];
+pub(super) const LIMITS: &[&str] = &["space", "throughput"];
 
 /// The operations that a kind of fault can concern.
 pub(super) fn concerns(kind: &str) -> OpSet {
     let read = OpSet::EMPTY.with(OpKind::Read);
     match kind {
         "bit_flip" | "corrupt" => read,
-        "bad_sector" | "short" => read.with(OpKind::Write),
+        "bad_sector" | "short" | "throughput" => read.with(OpKind::Write),
         "readonly" => OpSet::CHANGING,
         "space" => OpSet::MAKING
             .with(OpKind::Write)
@@ -143,6 +135,7 @@ fn read_kind(field: &Field<'_>, findings: &mut Findings) -> FaultRead {
         "stall" => plain("stall", stall::read(&inner, findings)),
         "dead" => plain("dead", dead::read(&inner, findings)),
         "short" => plain("short", short::read(&inner, findings)),
+        "throughput" => plain("throughput", throughput::read(&inner, findings)),
         "space" => plain("space", space::read(&inner, findings)),
         "readonly" => {
             READONLY_KEYS.check(&inner, findings);

@@ -24,6 +24,7 @@ pub mod size;
 mod space;
 mod stall;
 pub mod suggest;
+mod throughput;
 mod when;
 
 pub use detect::Detect;

@@ -94,6 +94,8 @@ pub enum Fault {
     Short(Short),
     /// The mount holds no more than so much.
     Space(Space),
+    /// No more than so many bytes pass in a second.
+    Throughput(Throughput),
 }
 
 /// How long a fault stays.
@@ -300,6 +302,15 @@ pub struct Space {
     pub errno: Errno,
 }
 
+/// A limit of bytes in time, for all that a rule selects together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Throughput {
+    /// Bytes a second, from 1.
+    pub per_second: u64,
+    /// Bytes that pass at once after a pause.
+    pub burst: u64,
+}
+
 impl Space {
     /// What operations fail with for which there is no room.
     pub const ERRNOS: [Errno; 2] = [Errno::ENOSPC, Errno::EDQUOT];
@@ -363,6 +374,7 @@ impl Fault {
             Fault::Readonly => "readonly",
             Fault::Short(_) => "short",
             Fault::Space(_) => "space",
+            Fault::Throughput(_) => "throughput",
         }
     }
 }

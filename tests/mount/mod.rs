@@ -35,6 +35,7 @@ mod space;
 mod space_races;
 mod stall;
 mod sticky;
+mod throughput;
 mod transient;
 
 use std::path::Path;

@@ -222,6 +222,13 @@ fn rule(index: usize) -> impl Strategy<Value = Rule> {
             (Select { paths, ops: Some(ops), bytes: None }, when, Fault::Short(short))
         });
     let spaces = (window(), space()).prop_map(|(window, space)| (Select::default(), window, space));
+    let limit = (1u64..1 << 60, 0u64..1 << 60);
+    let limit = limit.prop_map(|(per_second, burst)| Throughput { per_second, burst });
+    let transfers = ops(vec![OpKind::Read, OpKind::Write]);
+    let throughput =
+        (paths(index), transfers, window(), limit).prop_map(|(paths, ops, window, limit)| {
+            (Select { paths, ops: Some(ops), bytes: None }, window, Fault::Throughput(limit))
+        });
     // On the heap: a test's stack is small.
     prop_oneof![
         of_ops.boxed(),
@@ -229,6 +236,7 @@ fn rule(index: usize) -> impl Strategy<Value = Rule> {
         readonly.boxed(),
         shorts.boxed(),
         spaces.boxed(),
+        throughput.boxed(),
         flips.boxed(),
         regions.boxed(),
         sectors.boxed()

@@ -10,6 +10,7 @@ mod readonly;
 mod short;
 mod space;
 mod stall;
+mod throughput;
 
 use std::ops::Range;
 
@@ -22,6 +23,7 @@ pub use latency::{DELAY_MAX, Latency};
 pub use short::Short;
 pub use space::{BLOCK, Space};
 pub use stall::Stall;
+pub use throughput::Throughput;
 
 use super::seed::Purpose;
 use crate::op::OpSet;
@@ -50,6 +52,8 @@ pub enum Fault {
     Short(Short),
     /// The mount holds no more than so much.
     Space(Space),
+    /// No more than so many bytes pass in a second.
+    Throughput(Throughput),
 }
 
 impl Fault {
@@ -66,6 +70,7 @@ impl Fault {
             scenario::Fault::Readonly => Fault::Readonly,
             scenario::Fault::Short(fault) => Fault::Short(Short::new(fault)),
             scenario::Fault::Space(fault) => Fault::Space(Space::new(fault)),
+            scenario::Fault::Throughput(fault) => Fault::Throughput(Throughput::new(fault)),
         }
     }
 
@@ -82,6 +87,7 @@ impl Fault {
             Fault::Readonly => "readonly",
             Fault::Short(_) => "short",
             Fault::Space(_) => "space",
+            Fault::Throughput(_) => "throughput",
         }
     }
 
@@ -98,6 +104,7 @@ impl Fault {
             Fault::Readonly => readonly::CONCERNS,
             Fault::Short(_) => short::CONCERNS,
             Fault::Space(_) => space::CONCERNS,
+            Fault::Throughput(_) => throughput::CONCERNS,
         }
     }
 
@@ -163,7 +170,8 @@ impl Fault {
             | Fault::Stall(_)
             | Fault::Dead(_)
             | Fault::Readonly
-            | Fault::Space(_) => None,
+            | Fault::Space(_)
+            | Fault::Throughput(_) => None,
         }
     }
 
