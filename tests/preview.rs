@@ -96,6 +96,23 @@ distribution = { constant = "1ms" }
 }
 
 #[test]
+fn what_is_taken_of_a_limit_is_told_and_not_called_unpredictable() {
+    let scenario = "version = 1\n[[rule]]\nname = \"full\"\n[rule.fault.space]\n\
+                    capacity = \"1GiB\"\ninodes = 10\n";
+    let dir = directory();
+    let output = preview(scenario, dir.path(), &["--json"]);
+    let found = lines(&output);
+    assert_eq!((found.len(), &found[0]["fault"]), (1, &"space".into()));
+    assert_eq!((&found[0]["capacity"], &found[0]["inodes"]), (&(1u64 << 30).into(), &10.into()));
+    let all = std::process::Command::new("find").arg(dir.path()).output().unwrap().stdout;
+    let inodes = all.iter().filter(|byte| **byte == b'\n').count();
+    assert_eq!(found[0]["inodes_taken"], inodes as u64, "the root and all below it");
+    assert!(found[0]["taken"].as_u64().unwrap().is_multiple_of(4096));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!said.contains("depends on the operations"), "{said}");
+}
+
+#[test]
 fn regions_are_listed_with_what_they_read_as_and_whether_that_changes_anything() {
     let scenario = r#"
 version = 1

@@ -11,6 +11,7 @@ mod control;
 mod corruption;
 mod credentials;
 mod data;
+mod delivery;
 mod directories;
 mod directory_cache;
 mod events;

@@ -9,11 +9,10 @@ use super::counters::{PathStream, PathStreams, RuleCounters, Streams, find};
 use super::{Counts, Target, next_generation};
 use crate::media::{Medium, Usage};
 use crate::op::{Op, OpKind, OpSet};
-use crate::plan::fault::{BadSector, BitFlip, Fault, Latency, runs};
+use crate::plan::fault::{BadSector, BitFlip, Fault, runs};
 use crate::plan::seed::{Purpose, StreamKey};
 use crate::plan::{
-    Damage, DataAccess, Decision, Delay, Failure, Flip, Placed, Placement, Plan, Rule, RuleId,
-    Stalled, Unreadable, bytes_of,
+    Damage, DataAccess, Decision, Flip, Placed, Placement, Plan, Rule, RuleId, Unreadable, bytes_of,
 };
 
 /// A plan that is in force.
@@ -160,55 +159,6 @@ impl Armed {
 
     pub(super) fn rules(&self, target: &Target<'_>) -> impl Iterator<Item = (RuleId, &Rule)> {
         target.selection.rules.iter().map(|id| (*id, self.plan.rule(*id)))
-    }
-
-    /// Of each kind of wait the first one, and the first failure.
-    fn decide_effects(&self, look: &mut Look<'_>, decision: &mut Decision) {
-        for (id, rule) in self.rules(look.target) {
-            match &rule.fault {
-                Fault::Latency(fault) if decision.delay.is_none() => {
-                    decision.delay = self.delay((id, rule), fault, look);
-                }
-                Fault::Stall(fault) if decision.stall.is_none() => {
-                    let fired = self.fired(id, rule, look);
-                    decision.stall =
-                        fired.map(|occurrence| Stalled { rule: id, occurrence, by: fault.lasts });
-                }
-                Fault::Error(fault) if decision.failure.is_none() => {
-                    let fired = self.fired(id, rule, look);
-                    decision.failure = fired.map(|occurrence| Failure {
-                        rule: id,
-                        occurrence,
-                        errno: fault.errno,
-                    });
-                }
-                Fault::Dead(fault) if decision.failure.is_none() => {
-                    decision.failure = self.dead((id, rule), fault, look);
-                }
-                Fault::Readonly if decision.failure.is_none() => {
-                    decision.failure = self.readonly((id, rule), look);
-                }
-                _ => {}
-            }
-        }
-    }
-
-    fn delay(
-        &self,
-        (id, rule): (RuleId, &Rule),
-        fault: &Latency,
-        look: &mut Look<'_>,
-    ) -> Option<Delay> {
-        let occasion = self.occasion(id, rule, look)?;
-        let (nth, key) = occasion.on_path?;
-        let occurrence = occasion.occurrence;
-        self.fire(id).then(|| Delay { rule: id, occurrence, by: fault.delay(key, nth) })
-    }
-
-    /// Counts the operation if the rule looks at it; its number, if the rule fires.
-    pub(super) fn fired(&self, id: RuleId, rule: &Rule, look: &mut Look<'_>) -> Option<u64> {
-        let occasion = self.occasion(id, rule, look)?;
-        self.fire(id).then_some(occasion.occurrence)
     }
 
     /// The first sector in the way.

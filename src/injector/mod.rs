@@ -5,6 +5,7 @@
 
 mod armed;
 mod counters;
+mod effects;
 mod lasting;
 mod queue;
 mod regions;

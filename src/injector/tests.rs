@@ -142,6 +142,67 @@ fn what_a_device_that_is_gone_fails_is_no_fire_and_later_failures_do_not_count_i
 }
 
 #[test]
+fn what_is_too_small_to_be_short_uses_up_no_times() {
+    let short = scenario::Short { length: scenario::ShortLength::Keep(0.5), multiple: 1 };
+    let once = When { times: Some(1), ..When::default() };
+    let armed = arm(vec![rule("short", Fault::Short(short), once)]);
+    let moved = [1, 100, 100].map(|len| ask(&armed, None, OpKind::Write, 0, len).short);
+    assert_eq!(moved.map(|short| short.map(|short| short.len)), [None, Some(50), None]);
+    let cached = Op { cached: true, ..op(OpKind::Read, 0, 100) };
+    assert!(ask_on(&armed, None, Path::new("f"), cached).is_clean());
+    assert_eq!(armed.counts(RuleId(0)).matched, 3, "the kernel's own are not counted");
+}
+
+#[test]
+fn the_first_limit_that_looks_at_a_transfer_has_it_wait_and_failures_wait_for_nothing() {
+    let limit = |per_second| Fault::Throughput(scenario::Throughput { per_second, burst: 0 });
+    let armed = arm(vec![
+        rule("fail", error(Errno::EIO), nth(2)),
+        rule("thin", limit(1_000), When::default()),
+        rule("thinner", limit(10), When::default()),
+    ]);
+    let waits = [(); 3].map(|()| ask(&armed, None, OpKind::Write, 0, 100).queue);
+    let waits = waits.map(|wait| wait.map(|wait| (wait.rule.0, wait.by.as_millis())));
+    assert_eq!(waits, [Some((1, 100)), None, Some((1, 200))]);
+    assert_eq!(armed.counts(RuleId(2)).matched, 0);
+}
+
+/// The order in which kinds are decided for one operation, whatever the order of the file.
+#[test]
+fn waits_then_the_failure_then_the_length_then_damage_of_what_is_moved() {
+    let short = scenario::Short { length: scenario::ShortLength::AtMost(1000), multiple: 1 };
+    let limit = scenario::Throughput { per_second: 1_000, burst: 0 };
+    let bits = vec![at(999, 0), at(1000, 0)];
+    let rules = |failing: Fault| {
+        vec![
+            rule("flips", flips(BitAmount::At(bits.clone()), Persistence::Sticky), When::default()),
+            rule("bad", bad(SectorAmount::At(vec![1024])), When::default()),
+            rule("thin", Fault::Throughput(limit.clone()), When::default()),
+            rule("short", Fault::Short(short.clone()), When::default()),
+            rule("fails", failing, nth(2)),
+            rule("late", late(5), When::default()),
+        ]
+    };
+    for failing in [error(Errno::EIO), Fault::Readonly] {
+        let armed = arm(rules(failing));
+        let [first, second] = [0, 0].map(|_| ask(&armed, None, OpKind::Write, 0, 4096));
+        assert_eq!(first.short.map(|short| short.len), Some(1000));
+        assert_eq!(first.queue.map(|queue| queue.by.as_secs()), Some(1));
+        assert!(first.failure.is_none() && first.delay.is_some());
+        assert!(second.failure.is_some() && second.delay.is_some());
+        assert!(second.short.is_none() && second.queue.is_none() && second.unreadable.is_none());
+    }
+    let armed = arm(rules(error(Errno::EIO)));
+    let read = read(&armed, &Medium::default(), 0, 4096);
+    assert_eq!(bits_of(&read), [(999, 0)]);
+    assert!(read.unreadable.is_none() && read.short.is_some());
+}
+
+fn bits_of(decision: &Decision) -> Vec<(u64, u8)> {
+    decision.flips.iter().map(|flip| (flip.byte, flip.bit)).collect()
+}
+
+#[test]
 fn an_operation_that_fails_uses_up_no_times_of_damage() {
     let once = When { times: Some(1), ..When::default() };
     let armed = arm(vec![

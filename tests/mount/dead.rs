@@ -68,6 +68,19 @@ fn on_a_dead_mount_every_operation_fails_with_its_errno_and_it_ends_as_any_other
     }
 }
 
+/// What the kernel may remember by itself, it asks for where a rule may say something else.
+#[test]
+fn names_and_attributes_of_what_is_dead_are_not_remembered() {
+    require_fuse!();
+    let backing = Backing::new().with_noise("data/file", 100);
+    let setup = Mount::new(backing.path()).scenario(THIRD).seed(1).args(["--exclusive"]);
+    let mut mount = setup.start();
+    fs::metadata(mount.join("data/file")).unwrap();
+    third_write_fails(&mount);
+    assert_eq!(errno(fs::metadata(mount.join("data/file"))), Some(libc::EIO));
+    mount.stop();
+}
+
 /// Operations on two paths are dead if either is.
 #[test]
 fn a_rename_into_what_is_dead_fails() {

@@ -61,7 +61,7 @@ fn after_the_third_write_what_changes_something_fails_and_the_rest_goes_on() {
 }
 
 /// Opening for writing changes something; opening for reading, reading and closing do not set it
-/// off. A control request changes something or does not.
+/// off.
 #[test]
 fn the_first_operation_that_changes_something_sets_it_off() {
     require_fuse!();
@@ -76,6 +76,30 @@ fn the_first_operation_that_changes_something_sets_it_off() {
     assert_eq!((&*event.op, event.occurrence), ("open", Some(1)));
     let mode = fs::Permissions::from_mode(0o600);
     assert_eq!(errno(fs::set_permissions(mount.join("file"), mode)), EROFS);
+    mount.stop();
+}
+
+/// Control requests that change something fail, those that ask do not. That the filesystem is
+/// read-only neither statfs(2) nor access(2) tells.
+#[test]
+fn control_requests_that_change_something_fail_and_nothing_tells_that_it_is_read_only() {
+    require_fuse!();
+    let backing = backing();
+    let mut mount = Mount::new(backing.path()).scenario(THIRD).seed(1).start();
+    let open = File::options().write(true).open(mount.join("file")).unwrap();
+    assert_eq!(writes(&open)[2], EROFS);
+    let file = File::open(mount.join("file")).unwrap();
+    match rustix::fs::ioctl_getflags(&file) {
+        Ok(flags) => {
+            let set = rustix::fs::ioctl_setflags(&file, flags);
+            assert_eq!(set.err().map(|error| error.raw_os_error()), EROFS);
+        }
+        Err(_) => println!("the filesystem below has no flags"),
+    }
+    let told = rustix::fs::statvfs(mount.path()).unwrap();
+    assert!(!told.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY));
+    rustix::fs::access(mount.join("file"), rustix::fs::Access::WRITE_OK).unwrap();
+    drop((open, file));
     mount.stop();
 }
 

@@ -188,6 +188,19 @@ fn the_limit_holds_in_its_window_and_counts_what_came_before() {
     mount.stop();
 }
 
+/// What there is below is told, if that is less.
+#[test]
+fn a_capacity_beyond_the_disk_changes_nothing() {
+    require_fuse!();
+    let backing = Backing::new();
+    let text = "[[rule]]\nname = \"huge\"\n[rule.fault.space]\ncapacity = \"1EiB\"\n";
+    let mut mount = Mount::new(backing.path()).scenario(text).seed(1).start();
+    let (above, below) = (told(mount.path()), told(backing.path()));
+    assert_eq!((above.f_blocks, above.f_files), (below.f_blocks, below.f_files));
+    fs::write(mount.join("new"), noise(1, 1 << 20)).unwrap();
+    mount.stop();
+}
+
 /// Room comes last: an operation that another rule fails takes none, a short write what it stores.
 #[test]
 fn what_fails_takes_no_room_and_what_is_short_takes_what_it_stores() {

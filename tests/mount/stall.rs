@@ -1,6 +1,7 @@
 //! Operations that are not answered, and what lets them go.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -110,20 +111,26 @@ fn a_stalled_write_is_stored_at_once() {
     let _ = writer.join().unwrap();
 }
 
-/// A process that is killed closes its files, which is an operation too.
+/// A process that is killed closes its files, which is an operation too. It opens its file itself:
+/// whoever inherited it from this process would hang as well.
 #[test]
 fn a_killed_process_whose_close_is_stalled_is_let_go() {
     require_fuse!();
     let backing = Backing::new().with("file", b"x");
     let text = "[[rule]]\nname = \"hangs\"\nselect = { ops = [\"flush\"] }\n[rule.fault.stall]\n";
     let mut mount = Mount::new(backing.path()).scenario(text).seed(1).start();
-    let mut sleep = Command::new("sleep");
-    let open = fs::File::open(mount.join("file")).unwrap();
-    let mut sleep = sleep.arg("600").stdin(open).spawn().unwrap();
-    sleep.kill().unwrap();
+    let text = "import os, sys, time\nf = os.open(sys.argv[1], os.O_RDONLY)\n\
+                print('open', flush=True)\ntime.sleep(600)";
+    let mut holder = Command::new("python3");
+    holder.args(["-c", text]).arg(mount.join("file")).stdout(Stdio::piped());
+    let mut holder = holder.spawn().unwrap();
+    let mut said = String::new();
+    BufReader::new(holder.stdout.take().unwrap()).read_line(&mut said).unwrap();
+    holder.kill().unwrap();
     let start = Instant::now();
-    assert_eq!(sleep.wait().unwrap().signal(), Some(9));
+    assert_eq!(holder.wait().unwrap().signal(), Some(9));
     assert!(start.elapsed() < LONG, "{:?}", start.elapsed());
+    assert_eq!(mount.delivered().len(), 1);
     mount.stop();
 }
 
