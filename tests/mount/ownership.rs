@@ -96,7 +96,10 @@ fn an_ordinary_user_mounts_by_the_setuid_helper_and_leaves_nothing() {
     require_root!();
     for signal in [rustix::process::Signal::TERM, rustix::process::Signal::KILL] {
         let (backing, mountpoint) = (Backing::new().with("file", b"x"), Backing::new());
-        let program = Backing::new().with("errorfs", &fs::read(ERRORFS).unwrap());
+        // Copied by another process: what this one has open for writing, children of other tests may
+        // hold a moment longer, and then it cannot be run.
+        let program = Backing::new();
+        Program::new("cp").arg(ERRORFS).arg(program.join("errorfs")).succeed();
         fs::set_permissions(program.join("errorfs"), PermissionsExt::from_mode(0o755)).unwrap();
         for path in [backing.path(), mountpoint.path(), &backing.join("file")] {
             std::os::unix::fs::chown(path, Some(65534), Some(65534)).unwrap();
