@@ -80,7 +80,7 @@ fn decide(armed: &Armed, times: u64, len: u64) {
     let target = Target { selection: &selection, path, origin: path, medium: Some(&medium) };
     for number in 0..times {
         let caller = Caller { pid: 1, uid: 0, gid: 0 };
-        let op = Op { kind: OpKind::Read, offset: number * len, len, caller };
+        let op = Op::new(OpKind::Read, number * len, len, caller);
         black_box(armed.decide(black_box(&op), &target, Duration::ZERO));
     }
 }

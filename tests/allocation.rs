@@ -60,7 +60,7 @@ fn a_decision_among_ten_matching_rules_that_do_not_fire_allocates_nothing() {
     let target = Target { selection: &selection, path, origin: path, medium: Some(&medium) };
     let decide = |number: u64| {
         let caller = Caller { pid: 1, uid: 0, gid: 0 };
-        let op = Op { kind: OpKind::Read, offset: number * 4096, len: 4096, caller };
+        let op = Op::new(OpKind::Read, number * 4096, 4096, caller);
         assert!(armed.decide(&op, &target, Duration::ZERO).is_clean());
     };
     decide(0); // the rule about stored bytes learns the file's identity

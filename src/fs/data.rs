@@ -258,11 +258,6 @@ fn backing_flags(flags: i32) -> OFlags {
     (OFlags::from_bits_retain(flags as u32) - NOT_PASSED_ON) | OFlags::CLOEXEC
 }
 
-/// Whether a file is opened for more than reading, with the flags of open(2).
-pub fn opens_to_change(flags: i32) -> bool {
-    OFlags::from_bits_retain(flags as u32) & OFlags::RWMODE != OFlags::RDONLY
-}
-
 /// The length that a file has at least after fallocate(2); `None` where it keeps the one it has.
 pub fn length_of_allocation(mode: i32, offset: u64, len: u64) -> Option<u64> {
     let keeps = FallocateFlags::from_bits_retain(mode as u32).contains(FallocateFlags::KEEP_SIZE);

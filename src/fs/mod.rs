@@ -43,7 +43,7 @@ pub use attributes::{Changes, Space, Timestamp};
 pub use backing::Backing;
 pub use control::Controlled;
 pub use corruption::region_line;
-pub use data::{Opened, Writing, length_of_allocation, opens_to_change};
+pub use data::{Opened, Writing, length_of_allocation};
 pub use directories::{DirEntry, DirHandle, Listing};
 pub use filesystem::{Filesystem, Settings};
 pub use handles::{DataPath, FileHandle, OpenFile};

@@ -16,7 +16,6 @@ use super::answer;
 use super::convert::{handle, node, op, op_on, rename_flags, timestamp};
 use crate::fs::{
     Changes, Controlled, Filesystem, NewMode, Subject, Uses, Writing, length_of_allocation,
-    opens_to_change,
 };
 use crate::op::{Op, OpKind};
 
@@ -194,7 +193,7 @@ impl fuser::Filesystem for Adapter {
         let call = |fs: &Filesystem| fs.open(node(ino), flags.0);
         let answer =
             answer::opened(node(ino), Uses::of(flags.0), request.unique().0, self.ttl, reply);
-        let op = Op { changes: opens_to_change(flags.0), ..op(OpKind::Open, request) };
+        let op = Op { changes: Uses::of(flags.0).writes, ..op(OpKind::Open, request) };
         self.fs.around(op, Subject::Node(node(ino)), call, answer);
     }
 
