@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::IoSlice;
+use std::ops::Range;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
@@ -10,11 +11,13 @@ use rustix::io::ReadWriteFlags;
 
 use super::credentials::AsCaller;
 use super::handles::{DataPath, OpenFile};
+use super::losses::Losses;
 use super::stat::stat_fd;
 use super::{Answer, Entry, FileHandle, Filesystem, NewMode, Node, NodeId};
 use crate::errno::Errno;
 use crate::injector::DataAccess;
 use crate::op::{Caller, Op, OpKind};
+use crate::plan::bytes_of;
 
 /// Flags of open(2) that are ours to handle: what must exist the kernel has seen to; appending is
 /// done request by request, as the flag may change while the file is open; and alignment is not
@@ -131,6 +134,7 @@ impl Filesystem {
         op: Op,
         data: &[u8],
         how: Writing,
+        losses: &mut Losses,
     ) -> Answer<usize> {
         let buffer = [IoSlice::new(data)];
         let takes_set_id = how.takes_set_id || !self.is_told_of_set_id();
@@ -138,14 +142,29 @@ impl Filesystem {
             true => self.as_writer(&open.file, op.caller)?,
             false => None,
         };
-        if appends(how.flags) && !how.written_back {
+        let op = Op { len: data.len() as u64, ..op };
+        let under_way = self.begin_write(open, op, losses);
+        if how.appends() {
             let end = ReadWriteFlags::APPEND;
-            return Ok(rustix::io::pwritev2(&*open.file, &buffer, op.offset, end)?);
+            let written = rustix::io::pwritev2(&*open.file, &buffer, op.offset, end);
+            self.end_write(under_way, written.unwrap_or(0), data, losses);
+            return Ok(written?);
         }
-        let before = self.before_end(&open.node, op, op.offset..op.offset + data.len() as u64)?;
-        let written = rustix::io::pwritev(&*open.file, &buffer, op.offset)?;
-        self.overwritten(before, op.offset..op.offset + written as u64);
-        Ok(written)
+        let before =
+            |range: Range<u64>| Ok((self.before_end(&open.node, op, range.clone())?, range));
+        let before: Answer<Vec<_>> =
+            under_way.gets(bytes_of(&op)).into_iter().map(before).collect();
+        let written = before
+            .and_then(|before| Ok((before, rustix::io::pwritev(&*open.file, &buffer, op.offset)?)));
+        let count = written.as_ref().map_or(0, |(_, count)| *count);
+        self.end_write(under_way, count, data, losses);
+        for (before, Range { start, end }) in written?.0 {
+            let end = end.min(op.offset + count as u64);
+            if start < end {
+                self.overwritten(before, start..end);
+            }
+        }
+        Ok(count)
     }
 
     /// Changing a file takes its set-id bits, unless the caller may set them: where there are any,
@@ -247,6 +266,13 @@ pub(super) fn has_set_id(file: &OwnedFd) -> bool {
 
 fn backing_flags(flags: i32) -> OFlags {
     (OFlags::from_bits_retain(flags as u32) - NOT_PASSED_ON) | OFlags::CLOEXEC
+}
+
+impl Writing {
+    /// Whether it goes to the end of the file, wherever that is by then.
+    pub(super) fn appends(&self) -> bool {
+        appends(self.flags) && !self.written_back
+    }
 }
 
 fn appends(flags: i32) -> bool {

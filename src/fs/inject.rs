@@ -11,6 +11,7 @@ use super::cached_pages::PAGE;
 use super::corruption::Filled;
 use super::events::flip;
 use super::handles::OpenFile;
+use super::losses::{Losses, Missing};
 use super::stat::stat_fd;
 use super::view::{Subject, View};
 use super::{Answer, FileHandle, Filesystem, Writing};
@@ -75,7 +76,7 @@ impl Filesystem {
             }
             return answer(result);
         };
-        let Served { result, events, flips, filled } = self.serve(&judged, &open);
+        let Served { result, events, flips, filled, missing } = self.serve(&judged, &open);
         if fills_cache {
             self.pages_filled(&open, op.offset, &result);
         }
@@ -83,6 +84,7 @@ impl Filesystem {
             result.map(|mut data| {
                 flip(&mut data, op.offset, &flips);
                 filled.iter().for_each(|filled| filled.undo(&mut data, op.offset));
+                missing.iter().for_each(|missing| missing.undo(&mut data, op.offset));
                 data
             })
         };
@@ -102,17 +104,21 @@ impl Filesystem {
             Ok(open) => open,
             Err(errno) => return answer(Err(errno)),
         };
-        let write = || match how.written_back {
-            true => self.write_back(&open, op, data, how),
-            false => self.write_stored(&open, op, data, how),
+        let op = self.where_it_lands(op, &open, how);
+        let write = |losses: &mut Losses| match how.written_back {
+            true => self.write_back(&open, op, data, how, losses),
+            false => self.write_stored(&open, op, data, how, losses),
         };
         let Some(judged) = self.judge_data(op, &open, how.written_back) else {
-            return answer(write());
+            return answer(write(&mut Losses::default()));
         };
         let (result, events) = match (&judged.decision.failure, &judged.decision.unreadable) {
             (Some(failure), _) => (Err(failure.errno), judged.events()),
             (None, Some(sector)) => (Err(Errno::EIO), judged.events_with_sector(sector)),
-            (None, None) => (write(), judged.events()),
+            (None, None) => {
+                let mut losses = Losses::of(&judged.decision);
+                (write(&mut losses), judged.write_events(&losses))
+            }
         };
         self.deliver(&judged, events, result, |result| result, answer);
     }
@@ -160,13 +166,20 @@ impl Filesystem {
         op: Op,
         fills_cache: bool,
     ) -> Option<Judged> {
-        if !view.selection.ops.contains(op.kind) {
+        let behind = op.kind == OpKind::Read && view.may_be_behind();
+        if !behind && !view.selection.ops.contains(op.kind) {
             return None;
         }
         let mut decision = armed.decide(&op, &view.target(), self.armed_at.elapsed());
         // When the mount ends nothing waits any more: a delay that will not be is not decided.
         decision.delay = decision.delay.filter(|_| !self.timer.is_released());
-        (!decision.is_clean()).then_some(Judged { armed, view, op, decision, fills_cache })
+        (behind || !decision.is_clean()).then_some(Judged {
+            armed,
+            view,
+            op,
+            decision,
+            fills_cache,
+        })
     }
 
     fn serve(&self, judged: &Judged, open: &OpenFile) -> Served {
@@ -187,19 +200,29 @@ impl Filesystem {
                 return failed(Errno::EIO, judged.events_with_sector(sector));
             }
         };
-        match self.read_stored(open, judged.op.offset, len as usize) {
-            Ok(data) => self.damage(judged, open, data),
+        let offset = judged.op.offset;
+        let read = || self.read_stored(open, offset, len as usize);
+        match self.read_medium(judged.view.medium.as_deref(), offset, read) {
+            Ok((data, missing)) => self.damage(judged, open, data, missing),
             Err(errno) => Served::nothing(errno, judged.events()),
         }
     }
 
-    /// Regions first, then bits in them.
-    fn damage(&self, judged: &Judged, open: &OpenFile, mut data: Vec<u8>) -> Served {
+    /// Regions first, then bits in them; both in what the medium holds.
+    fn damage(
+        &self,
+        judged: &Judged,
+        open: &OpenFile,
+        mut data: Vec<u8>,
+        missing: Vec<Missing>,
+    ) -> Served {
+        self.fates.reads(missing.iter().map(Missing::id));
         let filled = judged.fill(&mut data, &open.file);
         let bits = judged.flip(&mut data);
         self.fates.reads(filled.iter().filter_map(|region| region.stored.then_some(region.id)));
         self.fates.reads(bits.iter().filter_map(|bit| bit.stored.then_some(bit.id)));
         let mut events = judged.events_with_damage(&filled, &bits);
+        events.extend(judged.lost_events(&missing));
         // A read that ends early at a bad sector is a fault as well: many a program takes it for the
         // end of the file.
         if let Some(bad) = &judged.decision.unreadable {
@@ -208,7 +231,7 @@ impl Filesystem {
             events.push(Event { returned, ..judged.sector_event(bad) });
         }
         let flips = bits.iter().map(|bit| (bit.flip.byte, bit.flip.bit)).collect();
-        Served { result: Ok(data), events, flips, filled }
+        Served { result: Ok(data), events, flips, filled, missing }
     }
 
     /// Waits, records, answers: in this order, so that a fault is in the ledger before the target
@@ -244,18 +267,20 @@ impl Filesystem {
     }
 }
 
-/// What a read gets, with the events that say so, the bits that were flipped and the regions that
-/// were filled.
+/// What a read gets, with the events that say so, the bits that were flipped, the regions that were
+/// filled, and the bytes that the medium has not got.
 struct Served {
     result: Answer<Vec<u8>>,
     events: Vec<Event>,
     flips: Vec<(u64, u8)>,
     filled: Vec<Filled>,
+    missing: Vec<Missing>,
 }
 
 impl Served {
     fn nothing(errno: Errno, events: Vec<Event>) -> Served {
-        Served { result: Err(errno), events, flips: Vec::new(), filled: Vec::new() }
+        let (flips, filled, missing) = Default::default();
+        Served { result: Err(errno), events, flips, filled, missing }
     }
 }
 

@@ -20,6 +20,7 @@ mod inject;
 mod killed;
 mod kind;
 mod locate;
+mod losses;
 mod memory;
 mod names;
 mod node;

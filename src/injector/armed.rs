@@ -50,7 +50,7 @@ impl Armed {
     pub fn new(plan: Plan, placement: Placement) -> Armed {
         Armed {
             generation: next_generation(),
-            ops: plan.rules().iter().fold(OpSet::EMPTY, |ops, rule| ops.union(rule.scope.ops)),
+            ops: plan.rules().iter().fold(OpSet::EMPTY, |ops, rule| ops.union(looked_at(rule))),
             damages_media: plan.rules().iter().any(damages_media),
             counters: plan.rules().iter().map(|_| RuleCounters::default()).collect(),
             plan,
@@ -74,7 +74,7 @@ impl Armed {
         self.ops
     }
 
-    /// Whether any rule damages stored bytes, so that files need a memory.
+    /// Whether any rule damages stored bytes or keeps writes from them, so that files need a memory.
     pub fn damages_media(&self) -> bool {
         self.damages_media
     }
@@ -96,7 +96,8 @@ impl Armed {
     /// error rule that fires gives the failure; later rules of that kind then do not see the
     /// operation, and do not count it. Damage is a matter of places: every rule applies, the first
     /// one wins a bit or a byte of a region, and the first bad sector in the file is the one in the
-    /// way. Regions are filled first, then bits flip in them. Kinds do not hide
+    /// way. Regions are filled first, then bits flip in them. Of a write that does not fail every rule
+    /// that loses writes has its part, the first one a byte. Kinds do not hide
     /// operations from each other: one that fails is still counted by the rules that would have
     /// damaged it, but uses up none of their `times`.
     ///
@@ -111,6 +112,7 @@ impl Armed {
         self.decide_sectors(&mut look, &mut decision);
         self.decide_regions(&mut look, &mut decision);
         self.decide_flips(&mut look, &mut decision);
+        self.decide_losses(&mut look, &mut decision);
         decision
     }
 
@@ -371,13 +373,24 @@ impl Armed {
 }
 
 fn damages_media(rule: &Rule) -> bool {
-    rule.fault.is_stored() && !rule.scope.ops.is_empty()
+    (rule.fault.is_stored() || rule.fault.keeps_writes()) && !rule.scope.ops.is_empty()
+}
+
+/// What a rule does to writes is seen by reads.
+fn looked_at(rule: &Rule) -> OpSet {
+    let ops = rule.scope.ops;
+    if keeps_writes(rule) { ops.with(OpKind::Read) } else { ops }
+}
+
+/// Whether a rule makes the medium fall behind its file.
+pub(super) fn keeps_writes(rule: &Rule) -> bool {
+    rule.fault.keeps_writes() && !rule.scope.ops.is_empty()
 }
 
 /// Whether a rule's answers are drawn from a stream of the operation's path.
 fn draws_per_path(rule: &Rule) -> bool {
     let drawn = match &rule.fault {
-        Fault::Latency(_) => true,
+        Fault::Latency(_) | Fault::LostWrite(_) | Fault::TornWrite(_) => true,
         Fault::BitFlip(fault) => !fault.is_stored(),
         Fault::Corrupt(fault) => !fault.is_stored(),
         Fault::BadSector(_) | Fault::Error(_) => false,

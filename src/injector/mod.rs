@@ -5,6 +5,7 @@
 
 mod armed;
 mod counters;
+mod losses;
 mod regions;
 mod selection;
 

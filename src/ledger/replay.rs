@@ -11,7 +11,8 @@ use super::{Event, Outcome, Region, RegionContent, unescape};
 use crate::errno::Errno;
 use crate::scenario::{
     BitAmount, BitFlip, BitPosition, Content, Corrupt, Distribution, ErrorFault, Fault, Latency,
-    PathPattern, Persistence, RegionAmount, RegionPosition, Rule, Scenario, SectorAmount, When,
+    LostWrite, PathPattern, Persistence, RegionAmount, RegionPosition, Rule, Scenario,
+    SectorAmount, TornWrite, When, WritePart,
 };
 
 /// More rules than a plan can number.
@@ -115,7 +116,7 @@ fn is_stored(fault: &Fault) -> bool {
         Fault::BitFlip(flip) => flip.persistence != Persistence::Transient,
         Fault::Corrupt(corrupt) => corrupt.persistence != Persistence::Transient,
         Fault::BadSector(_) => true,
-        Fault::Error(_) | Fault::Latency(_) => false,
+        Fault::Error(_) | Fault::Latency(_) | Fault::LostWrite(_) | Fault::TornWrite(_) => false,
     }
 }
 
@@ -156,7 +157,7 @@ fn stored_rule(
         Fault::BitFlip(flip) => flip.amount = BitAmount::At(positions(events)),
         Fault::Corrupt(corrupt) => corrupt_at(corrupt, rule, events)?,
         Fault::BadSector(bad) => bad.amount = SectorAmount::At(sectors(rule, events)?),
-        Fault::Error(_) | Fault::Latency(_) => {}
+        Fault::Error(_) | Fault::Latency(_) | Fault::LostWrite(_) | Fault::TornWrite(_) => {}
     }
     Ok(new)
 }
@@ -245,11 +246,15 @@ enum Effect {
     Regions(BTreeSet<RegionPosition>, Content),
     Errno(u16),
     DelayNs(u64),
+    /// A byte of the block, of a write that was lost or torn in a block; how much of it was kept.
+    Lost(Option<u64>, Option<u64>),
 }
 
 fn counted_rules(rule: &Rule, events: &[&Event]) -> Result<Vec<Rule>, ReplayError> {
     let mut by_occurrence: BTreeMap<u64, Effect> = BTreeMap::new();
-    for event in events {
+    // What becomes of lost bytes follows from their loss.
+    let own = |event: &&&Event| event.lost.is_empty() || event.op == "write";
+    for event in events.iter().filter(own) {
         let occurrence =
             event.occurrence.ok_or_else(|| incomplete(rule, event, "its `occurrence`"))?;
         let effect = effect(rule, event)?;
@@ -257,6 +262,7 @@ fn counted_rules(rule: &Rule, events: &[&Event]) -> Result<Vec<Rule>, ReplayErro
             // Many bits or regions of one operation come in several events.
             (Some(Effect::Bits(bits)), Effect::Bits(more)) => bits.extend(more),
             (Some(Effect::Regions(regions, _)), Effect::Regions(more, _)) => regions.extend(more),
+            (Some(Effect::Lost(..)), Effect::Lost(..)) => {}
             (_, effect) => drop(by_occurrence.insert(occurrence, effect)),
         }
     }
@@ -278,7 +284,7 @@ fn counted_rules(rule: &Rule, events: &[&Event]) -> Result<Vec<Rule>, ReplayErro
 /// one rule fails or delays, later rules for failures or delays do not count: `answered` are those
 /// of the rules before, sorted.
 fn seen_by_next(fault: &Fault, nth: &[u64], answered: &mut Vec<u64>) -> Vec<u64> {
-    if matches!(fault, Fault::BitFlip(_) | Fault::Corrupt(_) | Fault::BadSector(_)) {
+    if !matches!(fault, Fault::Error(_) | Fault::Latency(_)) {
         return nth.to_vec();
     }
     let before = |occurrence: u64| answered.partition_point(|other| *other < occurrence) as u64;
@@ -303,6 +309,11 @@ fn effect(rule: &Rule, event: &Event) -> Result<Effect, ReplayError> {
             let number = errno.and_then(|errno| u16::try_from(errno.raw()).ok());
             number.map(Effect::Errno).ok_or_else(|| lacks("its `errno`"))
         }
+        Fault::LostWrite(LostWrite { part }) | Fault::TornWrite(TornWrite { part, .. }) => {
+            let first = event.lost.first().ok_or_else(|| lacks("its `lost`"))?;
+            let at = matches!(part, WritePart::Block { .. }).then_some(first.bytes.0);
+            Ok(Effect::Lost(at, first.keep))
+        }
         Fault::Latency(_) | Fault::BadSector(_) => {
             let delay = event.delay_ns.map(Effect::DelayNs);
             delay.ok_or_else(|| lacks("its `delay_ns`"))
@@ -326,12 +337,28 @@ fn counted_rule(rule: &Rule, effect: Effect, nth: Vec<u64>) -> Rule {
         Effect::DelayNs(ns) => Fault::Latency(Latency {
             distribution: Distribution::Constant(Duration::from_nanos(ns)),
         }),
+        Effect::Lost(at, keep) => lost_again(rule, at, keep),
     };
     Rule {
         name: String::new(),
         select: rule.select.clone(),
         when: When { nth, ..window(&rule.when) },
         fault,
+    }
+}
+
+/// The original's fault, at the place and of the size that it had.
+fn lost_again(rule: &Rule, at: Option<u64>, keep: Option<u64>) -> Fault {
+    let placed = |part: WritePart| match part {
+        WritePart::Block { size, .. } => WritePart::Block { size, at },
+        WritePart::Whole => WritePart::Whole,
+    };
+    match &rule.fault {
+        Fault::TornWrite(torn) => {
+            Fault::TornWrite(TornWrite { keep, part: placed(torn.part), ..torn.clone() })
+        }
+        Fault::LostWrite(lost) => Fault::LostWrite(LostWrite { part: placed(lost.part) }),
+        other => other.clone(),
     }
 }
 

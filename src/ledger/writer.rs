@@ -167,7 +167,9 @@ impl State {
             let step = match event.outcome {
                 Outcome::Delivered => (1, 0),
                 Outcome::Unchanged => (0, 1),
-                Outcome::Repaired | Outcome::Gone | Outcome::NeverRead => continue,
+                Outcome::Repaired | Outcome::Gone | Outcome::NeverRead | Outcome::Skipped => {
+                    continue;
+                }
             };
             match tally.get_mut(&event.rule) {
                 Some(counts) => *counts = (counts.0 + step.0, counts.1 + step.1),

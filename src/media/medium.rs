@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use arc_swap::ArcSwapOption;
 
-use super::Generations;
+use super::{Behind, Generations};
 use crate::plan::RuleId;
 use crate::plan::seed::StreamKey;
 
@@ -22,6 +22,7 @@ pub struct Medium {
     /// Bytes of the file, as `fs` said last; `u64::MAX`: it has not.
     len: AtomicU64,
     born: AtomicBool,
+    behind: Behind,
 }
 
 /// What one armed plan knows of the file.
@@ -50,6 +51,7 @@ impl Default for Medium {
             generations: RwLock::default(),
             len: AtomicU64::new(u64::MAX),
             born: AtomicBool::new(false),
+            behind: Behind::default(),
         }
     }
 }
@@ -132,6 +134,11 @@ impl Medium {
     /// Whether the file has no bytes.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Where it has not got what was written.
+    pub fn behind(&self) -> &Behind {
+        &self.behind
     }
 
     /// Whether the file was created through the mount: places chosen at arming are not its own.

@@ -59,6 +59,10 @@ pub enum Purpose {
     StoredRegions,
     /// What corrupt regions read as.
     Junk,
+    /// Which block of a write is lost.
+    LostWrite,
+    /// Which block of a write is torn, and where.
+    TornWrite,
     /// Where `count` faults go.
     Placement,
 }
@@ -74,6 +78,8 @@ impl Purpose {
             Purpose::StoredSectors => b"stored sectors",
             Purpose::StoredRegions => b"stored regions",
             Purpose::Junk => b"junk",
+            Purpose::LostWrite => b"lost write",
+            Purpose::TornWrite => b"torn write",
             Purpose::Placement => b"placement",
         }
     }

@@ -9,7 +9,8 @@ use super::document_text;
 use super::file::parse;
 use super::model::{
     BadSector, BitAmount, BitFlip, BitPosition, Content, Corrupt, Distribution, Fault, Persistence,
-    RegionAmount, RegionPosition, Rule, Scenario, SectorAmount, Select, When,
+    RegionAmount, RegionPosition, Rest, Rule, Scenario, SectorAmount, Select, TornWrite, When,
+    WritePart,
 };
 use super::{duration, size};
 use crate::diagnostic::Diagnostic;
@@ -94,6 +95,8 @@ fn fault(fault: &Fault) -> Value {
         Fault::Latency(latency) => {
             json!({ "distribution": distribution(&latency.distribution) })
         }
+        Fault::LostWrite(lost) => Value::Object(part(lost.part)),
+        Fault::TornWrite(torn) => torn_write(torn),
     }
 }
 
@@ -159,6 +162,26 @@ fn bad_sector(bad: &BadSector) -> Value {
         SectorAmount::At(bytes) => ("at", json!(bytes)),
     };
     json!({ key: amount, "sector": size::format(u64::from(bad.sector)) })
+}
+
+fn torn_write(torn: &TornWrite) -> Value {
+    let mut object = part(torn.part);
+    insert(&mut object, "keep", torn.keep);
+    let rest = match torn.rest {
+        Rest::Old => "old",
+        Rest::Zero => "zero",
+    };
+    object.insert("rest".into(), json!(rest));
+    Value::Object(object)
+}
+
+fn part(part: WritePart) -> Map<String, Value> {
+    let mut object = Map::new();
+    if let WritePart::Block { size, at } = part {
+        object.insert("block".into(), json!(size::format(u64::from(size))));
+        insert(&mut object, "at", at);
+    }
+    object
 }
 
 fn distribution(distribution: &Distribution) -> Value {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::corrupt;
 use super::damage;
 use super::document::{Field, Findings, Keys, Read, Table, did_you_mean};
+use super::lost_write;
 use super::model::{Distribution, ErrorFault, Fault, Latency};
 use crate::diagnostic::Diagnostic;
 use crate::errno::{ERRNOS, Errno};
@@ -16,13 +17,11 @@ use crate::op::{OpKind, OpSet};
 const KINDS: Keys = Keys {
     of: "`fault`",
     noun: "fault",
-    known: &["bit_flip", "corrupt", "error", "bad_sector", "latency"],
+    known: &["bit_flip", "corrupt", "error", "bad_sector", "latency", "lost_write", "torn_write"],
     later: &[
         "throughput",
         "stall",
         "short",
-        "lost_write",
-        "torn_write",
         "misdirected",
         "space",
         "fsync",
@@ -75,6 +74,7 @@ pub(super) fn concerns(kind: &str) -> OpSet {
     match kind {
         "bit_flip" | "corrupt" => read,
         "bad_sector" => read.with(OpKind::Write),
+        "lost_write" | "torn_write" => OpSet::EMPTY.with(OpKind::Write),
         // The kernel drops what these answer: nobody would see the error.
         "error" => OpSet::ALL.without(OpKind::Release).without(OpKind::Releasedir),
         _ => OpSet::ALL,
@@ -116,6 +116,8 @@ fn read_kind(field: &Field<'_>, findings: &mut Findings) -> FaultRead {
         "corrupt" => corrupt::read(&inner, findings),
         "bad_sector" => damage::read_bad_sector(&inner, findings),
         "error" => plain("error", read_error(&inner, findings)),
+        "lost_write" => lost_write::read_lost(&inner, findings),
+        "torn_write" => lost_write::read_torn(&inner, findings),
         _ => plain("latency", read_latency(&inner, findings)),
     }
 }

@@ -84,6 +84,10 @@ pub enum Fault {
     BadSector(BadSector),
     /// The operation is answered late.
     Latency(Latency),
+    /// Writes that are answered and that the medium never gets.
+    LostWrite(LostWrite),
+    /// Writes of which the medium gets the beginning only.
+    TornWrite(TornWrite),
 }
 
 /// How long a fault stays.
@@ -204,6 +208,48 @@ pub enum SectorAmount {
     At(Vec<u64>),
 }
 
+/// Writes that are answered as done and synced, and that the medium never gets: what it held before
+/// is read until it is overwritten by a write that is not lost.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LostWrite {
+    /// What of a write is lost.
+    pub part: WritePart,
+}
+
+/// Writes of which the medium gets whole sectors of 512 bytes from the start, and no more.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TornWrite {
+    /// How many sectors it gets; `None`: drawn, at least one, and at least one too few.
+    pub keep: Option<u64>,
+    /// What the rest reads as.
+    pub rest: Rest,
+    /// What of a write is torn.
+    pub part: WritePart,
+}
+
+/// What of a write meets its fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WritePart {
+    /// All of it that is selected.
+    Whole,
+    /// One block of it, aligned to its size.
+    Block {
+        /// Bytes a block: 512 or 4096.
+        size: u32,
+        /// The block that contains this byte; `None`: drawn.
+        at: Option<u64>,
+    },
+}
+
+/// What the medium has where a write did not get to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rest {
+    /// What it had before.
+    Old,
+    /// Zeros.
+    Zero,
+}
+
 /// A late answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Latency {
@@ -280,6 +326,8 @@ impl Fault {
             Fault::Error(_) => "error",
             Fault::BadSector(_) => "bad_sector",
             Fault::Latency(_) => "latency",
+            Fault::LostWrite(_) => "lost_write",
+            Fault::TornWrite(_) => "torn_write",
         }
     }
 }

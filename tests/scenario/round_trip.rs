@@ -146,6 +146,23 @@ fn distribution() -> impl Strategy<Value = Distribution> {
     ]
 }
 
+fn write_part(sizes: &'static [u32]) -> impl Strategy<Value = WritePart> {
+    let at = proptest::option::of(0u64..1 << 40);
+    let block = (select(sizes), at).prop_map(|(size, at)| WritePart::Block { size, at });
+    prop_oneof![Just(WritePart::Whole), block]
+}
+
+fn lost() -> impl Strategy<Value = Fault> {
+    let torn = (proptest::option::of(1u64..8), any::<bool>(), write_part(&[4096]));
+    prop_oneof![
+        write_part(&[512, 4096]).prop_map(|part| Fault::LostWrite(LostWrite { part })),
+        torn.prop_map(|(keep, zero, part)| {
+            let rest = if zero { Rest::Zero } else { Rest::Old };
+            Fault::TornWrite(TornWrite { keep, rest, part })
+        }),
+    ]
+}
+
 fn rule(index: usize) -> impl Strategy<Value = Rule> {
     let name = format!("rule \"{index}\" \\ é");
     let errno = select(ERRNOS.to_vec()).prop_map(|(_, errno): (&str, Errno)| errno);
@@ -170,12 +187,10 @@ fn rule(index: usize) -> impl Strategy<Value = Rule> {
         let ops = Some(OpSet::EMPTY.with(OpKind::Read));
         (Select { paths, ops, bytes: None }, when, Fault::BadSector(bad))
     });
-    prop_oneof![of_ops, flips, regions, sectors].prop_map(move |(select, when, fault)| Rule {
-        name: name.clone(),
-        select,
-        when,
-        fault,
-    })
+    let losses = (paths(index), when(), lost())
+        .prop_map(|(paths, when, fault)| (Select { paths, ..Select::default() }, when, fault));
+    prop_oneof![of_ops, flips, regions, sectors, losses]
+        .prop_map(move |(select, when, fault)| Rule { name: name.clone(), select, when, fault })
 }
 
 fn scenario() -> impl Strategy<Value = Scenario> {

@@ -5,6 +5,7 @@ mod bit_flip;
 mod corrupt;
 mod error;
 mod latency;
+mod lost_write;
 
 use std::ops::Range;
 
@@ -13,6 +14,7 @@ pub use bit_flip::BitFlip;
 pub use corrupt::Corrupt;
 pub use error::ErrorFault;
 pub use latency::{DELAY_MAX, Latency};
+pub use lost_write::{LostWrite, Tear, TornWrite};
 
 use super::seed::Purpose;
 use crate::op::OpSet;
@@ -31,6 +33,10 @@ pub enum Fault {
     BadSector(BadSector),
     /// The operation is answered late.
     Latency(Latency),
+    /// Writes that the medium never gets.
+    LostWrite(LostWrite),
+    /// Writes of which the medium gets the first sectors.
+    TornWrite(TornWrite),
 }
 
 impl Fault {
@@ -42,6 +48,8 @@ impl Fault {
             scenario::Fault::Error(fault) => Fault::Error(ErrorFault::new(fault)),
             scenario::Fault::BadSector(fault) => Fault::BadSector(BadSector::new(fault)),
             scenario::Fault::Latency(fault) => Fault::Latency(Latency::new(fault)),
+            scenario::Fault::LostWrite(fault) => Fault::LostWrite(LostWrite::new(fault)),
+            scenario::Fault::TornWrite(fault) => Fault::TornWrite(TornWrite::new(fault)),
         }
     }
 
@@ -53,6 +61,8 @@ impl Fault {
             Fault::Error(_) => "error",
             Fault::BadSector(_) => "bad_sector",
             Fault::Latency(_) => "latency",
+            Fault::LostWrite(_) => "lost_write",
+            Fault::TornWrite(_) => "torn_write",
         }
     }
 
@@ -64,6 +74,7 @@ impl Fault {
             Fault::BadSector(_) => bad_sector::CONCERNS,
             Fault::Error(_) => error::CONCERNS,
             Fault::Latency(_) => OpSet::ALL,
+            Fault::LostWrite(_) | Fault::TornWrite(_) => lost_write::CONCERNS,
         }
     }
 
@@ -74,6 +85,7 @@ impl Fault {
             Fault::Corrupt(fault) => fault.is_stored(),
             Fault::BadSector(_) => true,
             Fault::Error(_) | Fault::Latency(_) => false,
+            Fault::LostWrite(_) | Fault::TornWrite(_) => false,
         }
     }
 
@@ -84,6 +96,7 @@ impl Fault {
             Fault::Corrupt(fault) => fault.names_places(),
             Fault::BadSector(fault) => fault.names_places(),
             Fault::Error(_) | Fault::Latency(_) => false,
+            Fault::LostWrite(_) | Fault::TornWrite(_) => false,
         }
     }
 
@@ -94,6 +107,7 @@ impl Fault {
             Fault::Corrupt(fault) => fault.ends_by_overwriting(),
             Fault::BadSector(_) => true,
             Fault::Error(_) | Fault::Latency(_) => false,
+            Fault::LostWrite(_) | Fault::TornWrite(_) => false,
         }
     }
 
@@ -104,7 +118,13 @@ impl Fault {
             Fault::Corrupt(fault) => fault.is_never(),
             Fault::BadSector(fault) => fault.is_never(),
             Fault::Error(_) | Fault::Latency(_) => false,
+            Fault::LostWrite(_) | Fault::TornWrite(_) => false,
         }
+    }
+
+    /// Whether the medium does not get all that is written, so that errorfs must keep what it holds.
+    pub fn keeps_writes(&self) -> bool {
+        matches!(self, Fault::LostWrite(_) | Fault::TornWrite(_))
     }
 
     /// The stream that it draws from.
@@ -115,6 +135,8 @@ impl Fault {
             Fault::BitFlip(_) | Fault::Corrupt(_) => Some(Purpose::Transient),
             Fault::BadSector(_) => Some(Purpose::StoredSectors),
             Fault::Latency(_) => Some(Purpose::Latency),
+            Fault::LostWrite(_) => Some(Purpose::LostWrite),
+            Fault::TornWrite(_) => Some(Purpose::TornWrite),
             Fault::Error(_) => None,
         }
     }
