@@ -13,6 +13,7 @@ mod killed;
 mod latency;
 mod lifecycle;
 mod limits;
+mod lost_write;
 mod names;
 mod one_bit;
 mod ownership;
@@ -29,6 +30,7 @@ mod repair;
 mod replay;
 mod sharing;
 mod sticky;
+mod torn_write;
 mod transient;
 
 use std::path::Path;
