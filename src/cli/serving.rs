@@ -53,7 +53,8 @@ pub(super) struct PlanArgs {
     /// come to reach an open file need not wait until it is closed
     #[arg(long)]
     no_passthrough: bool,
-    /// How much to keep of what lost and torn writes left unchanged; what does not fit is not lost
+    /// How much to keep of what the medium holds where writes do not reach it; where that does not
+    /// fit, they do
     #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = size::parse)]
     keep_max: u64,
 }

@@ -105,7 +105,10 @@ impl Filesystem {
             self.tell_pending(&node);
         }
         let closes_quietly = through && self.local && !self.looks_at(&node, OpKind::Flush);
-        let open = Arc::new(OpenFile { node, file, path: path.clone(), writes });
+        let errors_known = self.errors_known(&node).into();
+        let (path_kept, closed) = (path.clone(), false.into());
+        let open = OpenFile { node, file, path: path_kept, writes, errors_known, closed };
+        let open = Arc::new(open);
         Opened { handle: self.open_files.add(open), path, closes_quietly }
     }
 
@@ -143,7 +146,7 @@ impl Filesystem {
             false => None,
         };
         let op = Op { len: data.len() as u64, ..op };
-        let under_way = self.begin_write(open, op, losses);
+        let under_way = self.begin_write(open, op, how, losses);
         if how.appends() {
             let end = ReadWriteFlags::APPEND;
             let written = rustix::io::pwritev2(&*open.file, &buffer, op.offset, end);
@@ -181,6 +184,7 @@ impl Filesystem {
     /// the backing filesystem say what it has to say at a close.
     pub fn flush(&self, handle: FileHandle) -> Answer<()> {
         let open = self.open_files.get(handle)?;
+        self.close_evicts(&open);
         match rustix::io::dup(&*open.file) {
             // Local filesystems do nothing here, and the caller's file is closed all the same.
             Ok(_) | Err(rustix::io::Errno::MFILE | rustix::io::Errno::NFILE) => Ok(()),
@@ -269,6 +273,12 @@ fn backing_flags(flags: i32) -> OFlags {
 }
 
 impl Writing {
+    /// Whether it is synced by itself: the kernel leaves that to us where it does not cache.
+    pub(super) fn is_synced(&self) -> bool {
+        let flags = OFlags::from_bits_retain(self.flags as u32);
+        flags.contains(OFlags::DSYNC) && !self.written_back
+    }
+
     /// Whether it goes to the end of the file, wherever that is by then.
     pub(super) fn appends(&self) -> bool {
         appends(self.flags) && !self.written_back

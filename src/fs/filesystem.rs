@@ -182,6 +182,7 @@ impl Filesystem {
         if !self.remembers() {
             return;
         }
+        self.drop_evicts(node.key);
         let removed =
             node.pin().and_then(|pin| stat_fd(&*pin).ok()).is_some_and(|attr| attr.nlink == 0);
         if removed { self.media.removed(node.key) } else { self.media.forget(node.key) }

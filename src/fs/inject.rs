@@ -63,6 +63,7 @@ impl Filesystem {
             Ok(open) => open,
             Err(errno) => return answer(Err(errno)),
         };
+        open.used();
         if fills_cache && self.reads_ahead(op, &open) {
             return answer(Err(Errno::EIO));
         }
@@ -104,6 +105,7 @@ impl Filesystem {
             Ok(open) => open,
             Err(errno) => return answer(Err(errno)),
         };
+        open.used();
         let op = self.where_it_lands(op, &open, how);
         let write = |losses: &mut Losses| match how.written_back {
             true => self.write_back(&open, op, data, how, losses),
@@ -137,7 +139,7 @@ impl Filesystem {
     }
 
     /// What the armed plan does to an operation; `None`: nothing.
-    fn judge(&self, op: Op, subject: Subject<'_>) -> Option<Judged> {
+    pub(super) fn judge(&self, op: Op, subject: Subject<'_>) -> Option<Judged> {
         let armed = self.armed_for(op.kind)?;
         let view = self.view_of(subject, &armed).ok()?;
         self.decide(armed, view, op, false)
@@ -237,7 +239,7 @@ impl Filesystem {
     /// Waits, records, answers: in this order, so that a fault is in the ledger before the target
     /// can know of it, and not long before. What cannot be recorded does not happen: then
     /// `unrecorded` says what the answer is without it.
-    fn deliver<T: Send + 'static>(
+    pub(super) fn deliver<T: Send + 'static>(
         &self,
         judged: &Judged,
         events: Vec<Event>,

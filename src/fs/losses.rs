@@ -14,7 +14,7 @@ use super::{Answer, Filesystem, Node, Writing};
 use crate::injector::Armed;
 use crate::ledger::{Event, LostBytes, Outcome, bytes_or_hash};
 use crate::media::{Content, Loss, Medium, Stale};
-use crate::op::Op;
+use crate::op::{Op, OpKind};
 use crate::plan::{Decision, Lost, RuleId, bytes_of};
 use crate::scenario::Rest;
 
@@ -33,18 +33,22 @@ pub(super) struct Losses {
 /// Bytes that the medium did not get; if they were written or read just now, as they are stored.
 #[derive(Clone, Debug)]
 pub(super) struct Missing {
-    stale: Stale,
-    stored: Option<Vec<u8>>,
+    pub(super) stale: Stale,
+    pub(super) stored: Option<Vec<u8>>,
 }
 
 /// A write that is about to be made to a file whose medium may be behind.
 #[derive(Debug, Default)]
 pub(super) struct UnderWay {
-    judged: Option<Judged>,
+    pub(super) judged: Option<Judged>,
     /// What the medium does not get of it.
     fell: Vec<Stale>,
     /// What it had not got before of the same bytes.
     earlier: Vec<Stale>,
+    /// The parts of which what it holds was kept just now, until they are synced.
+    kept: Vec<Range<u64>>,
+    /// Whether it is synced by itself.
+    pub(super) synced: bool,
 }
 
 impl Losses {
@@ -84,16 +88,21 @@ impl Filesystem {
     }
 
     /// The plan and the view of a file whose medium is or may come to be behind.
-    fn falls_behind(&self, node: &Arc<Node>) -> Option<Judged> {
+    pub(super) fn falls_behind(&self, node: &Arc<Node>) -> Option<Judged> {
         let (armed, view) = self.view_with_medium(node)?;
-        let op =
-            Op { kind: crate::op::OpKind::Write, offset: 0, len: 0, caller: Default::default() };
+        let op = Op { kind: OpKind::Write, offset: 0, len: 0, caller: Default::default() };
         let judged = Judged { armed, view, op, decision: Decision::default(), fills_cache: false };
         (judged.view.may_be_behind() && !self.ledger.failed()).then_some(judged)
     }
 
     /// Keeps what the medium holds where a write will be lost.
-    pub(super) fn begin_write(&self, open: &OpenFile, op: Op, losses: &mut Losses) -> UnderWay {
+    pub(super) fn begin_write(
+        &self,
+        open: &OpenFile,
+        op: Op,
+        how: Writing,
+        losses: &mut Losses,
+    ) -> UnderWay {
         let Some(judged) = self.falls_behind(&open.node) else {
             return UnderWay::default();
         };
@@ -101,17 +110,20 @@ impl Filesystem {
             UnderWay { judged: Some(Judged { op, ..judged }), ..UnderWay::default() };
         let Some(medium) = under_way.medium().cloned() else { return under_way };
         let range = bytes_of(&op);
+        self.evict_due(&medium);
+        under_way.synced = how.is_synced();
+        under_way.kept = self.keep_unsynced(open, &medium, &range, &under_way);
         for lost in std::mem::take(&mut losses.wanted) {
             let bytes = lost.bytes.start.max(range.start)..lost.bytes.end.min(range.end);
             let part = Lost { bytes: bytes.clone(), ..lost.clone() };
             match (bytes.is_empty(), self.held(open, &medium, &part)) {
                 (true, _) => {}
                 (false, Some(content)) => {
-                    let of = loss(under_way.judged.as_ref(), &lost);
+                    let of = under_way.judged.as_ref().map(|judged| loss(judged, &lost));
                     under_way.fell.extend(of.map(|of| Stale { bytes, content, of }));
                 }
                 (false, None) => {
-                    self.tell_no_room(&part, under_way.judged.as_ref());
+                    self.tell_no_room();
                     losses.skipped.push(part);
                 }
             }
@@ -125,12 +137,9 @@ impl Filesystem {
     }
 
     /// Says once that a rule cannot do what it says.
-    fn tell_no_room(&self, lost: &Lost, judged: Option<&Judged>) {
-        if !self.room_told.swap(true, Ordering::Relaxed)
-            && let Some(judged) = judged
-        {
+    pub(super) fn tell_no_room(&self) {
+        if !self.room_told.swap(true, Ordering::Relaxed) {
             tracing::warn!(
-                rule = judged.armed.rule_name(lost.rule),
                 "what the medium holds cannot be kept any more (`--keep-max`): from now on such \
                  writes are not lost"
             );
@@ -140,12 +149,22 @@ impl Filesystem {
     /// What the medium is to hold where a write is lost; `None` if there is no room to keep it, or
     /// errorfs may not read it.
     fn held(&self, open: &OpenFile, medium: &Medium, lost: &Lost) -> Option<Content> {
-        if lost.rest == Rest::Zero || lost.bytes.is_empty() {
-            return Some(Content::ZEROS);
+        match lost.rest == Rest::Zero || lost.bytes.is_empty() {
+            true => Some(Content::ZEROS),
+            false => self.content(open, medium, &lost.bytes),
         }
-        let len = (lost.bytes.end - lost.bytes.start) as usize;
-        let read = || self.read_for_page(open, lost.bytes.start, len);
-        let (mut bytes, _) = self.read_medium(Some(medium), lost.bytes.start, read).ok()?;
+    }
+
+    /// What the medium holds in a range, as far as it is not known to hold something else.
+    pub(super) fn content(
+        &self,
+        open: &OpenFile,
+        medium: &Medium,
+        range: &Range<u64>,
+    ) -> Option<Content> {
+        let len = (range.end - range.start) as usize;
+        let read = || self.read_for_page(open, range.start, len);
+        let (mut bytes, _) = self.read_medium(Some(medium), range.start, read).ok()?;
         bytes.resize(len, 0); // beyond the end of the file there is nothing yet
         Content::new(bytes, &self.room)
     }
@@ -165,6 +184,13 @@ impl Filesystem {
         let whole = bytes_of(&judged.op);
         let done = whole.start..whole.start + made as u64;
         let undone = done.end..whole.end;
+        for kept in &under_way.kept {
+            let kept = kept.start.max(undone.start)..kept.end;
+            medium.unsynced().settle(&kept);
+        }
+        if under_way.synced {
+            medium.unsynced().settle_pages(&done);
+        }
         for stale in within(&under_way.fell, &undone) {
             behind.catch_up(&stale.bytes);
         }
@@ -193,6 +219,7 @@ impl Filesystem {
         let Some(behind) = medium.map(Medium::behind).filter(|_| !self.ledger.failed()) else {
             return Ok((read()?, Vec::new()));
         };
+        medium.iter().for_each(|medium| self.evict_due(medium));
         loop {
             let version = behind.version();
             let mut data = read()?;
@@ -208,6 +235,7 @@ impl Filesystem {
     /// Bytes of the file were cut off, punched or zeroed: that the medium has done.
     pub(super) fn missing_discarded(&self, judged: &Judged, range: &Range<u64>) {
         if let Some(medium) = &judged.view.medium {
+            self.tell_of(judged, Outcome::Gone, medium.unsynced().settle(range));
             self.tell_of(judged, Outcome::Gone, medium.behind().catch_up(range));
         }
     }
@@ -215,11 +243,12 @@ impl Filesystem {
     /// The file has lost its last name.
     pub(super) fn missing_removed(&self, judged: &Judged) {
         if let Some(medium) = &judged.view.medium {
+            self.tell_of(judged, Outcome::Gone, medium.unsynced().failed());
             self.tell_of(judged, Outcome::Gone, medium.behind().stale(&(0..u64::MAX)));
         }
     }
 
-    fn tell_of(&self, judged: &Judged, outcome: Outcome, stale: Vec<Stale>) {
+    pub(super) fn tell_of(&self, judged: &Judged, outcome: Outcome, stale: Vec<Stale>) {
         let missing: Vec<_> =
             stale.into_iter().map(|stale| Missing { stale, stored: None }).collect();
         let events = judged.lost_events(&missing);
@@ -231,6 +260,7 @@ impl Filesystem {
     pub(super) fn tell_missing_never_read(&self, armed: &Armed) {
         for medium in self.media.all() {
             let mut waiting = medium.behind().stale(&(0..u64::MAX));
+            waiting.extend(medium.unsynced().failed());
             waiting.retain(|stale| self.fates.is_waiting(stale.of.id));
             for alike in waiting.chunk_by(|a, b| whose(a) == whose(b)) {
                 let (rule, file) = whose(&alike[0]);
@@ -323,7 +353,7 @@ impl Judged {
         };
         let event = |some: &[&Missing]| {
             let Loss { rule, occurrence, file, .. } = &*some[0].stale.of;
-            let own = self.op.kind == crate::op::OpKind::Write;
+            let own = matches!(self.op.kind, OpKind::Write | OpKind::Fsync);
             Event {
                 outcome: some[0].outcome(),
                 lost: some.iter().map(|one| one.line()).collect(),
@@ -336,11 +366,12 @@ impl Judged {
     }
 }
 
-fn loss(judged: Option<&Judged>, lost: &Lost) -> Option<Arc<Loss>> {
-    let Judged { armed, view, .. } = judged?;
+/// One loss as the medium remembers it.
+pub(super) fn loss(judged: &Judged, lost: &Lost) -> Arc<Loss> {
+    let Judged { armed, view, .. } = judged;
     let (rule, occurrence, keep) = (lost.rule, lost.occurrence, lost.keep);
     let id = armed.loss_id(lost, lost.bytes.start, &view.path);
-    Some(Arc::new(Loss { rule, occurrence, id, file: Arc::from(&*view.path), keep }))
+    Arc::new(Loss { rule, occurrence, id, file: Arc::from(&*view.path), keep })
 }
 
 fn within(stale: &[Stale], range: &Range<u64>) -> Vec<Stale> {

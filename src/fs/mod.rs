@@ -30,6 +30,7 @@ mod page_fills;
 mod revive;
 mod stat;
 mod survey;
+mod sync;
 mod timer;
 mod view;
 mod write_back;

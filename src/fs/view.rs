@@ -52,7 +52,7 @@ impl View {
 
     /// Whether reads must be asked what the medium holds in place of what is stored.
     pub(super) fn may_be_behind(&self) -> bool {
-        let behind = |medium: &Arc<Medium>| !medium.behind().is_empty();
+        let behind = |medium: &Arc<Medium>| !medium.has_all();
         self.selection.keeps_writes || self.medium.as_ref().is_some_and(behind)
     }
 
@@ -109,7 +109,7 @@ impl Filesystem {
         let (path, origin) = (node.path(), self.origin(node));
         let medium = armed.damages_media().then(|| self.media.medium(node.key));
         let mut selection = armed.select_file(&path, &origin, medium.as_deref());
-        let behind = medium.as_ref().is_some_and(|medium| !medium.behind().is_empty());
+        let behind = medium.as_ref().is_some_and(|medium| !medium.has_all());
         if behind {
             // What was lost under another name is missing under this one too.
             selection.access = DataAccess::Counted;

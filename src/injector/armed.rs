@@ -113,6 +113,7 @@ impl Armed {
         self.decide_regions(&mut look, &mut decision);
         self.decide_flips(&mut look, &mut decision);
         self.decide_losses(&mut look, &mut decision);
+        self.decide_unwritten(&mut look, &mut decision);
         decision
     }
 
@@ -390,7 +391,7 @@ pub(super) fn keeps_writes(rule: &Rule) -> bool {
 /// Whether a rule's answers are drawn from a stream of the operation's path.
 fn draws_per_path(rule: &Rule) -> bool {
     let drawn = match &rule.fault {
-        Fault::Latency(_) | Fault::LostWrite(_) | Fault::TornWrite(_) => true,
+        Fault::Latency(_) | Fault::LostWrite(_) | Fault::TornWrite(_) | Fault::Fsync(_) => true,
         Fault::BitFlip(fault) => !fault.is_stored(),
         Fault::Corrupt(fault) => !fault.is_stored(),
         Fault::BadSector(_) | Fault::Error(_) => false,

@@ -1,13 +1,42 @@
-//! Which bytes of a write the medium does not get.
+//! Which bytes of a write the medium does not get, and what an fsync cannot write back.
 
 use std::ops::Range;
 
 use super::armed::{Armed, Look, Occasion};
+use crate::op::OpKind;
 use crate::plan::fault::{Fault, Tear};
-use crate::plan::{Decision, Lost, Rule, RuleId, bytes_of};
+use crate::plan::{Decision, Lost, Rule, RuleId, Unwritten, bytes_of};
 use crate::scenario::Rest;
 
 impl Armed {
+    /// What an fsync cannot write back: the first rule that fires decides. It is an occurrence of a
+    /// rule if there is anything to write back of the pages that the rule selects.
+    pub(super) fn decide_unwritten(&self, look: &mut Look<'_>, decision: &mut Decision) {
+        let Some(medium) = look.target.medium.filter(|_| look.op.kind == OpKind::Fsync) else {
+            return;
+        };
+        for (id, rule) in self.rules(look.target) {
+            let Fault::Fsync(fault) = &rule.fault else {
+                continue;
+            };
+            let asked = decision.failure.is_none() && decision.unwritten.is_none();
+            if !asked || !medium.unsynced().is_dirty(&fault.pages()) {
+                continue;
+            }
+            let Some(occasion) = self.occasion(id, rule, look) else {
+                continue;
+            };
+            let fails = occasion.on_path.is_some_and(|(nth, _)| fault.fails(nth));
+            decision.unwritten = (fails && self.fire(id)).then(|| Unwritten {
+                rule: id,
+                occurrence: occasion.occurrence,
+                pages: fault.pages(),
+                model: fault.model,
+                evict: fault.evict,
+            });
+        }
+    }
+
     /// The lost bytes of a write, by every rule that fires; the first in file order has a byte.
     /// What fails is not lost.
     pub(super) fn decide_losses(&self, look: &mut Look<'_>, decision: &mut Decision) {

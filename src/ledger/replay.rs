@@ -10,8 +10,8 @@ use std::time::Duration;
 use super::{Event, Outcome, Region, RegionContent, unescape};
 use crate::errno::Errno;
 use crate::scenario::{
-    BitAmount, BitFlip, BitPosition, Content, Corrupt, Distribution, ErrorFault, Fault, Latency,
-    LostWrite, PathPattern, Persistence, RegionAmount, RegionPosition, Rule, Scenario,
+    BitAmount, BitFlip, BitPosition, Content, Corrupt, Distribution, ErrorFault, Fault, Fsync,
+    Latency, LostWrite, PathPattern, Persistence, RegionAmount, RegionPosition, Rule, Scenario,
     SectorAmount, TornWrite, When, WritePart,
 };
 
@@ -116,7 +116,8 @@ fn is_stored(fault: &Fault) -> bool {
         Fault::BitFlip(flip) => flip.persistence != Persistence::Transient,
         Fault::Corrupt(corrupt) => corrupt.persistence != Persistence::Transient,
         Fault::BadSector(_) => true,
-        Fault::Error(_) | Fault::Latency(_) | Fault::LostWrite(_) | Fault::TornWrite(_) => false,
+        Fault::Error(_) | Fault::Latency(_) | Fault::Fsync(_) => false,
+        Fault::LostWrite(_) | Fault::TornWrite(_) => false,
     }
 }
 
@@ -157,7 +158,8 @@ fn stored_rule(
         Fault::BitFlip(flip) => flip.amount = BitAmount::At(positions(events)),
         Fault::Corrupt(corrupt) => corrupt_at(corrupt, rule, events)?,
         Fault::BadSector(bad) => bad.amount = SectorAmount::At(sectors(rule, events)?),
-        Fault::Error(_) | Fault::Latency(_) | Fault::LostWrite(_) | Fault::TornWrite(_) => {}
+        Fault::Error(_) | Fault::Latency(_) | Fault::Fsync(_) => {}
+        Fault::LostWrite(_) | Fault::TornWrite(_) => {}
     }
     Ok(new)
 }
@@ -248,12 +250,15 @@ enum Effect {
     DelayNs(u64),
     /// A byte of the block, of a write that was lost or torn in a block; how much of it was kept.
     Lost(Option<u64>, Option<u64>),
+    /// Writing back failed.
+    Unwritten,
 }
 
 fn counted_rules(rule: &Rule, events: &[&Event]) -> Result<Vec<Rule>, ReplayError> {
     let mut by_occurrence: BTreeMap<u64, Effect> = BTreeMap::new();
-    // What becomes of lost bytes follows from their loss.
-    let own = |event: &&&Event| event.lost.is_empty() || event.op == "write";
+    // What becomes of what the medium did not get follows from that.
+    let follows = matches!(rule.fault, Fault::LostWrite(_) | Fault::TornWrite(_) | Fault::Fsync(_));
+    let own = |event: &&&Event| !follows || event.occurrence.is_some();
     for event in events.iter().filter(own) {
         let occurrence =
             event.occurrence.ok_or_else(|| incomplete(rule, event, "its `occurrence`"))?;
@@ -314,6 +319,7 @@ fn effect(rule: &Rule, event: &Event) -> Result<Effect, ReplayError> {
             let at = matches!(part, WritePart::Block { .. }).then_some(first.bytes.0);
             Ok(Effect::Lost(at, first.keep))
         }
+        Fault::Fsync(_) => Ok(Effect::Unwritten),
         Fault::Latency(_) | Fault::BadSector(_) => {
             let delay = event.delay_ns.map(Effect::DelayNs);
             delay.ok_or_else(|| lacks("its `delay_ns`"))
@@ -338,6 +344,7 @@ fn counted_rule(rule: &Rule, effect: Effect, nth: Vec<u64>) -> Rule {
             distribution: Distribution::Constant(Duration::from_nanos(ns)),
         }),
         Effect::Lost(at, keep) => lost_again(rule, at, keep),
+        Effect::Unwritten => fails_again(&rule.fault),
     };
     Rule {
         name: String::new(),
@@ -358,6 +365,14 @@ fn lost_again(rule: &Rule, at: Option<u64>, keep: Option<u64>) -> Fault {
             Fault::TornWrite(TornWrite { keep, part: placed(torn.part), ..torn.clone() })
         }
         Fault::LostWrite(lost) => Fault::LostWrite(LostWrite { part: placed(lost.part) }),
+        other => other.clone(),
+    }
+}
+
+/// The original's way of failing, whenever it is asked: the occurrences say when.
+fn fails_again(fault: &Fault) -> Fault {
+    match fault {
+        Fault::Fsync(fsync) => Fault::Fsync(Fsync { sequence: "X".into(), ..fsync.clone() }),
         other => other.clone(),
     }
 }

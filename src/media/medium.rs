@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use arc_swap::ArcSwapOption;
 
-use super::{Behind, Generations};
+use super::{Behind, Generations, Unsynced};
 use crate::plan::RuleId;
 use crate::plan::seed::StreamKey;
 
@@ -23,6 +23,7 @@ pub struct Medium {
     len: AtomicU64,
     born: AtomicBool,
     behind: Behind,
+    unsynced: Unsynced,
 }
 
 /// What one armed plan knows of the file.
@@ -52,6 +53,7 @@ impl Default for Medium {
             len: AtomicU64::new(u64::MAX),
             born: AtomicBool::new(false),
             behind: Behind::default(),
+            unsynced: Unsynced::default(),
         }
     }
 }
@@ -139,6 +141,16 @@ impl Medium {
     /// Where it has not got what was written.
     pub fn behind(&self) -> &Behind {
         &self.behind
+    }
+
+    /// What has been written to the file and not written back.
+    pub fn unsynced(&self) -> &Unsynced {
+        &self.unsynced
+    }
+
+    /// Whether it has all that was written.
+    pub fn has_all(&self) -> bool {
+        self.behind.is_empty() && self.unsynced.is_empty()
     }
 
     /// Whether the file was created through the mount: places chosen at arming are not its own.

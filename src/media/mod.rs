@@ -9,6 +9,7 @@ mod generations;
 mod medium;
 mod pieces;
 mod table;
+mod unsynced;
 
 pub use behind::{Behind, Loss, Stale};
 pub use fates::Fates;
@@ -16,3 +17,4 @@ pub use generations::Generations;
 pub use medium::{Binding, Medium};
 pub use pieces::{Content, Piece, Pieces, Room};
 pub use table::{FileKey, Media};
+pub use unsynced::{Eviction, Unsynced, Until};

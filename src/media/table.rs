@@ -60,7 +60,7 @@ struct Entry {
 impl Entry {
     fn remembers(&self) -> bool {
         let in_use = |medium: &Arc<Medium>| {
-            let remembers = !medium.is_pristine() || !medium.behind().is_empty();
+            let remembers = !medium.is_pristine() || !medium.has_all();
             remembers || Arc::strong_count(medium) > 1
         };
         self.born || self.origin.is_some() || self.medium.as_ref().is_some_and(in_use)
@@ -133,6 +133,11 @@ impl Media {
     /// The path at arming, where it differs from the present one. Also for directories.
     pub fn origin(&self, key: FileKey) -> Option<Arc<Path>> {
         self.shard(key).entries.get(&key)?.origin.clone()
+    }
+
+    /// The medium of a file that has one.
+    pub fn known(&self, key: FileKey) -> Option<Arc<Medium>> {
+        self.shard(key).entries.get(&key)?.medium.clone()
     }
 
     /// The media of all files that are in the table and have one.

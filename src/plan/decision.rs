@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Filling;
 use crate::errno::Errno;
-use crate::scenario::Rest;
+use crate::scenario::{CacheModel, Evict, Rest};
 
 /// A rule by its place in the plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -26,6 +26,8 @@ pub struct Decision {
     pub flips: Vec<Flip>,
     /// Bytes of a write that the medium does not get, without overlap; by rule, in file order.
     pub lost: Vec<Lost>,
+    /// What an fsync cannot write back.
+    pub unwritten: Option<Unwritten>,
 }
 
 impl Decision {
@@ -37,6 +39,7 @@ impl Decision {
             && self.regions.is_empty()
             && self.flips.is_empty()
             && self.lost.is_empty()
+            && self.unwritten.is_none()
     }
 }
 
@@ -126,6 +129,21 @@ pub struct Lost {
     pub rest: Rest,
     /// Of a write that was torn: how many sectors of 512 bytes the medium got.
     pub keep: Option<u64>,
+}
+
+/// Pages that an fsync cannot write back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unwritten {
+    /// Which rule.
+    pub rule: RuleId,
+    /// Which of its occurrences this was, from 1.
+    pub occurrence: u64,
+    /// Those of the file; what of them has been written is not on the medium.
+    pub pages: Range<u64>,
+    /// What becomes of them.
+    pub model: CacheModel,
+    /// When they leave the cache.
+    pub evict: Evict,
 }
 
 /// One flipped bit.

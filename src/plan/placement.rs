@@ -164,7 +164,8 @@ fn to_place(rule: &Rule) -> u64 {
         Fault::BitFlip(fault) => fault.to_place(),
         Fault::Corrupt(fault) => fault.to_place(),
         Fault::BadSector(fault) => fault.to_place(),
-        Fault::Error(_) | Fault::Latency(_) | Fault::LostWrite(_) | Fault::TornWrite(_) => None,
+        Fault::Error(_) | Fault::Latency(_) | Fault::Fsync(_) => None,
+        Fault::LostWrite(_) | Fault::TornWrite(_) => None,
     };
     count.unwrap_or(0)
 }

@@ -8,9 +8,9 @@ use serde_json::{Map, Value, json};
 use super::document_text;
 use super::file::parse;
 use super::model::{
-    BadSector, BitAmount, BitFlip, BitPosition, Content, Corrupt, Distribution, Fault, Persistence,
-    RegionAmount, RegionPosition, Rest, Rule, Scenario, SectorAmount, Select, TornWrite, When,
-    WritePart,
+    BadSector, BitAmount, BitFlip, BitPosition, Content, Corrupt, Distribution, Evict, Fault,
+    Persistence, RegionAmount, RegionPosition, Rest, Rule, Scenario, SectorAmount, Select,
+    TornWrite, When, WritePart,
 };
 use super::{duration, size};
 use crate::diagnostic::Diagnostic;
@@ -97,6 +97,11 @@ fn fault(fault: &Fault) -> Value {
         }
         Fault::LostWrite(lost) => Value::Object(part(lost.part)),
         Fault::TornWrite(torn) => torn_write(torn),
+        Fault::Fsync(fsync) => json!({
+            "model": fsync.model.name(),
+            "sequence": fsync.sequence,
+            "evict": evict(fsync.evict),
+        }),
     }
 }
 
@@ -173,6 +178,14 @@ fn torn_write(torn: &TornWrite) -> Value {
     };
     object.insert("rest".into(), json!(rest));
     Value::Object(object)
+}
+
+fn evict(evict: Evict) -> String {
+    match evict {
+        Evict::Close => "close".into(),
+        Evict::Drop => "drop".into(),
+        Evict::After(time) => duration::format(time),
+    }
 }
 
 fn part(part: WritePart) -> Map<String, Value> {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::corrupt;
 use super::damage;
 use super::document::{Field, Findings, Keys, Read, Table, did_you_mean};
+use super::fsync;
 use super::lost_write;
 use super::model::{Distribution, ErrorFault, Fault, Latency};
 use crate::diagnostic::Diagnostic;
@@ -17,14 +18,22 @@ use crate::op::{OpKind, OpSet};
 const KINDS: Keys = Keys {
     of: "`fault`",
     noun: "fault",
-    known: &["bit_flip", "corrupt", "error", "bad_sector", "latency", "lost_write", "torn_write"],
+    known: &[
+        "bit_flip",
+        "corrupt",
+        "error",
+        "bad_sector",
+        "latency",
+        "lost_write",
+        "torn_write",
+        "fsync",
+    ],
     later: &[
         "throughput",
         "stall",
         "short",
         "misdirected",
         "space",
-        "fsync",
         "power_cut",
         "metadata",
         "readonly",
@@ -74,6 +83,7 @@ pub(super) fn concerns(kind: &str) -> OpSet {
     match kind {
         "bit_flip" | "corrupt" => read,
         "bad_sector" => read.with(OpKind::Write),
+        "fsync" => OpSet::EMPTY.with(OpKind::Fsync),
         "lost_write" | "torn_write" => OpSet::EMPTY.with(OpKind::Write),
         // The kernel drops what these answer: nobody would see the error.
         "error" => OpSet::ALL.without(OpKind::Release).without(OpKind::Releasedir),
@@ -118,6 +128,7 @@ fn read_kind(field: &Field<'_>, findings: &mut Findings) -> FaultRead {
         "error" => plain("error", read_error(&inner, findings)),
         "lost_write" => lost_write::read_lost(&inner, findings),
         "torn_write" => lost_write::read_torn(&inner, findings),
+        "fsync" => fsync::read(&inner, findings),
         _ => plain("latency", read_latency(&inner, findings)),
     }
 }

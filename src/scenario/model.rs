@@ -88,6 +88,8 @@ pub enum Fault {
     LostWrite(LostWrite),
     /// Writes of which the medium gets the beginning only.
     TornWrite(TornWrite),
+    /// Writing back fails at an fsync.
+    Fsync(Fsync),
 }
 
 /// How long a fault stays.
@@ -250,6 +252,42 @@ pub enum Rest {
     Zero,
 }
 
+/// Writing back that fails at an fsync.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fsync {
+    /// Whose way of failing.
+    pub model: CacheModel,
+    /// For each writing back of a path `x`, it fails, or `w`, it does not; the last letter is a
+    /// capital one and holds for ever.
+    pub sequence: String,
+    /// When pages that were not written back leave the cache.
+    pub evict: Evict,
+}
+
+/// What a filesystem does with pages that could not be written back (Rebello et al., ATC'20).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CacheModel {
+    /// ext4 with data=ordered: fsync fails, the cache keeps what was written.
+    Ext4Ordered,
+    /// ext4 with data=journal: fsync succeeds, the next one fails; the cache keeps what was written.
+    Ext4Data,
+    /// XFS: fsync fails, the cache keeps what was written.
+    Xfs,
+    /// btrfs: fsync fails, and what was there before is back.
+    Btrfs,
+}
+
+/// When pages that were not written back leave the cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Evict {
+    /// When nobody has the file open any more.
+    Close,
+    /// When the kernel drops the file from its caches.
+    Drop,
+    /// So long after the failure.
+    After(Duration),
+}
+
 /// A late answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Latency {
@@ -317,6 +355,27 @@ impl Persistence {
     }
 }
 
+impl CacheModel {
+    /// Every model.
+    pub const ALL: [CacheModel; 4] =
+        [CacheModel::Ext4Ordered, CacheModel::Ext4Data, CacheModel::Xfs, CacheModel::Btrfs];
+
+    /// The word that scenarios use.
+    pub const fn name(self) -> &'static str {
+        match self {
+            CacheModel::Ext4Ordered => "ext4-ordered",
+            CacheModel::Ext4Data => "ext4-data",
+            CacheModel::Xfs => "xfs",
+            CacheModel::Btrfs => "btrfs",
+        }
+    }
+
+    /// The model of that name.
+    pub fn from_name(name: &str) -> Option<CacheModel> {
+        CacheModel::ALL.into_iter().find(|model| model.name() == name)
+    }
+}
+
 impl Fault {
     /// The name of its kind, as scenarios and ledgers write it.
     pub const fn kind_name(&self) -> &'static str {
@@ -328,6 +387,7 @@ impl Fault {
             Fault::Latency(_) => "latency",
             Fault::LostWrite(_) => "lost_write",
             Fault::TornWrite(_) => "torn_write",
+            Fault::Fsync(_) => "fsync",
         }
     }
 }

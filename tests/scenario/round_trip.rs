@@ -163,6 +163,13 @@ fn lost() -> impl Strategy<Value = Fault> {
     ]
 }
 
+fn fsync() -> impl Strategy<Value = Fault> {
+    let evict =
+        prop_oneof![Just(Evict::Close), Just(Evict::Drop), duration().prop_map(Evict::After)];
+    (select(CacheModel::ALL.to_vec()), "[xw]{0,5}[XW]", evict)
+        .prop_map(|(model, sequence, evict)| Fault::Fsync(Fsync { model, sequence, evict }))
+}
+
 fn rule(index: usize) -> impl Strategy<Value = Rule> {
     let name = format!("rule \"{index}\" \\ é");
     let errno = select(ERRNOS.to_vec()).prop_map(|(_, errno): (&str, Errno)| errno);
@@ -189,7 +196,10 @@ fn rule(index: usize) -> impl Strategy<Value = Rule> {
     });
     let losses = (paths(index), when(), lost())
         .prop_map(|(paths, when, fault)| (Select { paths, ..Select::default() }, when, fault));
-    prop_oneof![of_ops, flips, regions, sectors, losses]
+    let fsyncs = (paths(index), proptest::option::of(bytes()), when(), fsync()).prop_map(
+        |(paths, bytes, when, fault)| (Select { paths, bytes, ..Select::default() }, when, fault),
+    );
+    prop_oneof![of_ops, flips, regions, sectors, losses, fsyncs]
         .prop_map(move |(select, when, fault)| Rule { name: name.clone(), select, when, fault })
 }
 

@@ -4,6 +4,7 @@ mod bad_sector;
 mod bit_flip;
 mod corrupt;
 mod error;
+mod fsync;
 mod latency;
 mod lost_write;
 
@@ -13,6 +14,7 @@ pub use bad_sector::{BadSector, Run, runs};
 pub use bit_flip::BitFlip;
 pub use corrupt::Corrupt;
 pub use error::ErrorFault;
+pub use fsync::Fsync;
 pub use latency::{DELAY_MAX, Latency};
 pub use lost_write::{LostWrite, Tear, TornWrite};
 
@@ -37,6 +39,8 @@ pub enum Fault {
     LostWrite(LostWrite),
     /// Writes of which the medium gets the first sectors.
     TornWrite(TornWrite),
+    /// Writing back fails at an fsync.
+    Fsync(Fsync),
 }
 
 impl Fault {
@@ -50,6 +54,7 @@ impl Fault {
             scenario::Fault::Latency(fault) => Fault::Latency(Latency::new(fault)),
             scenario::Fault::LostWrite(fault) => Fault::LostWrite(LostWrite::new(fault)),
             scenario::Fault::TornWrite(fault) => Fault::TornWrite(TornWrite::new(fault)),
+            scenario::Fault::Fsync(fault) => Fault::Fsync(Fsync::new(fault)),
         }
     }
 
@@ -63,6 +68,7 @@ impl Fault {
             Fault::Latency(_) => "latency",
             Fault::LostWrite(_) => "lost_write",
             Fault::TornWrite(_) => "torn_write",
+            Fault::Fsync(_) => "fsync",
         }
     }
 
@@ -75,6 +81,7 @@ impl Fault {
             Fault::Error(_) => error::CONCERNS,
             Fault::Latency(_) => OpSet::ALL,
             Fault::LostWrite(_) | Fault::TornWrite(_) => lost_write::CONCERNS,
+            Fault::Fsync(_) => fsync::CONCERNS,
         }
     }
 
@@ -85,7 +92,7 @@ impl Fault {
             Fault::Corrupt(fault) => fault.is_stored(),
             Fault::BadSector(_) => true,
             Fault::Error(_) | Fault::Latency(_) => false,
-            Fault::LostWrite(_) | Fault::TornWrite(_) => false,
+            Fault::LostWrite(_) | Fault::TornWrite(_) | Fault::Fsync(_) => false,
         }
     }
 
@@ -96,7 +103,7 @@ impl Fault {
             Fault::Corrupt(fault) => fault.names_places(),
             Fault::BadSector(fault) => fault.names_places(),
             Fault::Error(_) | Fault::Latency(_) => false,
-            Fault::LostWrite(_) | Fault::TornWrite(_) => false,
+            Fault::LostWrite(_) | Fault::TornWrite(_) | Fault::Fsync(_) => false,
         }
     }
 
@@ -107,7 +114,7 @@ impl Fault {
             Fault::Corrupt(fault) => fault.ends_by_overwriting(),
             Fault::BadSector(_) => true,
             Fault::Error(_) | Fault::Latency(_) => false,
-            Fault::LostWrite(_) | Fault::TornWrite(_) => false,
+            Fault::LostWrite(_) | Fault::TornWrite(_) | Fault::Fsync(_) => false,
         }
     }
 
@@ -118,13 +125,13 @@ impl Fault {
             Fault::Corrupt(fault) => fault.is_never(),
             Fault::BadSector(fault) => fault.is_never(),
             Fault::Error(_) | Fault::Latency(_) => false,
-            Fault::LostWrite(_) | Fault::TornWrite(_) => false,
+            Fault::LostWrite(_) | Fault::TornWrite(_) | Fault::Fsync(_) => false,
         }
     }
 
     /// Whether the medium does not get all that is written, so that errorfs must keep what it holds.
     pub fn keeps_writes(&self) -> bool {
-        matches!(self, Fault::LostWrite(_) | Fault::TornWrite(_))
+        matches!(self, Fault::LostWrite(_) | Fault::TornWrite(_) | Fault::Fsync(_))
     }
 
     /// The stream that it draws from.
@@ -137,7 +144,7 @@ impl Fault {
             Fault::Latency(_) => Some(Purpose::Latency),
             Fault::LostWrite(_) => Some(Purpose::LostWrite),
             Fault::TornWrite(_) => Some(Purpose::TornWrite),
-            Fault::Error(_) => None,
+            Fault::Error(_) | Fault::Fsync(_) => None,
         }
     }
 
