@@ -9,6 +9,7 @@ mod directories;
 mod errors;
 mod exclusive;
 mod files;
+mod fsync;
 mod killed;
 mod latency;
 mod lifecycle;
