@@ -243,8 +243,12 @@ impl Filesystem {
     /// The file has lost its last name.
     pub(super) fn missing_removed(&self, judged: &Judged) {
         if let Some(medium) = &judged.view.medium {
-            self.tell_of(judged, Outcome::Gone, medium.unsynced().failed());
-            self.tell_of(judged, Outcome::Gone, medium.behind().stale(&(0..u64::MAX)));
+            let mut missing = medium.unsynced().failed();
+            missing.extend(medium.behind().stale(&(0..u64::MAX)));
+            for stale in &missing {
+                self.fates.ends(stale.of.id);
+            }
+            self.tell_of(judged, Outcome::Gone, missing);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Stretches of a file with bytes that are kept for them: sparse, split and joined by byte.
 //!
-//! Bytes are shared, never copied, when a stretch is split; zeros take no room. Knows no locks.
+//! Bytes are shared, never copied, when a stretch is split; zeros take little room. Knows no locks.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -25,16 +25,20 @@ impl Room {
     }
 }
 
+/// What a stretch takes beside its bytes, about.
+const OVERHEAD: u64 = 256;
+
 /// Bytes that take room for as long as any part of them is kept.
 #[derive(Debug)]
 struct Block {
+    /// None: zeros, however many.
     bytes: Vec<u8>,
     room: Arc<Room>,
 }
 
 impl Drop for Block {
     fn drop(&mut self) {
-        self.room.left.fetch_add(self.bytes.len() as u64, Ordering::AcqRel);
+        self.room.left.fetch_add(self.bytes.len() as u64 + OVERHEAD, Ordering::AcqRel);
     }
 }
 
@@ -48,15 +52,14 @@ pub struct Content {
 }
 
 impl Content {
-    /// Zeros, which take no room.
+    /// Zeros that take no room.
     pub const ZEROS: Content = Content { block: None, from: 0 };
 
     /// These bytes; `None` if there is no room for them.
     pub fn new(bytes: Vec<u8>, room: &Arc<Room>) -> Option<Content> {
-        if bytes.iter().all(|byte| *byte == 0) {
-            return Some(Content::ZEROS);
-        }
-        let room = room.take(bytes.len() as u64).then(|| Arc::clone(room))?;
+        let zeros = bytes.iter().all(|byte| *byte == 0);
+        let bytes = if zeros { Vec::new() } else { bytes };
+        let room = room.take(bytes.len() as u64 + OVERHEAD).then(|| Arc::clone(room))?;
         Some(Content { block: Some(Arc::new(Block { bytes, room })), from: 0 })
     }
 
@@ -65,8 +68,13 @@ impl Content {
         Content { block: self.block.clone(), from: self.from + skipped as usize }
     }
 
+    fn is_zeros(&self) -> bool {
+        self.block.as_ref().is_none_or(|block| block.bytes.is_empty())
+    }
+
     fn copy_to(&self, data: &mut [u8]) {
         match &self.block {
+            _ if self.is_zeros() => data.fill(0),
             None => data.fill(0),
             Some(block) => data.copy_from_slice(&block.bytes[self.from..self.from + data.len()]),
         }
@@ -129,6 +137,23 @@ impl<T: Clone> Pieces<T> {
             self.by_start.insert(piece.bytes.start, piece);
         }
         earlier
+    }
+
+    /// The same, but zeros that follow zeros of the same owner become one stretch with them: what is
+    /// appended bit by bit takes the room of one.
+    pub fn put_joined(&mut self, piece: Piece<T>)
+    where
+        T: PartialEq,
+    {
+        let before = piece.bytes.start.saturating_sub(1)..piece.bytes.start;
+        let joins = |one: &Piece<T>| {
+            one.of == piece.of && one.content.is_zeros() && piece.content.is_zeros()
+        };
+        let last = self.by_start.range(..before.end).next_back().map(|(_, one)| one);
+        let last = last.filter(|one| one.bytes.end == before.end && joins(one)).cloned();
+        let start = last.as_ref().map_or(piece.bytes.start, |one| one.bytes.start);
+        let content = last.map_or(piece.content, |one| one.content);
+        self.put(Piece { bytes: start..piece.bytes.end, content, of: piece.of });
     }
 
     /// What lies in a range, in order.
@@ -194,7 +219,7 @@ mod tests {
 
     #[test]
     fn stretches_are_split_where_others_are_put_and_taken() {
-        let room = Room::new(1_000);
+        let room = Room::new(10_000);
         let mut pieces = Pieces::default();
         assert!(pieces.put(piece(10..50, 1, &room)).is_empty());
         assert_eq!(shape(&pieces.put(piece(20..30, 2, &room))), [(20..30, 1)]);
@@ -206,15 +231,56 @@ mod tests {
     }
 
     #[test]
-    fn room_comes_back_when_the_last_part_of_it_is_dropped_and_zeros_take_none() {
-        let room = Room::new(10);
+    fn room_comes_back_when_the_last_part_of_it_is_dropped() {
+        let room = Room::new(10 + OVERHEAD);
         let mut pieces = Pieces::default();
         pieces.put(piece(1..9, 1, &room));
         assert!(Content::new(vec![1; 3], &room).is_none());
-        assert!(Content::new(vec![0; 1_000], &room).is_some());
         pieces.take(&(1..8));
         assert!(Content::new(vec![1; 3], &room).is_none(), "one byte is still kept");
         pieces.take(&(8..9));
         assert!(pieces.is_empty() && Content::new(vec![1; 10], &room).is_some());
+        assert!(Content::new(vec![0; 1_000], &room).is_some(), "zeros need none of their own");
+    }
+
+    #[test]
+    fn zeros_that_are_appended_take_the_room_of_one_stretch() {
+        let room = Room::new(2 * OVERHEAD);
+        let mut pieces = Pieces::default();
+        for start in 0..100 {
+            let content = Content::new(vec![0; 10], &room).unwrap();
+            pieces.put_joined(Piece { bytes: start * 10..start * 10 + 10, content, of: 1 });
+        }
+        assert_eq!(pieces.by_start.len(), 1);
+        assert_eq!(pieces.gaps(&(0..1_001)), vec![1_000..1_001]);
+    }
+
+    proptest::proptest! {
+        /// Against a map of single bytes.
+        #[test]
+        fn any_sequence_of_puts_and_takes_holds_what_it_should(
+            steps in proptest::collection::vec((0u64..60, 0u64..20, 0u8..4), 0..40),
+        ) {
+            let room = Room::new(1 << 20);
+            let (mut pieces, mut bytes) = (Pieces::default(), BTreeMap::new());
+            for (start, len, of) in steps {
+                let range = start..start + len;
+                let earlier: Vec<_> = range.clone().filter_map(|byte| bytes.remove(&byte)).collect();
+                let given = match of {
+                    0 => pieces.take(&range),
+                    of => {
+                        bytes.extend(range.clone().map(|byte| (byte, of)));
+                        pieces.put(piece(range, of, &room))
+                    }
+                };
+                let given = shape(&given).into_iter().flat_map(|(range, of)| range.map(move |_| of));
+                proptest::prop_assert_eq!(given.collect::<Vec<_>>(), earlier);
+                let held = shape(&pieces.within(&(0..u64::MAX))).into_iter();
+                let held = held.flat_map(|(range, of)| range.map(move |byte| (byte, of)));
+                proptest::prop_assert_eq!(held.collect::<BTreeMap<_, _>>(), bytes.clone());
+                let gaps = pieces.gaps(&(0..100)).into_iter().flatten().count();
+                proptest::prop_assert_eq!(gaps + bytes.len(), 100);
+            }
+        }
     }
 }

@@ -92,7 +92,7 @@ impl Unsynced {
     /// What the medium holds where a write is about to be made.
     pub fn keep(&self, piece: Piece<()>) {
         self.ever.store(true, Ordering::Release);
-        self.state().dirty.put(piece);
+        self.state().dirty.put_joined(piece);
     }
 
     /// A range is on the medium, or gone; gives what had failed to be written back.

@@ -80,12 +80,17 @@ fn btrfs_fails_and_goes_back_to_what_was_there_before() {
     let file = open(&mount);
     file.write_all_at(&[7; 5_000], 0).unwrap();
     assert_eq!(first(&file), 7);
-    assert_eq!(errno(file.sync_all()), EIO);
+    assert_eq!(errno(file.sync_data()), EIO);
     assert_eq!(first(&file), 1);
     assert_eq!(errno(file.sync_all()), None);
     assert!(read(&mount) == ones_but(&[]));
     assert!(fs::read(backing.join("file")).unwrap() == ones_but(&[(0..5_000, 7)]));
     mount.stop();
+    let [failed, reads @ ..] = &mount.delivered()[..] else { panic!("no event") };
+    assert_eq!((&*failed.op, failed.errno.as_deref()), ("fsync", Some("EIO")));
+    assert_eq!((failed.occurrence, failed.lost[0].bytes), (Some(1), (0, 5_000)));
+    assert!(!reads.is_empty() && reads.iter().all(|event| event.op == "read"));
+    assert_eq!(reads[0].lost[0].id, failed.lost[0].id);
 }
 
 /// "To write the bytes again, and fsync, puts them on the medium."
@@ -316,7 +321,7 @@ fn what_cannot_be_kept_is_taken_for_written_back() {
     require_fuse!();
     let backing = backing();
     let text = rule("btrfs", "");
-    let mut mount = Mount::new(backing.path()).scenario(&text).args(["--keep-max", "4KiB"]).start();
+    let mut mount = Mount::new(backing.path()).scenario(&text).args(["--keep-max", "5KiB"]).start();
     let file = open(&mount);
     file.write_all_at(&[7; 4_096], 0).unwrap();
     file.write_all_at(&[7; 4_096], 4_096).unwrap();

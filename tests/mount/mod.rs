@@ -14,6 +14,7 @@ mod killed;
 mod latency;
 mod lifecycle;
 mod limits;
+mod lost_random;
 mod lost_write;
 mod names;
 mod one_bit;
