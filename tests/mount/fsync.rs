@@ -258,8 +258,10 @@ fn dropping_caches_evicts() {
         if evict.is_empty() {
             assert_eq!(first(&open(&mount)), 7, "closing is not enough");
         }
-        wait_until("the kernel has dropped the file", Duration::from_secs(20), || {
+        // Looking it up too early holds the file: a pause, and all over again.
+        wait_until("the kernel has dropped the file", Duration::from_secs(60), || {
             drop_caches();
+            std::thread::sleep(Duration::from_millis(300));
             fs::read(mount.join("file")).unwrap()[0] == 1
         });
         mount.stop();
