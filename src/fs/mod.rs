@@ -22,6 +22,7 @@ mod kind;
 mod locate;
 mod losses;
 mod memory;
+mod missing;
 mod names;
 mod node;
 mod node_table;

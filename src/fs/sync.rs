@@ -7,7 +7,8 @@ use std::sync::atomic::Ordering;
 
 use super::handles::OpenFile;
 use super::inject::Judged;
-use super::losses::{Missing, UnderWay, loss};
+use super::losses::{UnderWay, loss};
+use super::missing::Missing;
 use super::view::Subject;
 use super::{Answer, FileHandle, Filesystem, Node};
 use crate::errno::Errno;
@@ -33,11 +34,10 @@ impl Filesystem {
         };
         open.used();
         let judged = self.judge(op, Subject::Open(handle));
-        if let Some((judged, failure)) =
-            judged.as_ref().and_then(|judged| Some((judged, judged.decision.failure?)))
-        {
-            let result = Err(failure.errno);
-            return self.deliver(judged, judged.events(), result, |result| result, answer);
+        let failure = judged.as_ref().and_then(|judged| judged.decision.failure);
+        if let Some((judged, failure)) = judged.as_ref().zip(failure) {
+            let (events, result) = (judged.events(), Err(failure.errno));
+            return self.deliver(judged, events, result, |result| result, answer);
         }
         let unwritten = judged.as_ref().and_then(|judged| judged.decision.unwritten.clone());
         let events = judged.as_ref().map_or_else(Vec::new, Judged::events);
