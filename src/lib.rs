@@ -20,8 +20,8 @@
 //!   ▼                                                   ▼
 //! injector.decide(op) ─► Decision ◄─── one swap ───── Plan, armed
 //!   │ 1 an error: the backing directory is not asked
-//!   │ 2 the real call, through sys; media remembers what was overwritten
-//!   │ 3 regions, then flips: in the reply's buffer only
+//!   │ 2 the real call, through sys; media remembers what was overwritten, and what a write lost
+//!   │ 3 what the medium holds, then regions, then flips: in the reply's buffer only
 //!   │ 4 the event: in the ledger before the reply leaves
 //!   ▼ 5 a delay: the reply waits in a timer, no thread does
 //! fuse: the reply

@@ -24,7 +24,7 @@ use crate::op::{OpKind, OpSet};
 use crate::plan::fault::Fault;
 use crate::plan::seed::DRAW_VERSION;
 use crate::plan::{Placement, Plan, Surveyed, compile};
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, size};
 
 /// What is to go wrong, and where that is recorded.
 #[derive(Debug, Args)]
@@ -55,6 +55,10 @@ pub(super) struct PlanArgs {
     /// come to reach an open file need not wait until it is closed
     #[arg(long)]
     no_passthrough: bool,
+    /// How much to keep of what the medium holds where writes do not reach it; where that does not
+    /// fit, they do
+    #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = size::parse)]
+    keep_max: u64,
 }
 
 /// How long the kernel remembers what nobody else changes.
@@ -95,7 +99,7 @@ impl Serving {
             passthrough: !args.no_passthrough,
             ..MountOptions::new(&place.backing, &place.mountpoint)
         };
-        let fs = filesystem(place, readied)?;
+        let fs = filesystem(place, readied, args.keep_max)?;
         let refused = |error: crate::fuse::MountError| Failure::caused(Exit::CannotMount, &error);
         let session = Session::mount(fs, &options, ended).map_err(refused)?;
         let (seed, ledger) = told.unzip();
@@ -168,8 +172,12 @@ fn ttl(args: &PlanArgs, readied: Option<&Readied>) -> Duration {
     }
 }
 
-fn filesystem(place: Place, readied: Option<Readied>) -> Result<Filesystem, Failure> {
-    let settings = Settings { errorfs_is_root: rustix::process::geteuid().is_root() };
+fn filesystem(
+    place: Place,
+    readied: Option<Readied>,
+    keep_max: u64,
+) -> Result<Filesystem, Failure> {
+    let settings = Settings { errorfs_is_root: rustix::process::geteuid().is_root(), keep_max };
     let injector = Injector::default();
     let (media, ledger) = match readied {
         None => (Media::default(), Writer::none()),
@@ -191,7 +199,8 @@ pub(super) fn attempt_passthrough() -> Result<(), String> {
     let directory = std::env::temp_dir();
     let attempt = || -> Result<(), Box<dyn std::error::Error>> {
         let root = std::fs::File::open(&directory)?.into();
-        let settings = Settings { errorfs_is_root: rustix::process::geteuid().is_root() };
+        let errorfs_is_root = rustix::process::geteuid().is_root();
+        let settings = Settings { errorfs_is_root, keep_max: 0 };
         let (injector, media) = (Injector::default(), Media::default());
         let fs = Filesystem::new(root, settings, injector, media, Writer::none())?;
         let options = MountOptions::new(&directory, &directory);

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::IoSlice;
+use std::ops::Range;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
@@ -10,11 +11,13 @@ use rustix::io::ReadWriteFlags;
 
 use super::credentials::AsCaller;
 use super::handles::{DataPath, OpenFile};
+use super::losses::Losses;
 use super::stat::stat_fd;
 use super::{Answer, Entry, FileHandle, Filesystem, NewMode, Node, NodeId, Uses};
 use crate::errno::Errno;
 use crate::injector::DataAccess;
 use crate::op::{Caller, Op, OpKind};
+use crate::plan::bytes_of;
 
 /// Flags of open(2) that are ours to handle: what must exist the kernel has seen to; appending is
 /// done request by request, as the flag may change while the file is open; and alignment is not
@@ -111,7 +114,10 @@ impl Filesystem {
             self.tell_pending(&node);
         }
         let closes_quietly = through && self.local && !self.looks_at(&node, OpKind::Flush);
-        let open = Arc::new(OpenFile { node, file, path: path.clone(), uses });
+        let errors_known = self.errors_known(&node).into();
+        let (path_kept, closed) = (path.clone(), false.into());
+        let open = OpenFile { node, file, path: path_kept, uses, errors_known, closed };
+        let open = Arc::new(open);
         Opened { handle: self.open_files.add(open), path, closes_quietly }
     }
 
@@ -140,6 +146,7 @@ impl Filesystem {
         op: Op,
         data: &[u8],
         how: Writing,
+        losses: &mut Losses,
     ) -> Answer<usize> {
         let buffer = [IoSlice::new(data)];
         let takes_set_id = how.takes_set_id || !self.is_told_of_set_id();
@@ -147,14 +154,29 @@ impl Filesystem {
             true => self.as_writer(&open.file, op.caller)?,
             false => None,
         };
+        let op = Op { len: data.len() as u64, ..op };
+        let under_way = self.begin_write(open, op, how, losses);
         if how.appends() {
             let end = ReadWriteFlags::APPEND;
-            return Ok(rustix::io::pwritev2(&*open.file, &buffer, op.offset, end)?);
+            let written = rustix::io::pwritev2(&*open.file, &buffer, op.offset, end);
+            self.end_write(under_way, written.unwrap_or(0), data, losses);
+            return Ok(written?);
         }
-        let before = self.before_end(&open.node, op, op.offset..op.offset + data.len() as u64)?;
-        let written = rustix::io::pwritev(&*open.file, &buffer, op.offset)?;
-        self.overwritten(before, op.offset..op.offset + written as u64);
-        Ok(written)
+        let before =
+            |range: Range<u64>| Ok((self.before_end(&open.node, op, range.clone())?, range));
+        let before: Answer<Vec<_>> =
+            under_way.gets(bytes_of(&op)).into_iter().map(before).collect();
+        let written = before
+            .and_then(|before| Ok((before, rustix::io::pwritev(&*open.file, &buffer, op.offset)?)));
+        let count = written.as_ref().map_or(0, |(_, count)| *count);
+        self.end_write(under_way, count, data, losses);
+        for (before, Range { start, end }) in written?.0 {
+            let end = end.min(op.offset + count as u64);
+            if start < end {
+                self.overwritten(before, start..end);
+            }
+        }
+        Ok(count)
     }
 
     /// Changing a file takes its set-id bits, unless the caller may set them: where there are any,
@@ -171,6 +193,7 @@ impl Filesystem {
     /// the backing filesystem say what it has to say at a close.
     pub fn flush(&self, handle: FileHandle) -> Answer<()> {
         let open = self.open_files.get(handle)?;
+        self.close_evicts(&open);
         match rustix::io::dup(&*open.file) {
             // Local filesystems do nothing here, and the caller's file is closed all the same.
             Ok(_) | Err(rustix::io::Errno::MFILE | rustix::io::Errno::NFILE) => Ok(()),
@@ -262,6 +285,14 @@ fn backing_flags(flags: i32) -> OFlags {
 pub fn length_of_allocation(mode: i32, offset: u64, len: u64) -> Option<u64> {
     let keeps = FallocateFlags::from_bits_retain(mode as u32).contains(FallocateFlags::KEEP_SIZE);
     (!keeps).then_some(offset.saturating_add(len))
+}
+
+impl Writing {
+    /// Whether it is synced by itself: the kernel leaves that to us where it does not cache.
+    pub(super) fn is_synced(&self) -> bool {
+        let flags = OFlags::from_bits_retain(self.flags as u32);
+        flags.contains(OFlags::DSYNC) && !self.written_back
+    }
 }
 
 fn appends(flags: i32) -> bool {

@@ -225,6 +225,7 @@ fn blank(armed: &Armed, rule: RuleId) -> Event {
         occurrence: None,
         bits: Vec::new(),
         regions: Vec::new(),
+        lost: Vec::new(),
         id: None,
         sector: None,
         returned: None,

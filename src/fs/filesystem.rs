@@ -21,13 +21,15 @@ use super::{Answer, Node, NodeId};
 use crate::errno::Errno;
 use crate::injector::Injector;
 use crate::ledger::Writer;
-use crate::media::{Fates, FileKey, Media};
+use crate::media::{Fates, FileKey, Media, Room};
 
 /// How a filesystem behaves, apart from its plan.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
     /// Whether errorfs may act as other users: what they create is then theirs.
     pub errorfs_is_root: bool,
+    /// Bytes that may be kept of what the medium holds in place of what was written.
+    pub keep_max: u64,
 }
 
 /// A backing directory as a filesystem, with an injector in its path.
@@ -50,6 +52,9 @@ pub struct Filesystem {
     pub(super) injector: Injector,
     pub(super) media: Media,
     pub(super) fates: Fates,
+    pub(super) room: Arc<Room>,
+    /// Whether it was said that there is no room left.
+    pub(super) room_told: AtomicBool,
     pub(super) page_fills: PageFills,
     pub(super) cached_pages: CachedPages,
     pub(super) ledger: Arc<Writer>,
@@ -84,6 +89,8 @@ impl Filesystem {
             injector,
             media,
             fates: Fates::default(),
+            room: Room::new(settings.keep_max),
+            room_told: AtomicBool::new(false),
             page_fills: PageFills::default(),
             cached_pages: CachedPages::default(),
             ledger: Arc::new(ledger),
@@ -176,6 +183,7 @@ impl Filesystem {
         if !self.remembers() {
             return;
         }
+        self.drop_evicts(node.key);
         let removed =
             node.pin().and_then(|pin| stat_fd(&*pin).ok()).is_some_and(|attr| attr.nlink == 0);
         if removed { self.media.removed(node.key) } else { self.media.forget(node.key) }

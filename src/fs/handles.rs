@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 
 use super::{Backing, Node, Uses, reading, writing};
@@ -41,6 +41,19 @@ pub struct OpenFile {
     pub path: DataPath,
     /// What it may be used for.
     pub uses: Uses,
+    /// How many failures to write back its users know of.
+    pub errors_known: AtomicU64,
+    /// Whether a descriptor of it was closed, and none was used since.
+    pub closed: AtomicBool,
+}
+
+impl OpenFile {
+    /// Somebody has a descriptor of it still.
+    pub(super) fn used(&self) {
+        if self.closed.load(Ordering::Relaxed) {
+            self.closed.store(false, Ordering::Release);
+        }
+    }
 }
 
 /// Numbers and what they stand for.

@@ -8,6 +8,8 @@ use super::cached_pages::PAGE;
 use super::corruption::Filled;
 use super::events::flip;
 use super::handles::OpenFile;
+use super::losses::Losses;
+use super::missing::Missing;
 use super::stat::stat_fd;
 use super::view::{Subject, View};
 use super::{Answer, FileHandle, Filesystem, Writing};
@@ -60,6 +62,7 @@ impl Filesystem {
             Ok(open) => open,
             Err(errno) => return answer(Err(errno)),
         };
+        open.used();
         if fills_cache && self.reads_ahead(op, &open) {
             return answer(Err(Errno::EIO));
         }
@@ -73,7 +76,7 @@ impl Filesystem {
             }
             return answer(result);
         };
-        let Served { result, events, flips, filled } = self.serve(&judged, &open);
+        let Served { result, events, flips, filled, missing } = self.serve(&judged, &open);
         if fills_cache {
             self.pages_filled(&open, op.offset, &result);
         }
@@ -81,6 +84,7 @@ impl Filesystem {
             result.map(|mut data| {
                 flip(&mut data, op.offset, &flips);
                 filled.iter().for_each(|filled| filled.undo(&mut data, op.offset));
+                missing.iter().for_each(|missing| missing.undo(&mut data, op.offset));
                 data
             })
         };
@@ -100,24 +104,27 @@ impl Filesystem {
             Ok(open) => open,
             Err(errno) => return answer(Err(errno)),
         };
-        let write = |len: usize| {
+        open.used();
+        let op = self.where_it_lands(op, &open, how);
+        let write = |len: usize, losses: &mut Losses| {
             let written = match how.written_back {
-                true => self.write_back(&open, op, data, how),
-                false => self.write_stored(&open, op, &data[..len], how),
+                true => self.write_back(&open, op, data, how, losses),
+                false => self.write_stored(&open, op, &data[..len], how, losses),
             };
             self.wrote(&open, op, (len, how), &written);
             written
         };
         let Some(judged) = self.judge_data(op, &open, how.written_back) else {
-            return answer(write(data.len()));
+            return answer(write(data.len(), &mut Losses::default()));
         };
         let (result, events) = match (&judged.decision.failure, &judged.decision.unreadable) {
             (Some(failure), _) => (Err(failure.errno), judged.events()),
             (None, Some(sector)) => (Err(Errno::EIO), judged.events_with_sector(sector)),
             (None, None) => {
-                let written = write(judged.moved() as usize);
+                let mut losses = Losses::of(&judged.decision);
+                let written = write(judged.moved() as usize, &mut losses);
                 let count = written.as_ref().ok().map(|count| *count as u64);
-                (written, judged.events_with_length(count))
+                (written, judged.write_events(&losses, count))
             }
         };
         self.deliver(&judged, events, result, |result| result, answer);
@@ -137,7 +144,7 @@ impl Filesystem {
     }
 
     /// What the armed plan does to an operation; `None`: nothing.
-    fn judge(&self, op: Op, subject: Subject<'_>) -> Option<Judged> {
+    pub(super) fn judge(&self, op: Op, subject: Subject<'_>) -> Option<Judged> {
         let armed = self.armed_for(op.kind)?;
         let view = self.view_of(subject, &armed).ok()?;
         let lengthened = || self.lengthened(&op, subject);
@@ -171,7 +178,8 @@ impl Filesystem {
         op: Op,
         file: Option<(FileKey, u64)>,
     ) -> Option<Judged> {
-        if !view.selection.ops.contains(op.kind) {
+        let behind = op.kind == OpKind::Read && view.may_be_behind();
+        if !behind && !view.selection.ops.contains(op.kind) {
             return None;
         }
         let now = self.armed_at.elapsed();
@@ -184,7 +192,8 @@ impl Filesystem {
             (decision.delay, decision.queue, decision.stall) = (None, None, None);
         }
         let fills_cache = op.cached;
-        (!decision.is_clean()).then_some(Judged { armed, view, op, decision, fills_cache })
+        let touched = behind || !decision.is_clean();
+        touched.then_some(Judged { armed, view, op, decision, fills_cache })
     }
 
     fn serve(&self, judged: &Judged, open: &OpenFile) -> Served {
@@ -205,20 +214,30 @@ impl Filesystem {
                 return failed(Errno::EIO, judged.events_with_sector(sector));
             }
         };
-        match self.read_stored(open, judged.op.offset, len as usize) {
-            Ok(data) => self.damage(judged, open, data),
+        let offset = judged.op.offset;
+        let read = || self.read_stored(open, offset, len as usize);
+        match self.read_medium(judged.view.medium.as_deref(), offset, read) {
+            Ok((data, missing)) => self.damage(judged, open, data, missing),
             Err(errno) => Served::nothing(errno, judged.events()),
         }
     }
 
-    /// Regions first, then bits in them.
-    fn damage(&self, judged: &Judged, open: &OpenFile, mut data: Vec<u8>) -> Served {
+    /// Regions first, then bits in them; both in what the medium holds.
+    fn damage(
+        &self,
+        judged: &Judged,
+        open: &OpenFile,
+        mut data: Vec<u8>,
+        missing: Vec<Missing>,
+    ) -> Served {
+        self.fates.reads(missing.iter().map(Missing::id));
         let filled = judged.fill(&mut data, &open.file);
         let bits = judged.flip(&mut data);
         self.fates.reads(filled.iter().filter_map(|region| region.stored.then_some(region.id)));
         self.fates.reads(bits.iter().filter_map(|bit| bit.stored.then_some(bit.id)));
         let mut events = judged.events_with_length(Some(data.len() as u64));
         events.extend(judged.damage_events(&filled, &bits));
+        events.extend(judged.lost_events(&missing));
         // A read that ends early at a bad sector is a fault as well: many a program takes it for the
         // end of the file.
         if let Some(bad) = &judged.decision.unreadable {
@@ -227,22 +246,24 @@ impl Filesystem {
             events.push(Event { returned, ..judged.sector_event(bad) });
         }
         let flips = bits.iter().map(|bit| (bit.flip.byte, bit.flip.bit)).collect();
-        Served { result: Ok(data), events, flips, filled }
+        Served { result: Ok(data), events, flips, filled, missing }
     }
 }
 
-/// What a read gets, with the events that say so, the bits that were flipped and the regions that
-/// were filled.
+/// What a read gets, with the events that say so, the bits that were flipped, the regions that were
+/// filled, and the bytes that the medium has not got.
 struct Served {
     result: Answer<Vec<u8>>,
     events: Vec<Event>,
     flips: Vec<(u64, u8)>,
     filled: Vec<Filled>,
+    missing: Vec<Missing>,
 }
 
 impl Served {
     fn nothing(errno: Errno, events: Vec<Event>) -> Served {
-        Served { result: Err(errno), events, flips: Vec::new(), filled: Vec::new() }
+        let (flips, filled, missing) = Default::default();
+        Served { result: Err(errno), events, flips, filled, missing }
     }
 }
 

@@ -64,6 +64,7 @@ impl Filesystem {
         let Some(mut before) = before else { return };
         before.bad.retain(|bad| range.contains(&bad.sector.start));
         ended_regions(&mut before.judged, &range);
+        self.missing_discarded(&before.judged, &range);
         if let Some(medium) = &before.judged.view.medium {
             medium.discarded(range, before.size);
         }
@@ -74,6 +75,7 @@ impl Filesystem {
     /// The last name of a file is gone, and with it, for all that the target can tell, its damage.
     pub(super) fn removed(&self, node: &Arc<Node>, op: Op) {
         if let Ok(Some(before)) = self.before_end(node, op, 0..u64::MAX) {
+            self.missing_removed(&before.judged);
             self.tell_end(before, Outcome::Gone, Vec::new());
         }
     }
@@ -112,6 +114,7 @@ impl Filesystem {
         let Some(armed) = self.injector.current() else {
             return;
         };
+        self.tell_missing_never_read(&armed);
         for (rule, file, placed) in armed.placed_everywhere() {
             let placed_bit = |at: &BitPosition| {
                 let flip = stored_flip(rule, at);
@@ -130,7 +133,7 @@ impl Filesystem {
     }
 
     /// Events that hold nobody up: the fault that they speak of was delivered before, or never.
-    fn tell(&self, events: Vec<Event>) {
+    pub(super) fn tell(&self, events: Vec<Event>) {
         if !events.is_empty() {
             self.ledger.record(events, |_| {});
         }

@@ -50,6 +50,12 @@ impl View {
         }
     }
 
+    /// Whether reads must be asked what the medium holds in place of what is stored.
+    pub(super) fn may_be_behind(&self) -> bool {
+        let behind = |medium: &Arc<Medium>| !medium.has_all();
+        self.selection.keeps_writes || self.medium.as_ref().is_some_and(behind)
+    }
+
     /// For an operation that moves or copies no stored byte itself.
     fn together_with(&self, to: &View) -> View {
         View {
@@ -80,7 +86,7 @@ impl Filesystem {
         armed.is_some_and(|armed| self.view(node, &armed).selection.ops.contains(kind))
     }
 
-    /// The view of a node whose stored bytes some rule damages.
+    /// The view of a node whose stored bytes some rule damages, or keeps writes from.
     pub(super) fn view_with_medium(&self, node: &Arc<Node>) -> Option<(Arc<Armed>, Arc<View>)> {
         let armed = self.injector.current()?;
         let view = self.view(node, &armed);
@@ -102,8 +108,14 @@ impl Filesystem {
     fn look(&self, node: &Arc<Node>, armed: &Armed, names: u64) -> View {
         let (path, origin) = (node.path(), self.origin(node));
         let medium = armed.damages_media().then(|| self.media.medium(node.key));
-        let selection = armed.select_file(&path, &origin, medium.as_deref());
-        let medium = medium.filter(|_| selection.medium);
+        let mut selection = armed.select_file(&path, &origin, medium.as_deref());
+        let behind = medium.as_ref().is_some_and(|medium| !medium.has_all());
+        if behind {
+            // What was lost under another name is missing under this one too.
+            selection.access = DataAccess::Counted;
+        }
+        let wanted = selection.medium || selection.keeps_writes || behind;
+        let medium = medium.filter(|_| wanted);
         let ino = node.key.ino;
         View { ino, path, to: None, origin, selection, medium, armed: armed.generation(), names }
     }

@@ -12,6 +12,7 @@ use rustix::fs::{OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
 use super::cached_pages::PAGE;
 use super::data::read_fully;
 use super::handles::OpenFile;
+use super::losses::Losses;
 use super::{Answer, Filesystem, Writing};
 use crate::errno::Errno;
 use crate::op::Op;
@@ -24,11 +25,12 @@ impl Filesystem {
         op: Op,
         page: &[u8],
         how: Writing,
+        losses: &mut Losses,
     ) -> Answer<usize> {
         let range = op.offset..op.offset + page.len() as u64;
         let held = self.cached_pages.held(open.node.key, range);
         if held.is_empty() && self.view_with_medium(&open.node).is_none() {
-            return self.write_stored(open, op, page, how);
+            return self.write_stored(open, op, page, how, losses);
         }
         let mut served = self.stored_for_cache(open, op.offset, page.len())?;
         for (start, bytes) in held {
@@ -41,7 +43,7 @@ impl Filesystem {
         for changed in changed {
             let offset = op.offset + changed.start as u64;
             let part = Op { offset, len: changed.len() as u64, ..op };
-            self.write_all(open, part, &page[changed], how)?;
+            self.write_all(open, part, &page[changed], how, losses)?;
         }
         // What was written may be damaged as stored: the page is as the program left it.
         self.pages_hold(open, op.offset, page);
@@ -76,10 +78,11 @@ impl Filesystem {
 
     /// The stored bytes with their damage, as a page of the cache has them as a rule.
     fn stored_for_cache(&self, open: &OpenFile, offset: u64, len: usize) -> Answer<Vec<u8>> {
-        let mut bytes = self.read_for_page(open, offset, len)?;
         let Some((armed, view)) = self.view_with_medium(&open.node) else {
-            return Ok(bytes);
+            return self.read_for_page(open, offset, len);
         };
+        let read = || self.read_for_page(open, offset, len);
+        let (mut bytes, _) = self.read_medium(view.medium.as_deref(), offset, read)?;
         let damage = armed.damage(offset..offset + bytes.len() as u64, &view.target());
         damage.regions.iter().for_each(|region| region.fill(&mut bytes, offset));
         for flip in damage.flips {
@@ -89,19 +92,31 @@ impl Filesystem {
     }
 
     /// The kernel writes back through any descriptor that may write, whether or not it may read.
-    fn read_for_page(&self, open: &OpenFile, offset: u64, len: usize) -> Answer<Vec<u8>> {
+    pub(super) fn read_for_page(
+        &self,
+        open: &OpenFile,
+        offset: u64,
+        len: usize,
+    ) -> Answer<Vec<u8>> {
         match read_fully(&open.file, offset, len) {
             Err(Errno::EBADF) => read_fully(&self.reopen(&open.node, OFlags::RDONLY)?, offset, len),
             read => read,
         }
     }
 
-    fn write_all(&self, open: &OpenFile, op: Op, data: &[u8], how: Writing) -> Answer<()> {
+    fn write_all(
+        &self,
+        open: &OpenFile,
+        op: Op,
+        data: &[u8],
+        how: Writing,
+        losses: &mut Losses,
+    ) -> Answer<()> {
         let mut done = 0;
         while done < data.len() {
             let offset = op.offset + done as u64;
             let rest = Op { offset, len: (data.len() - done) as u64, ..op };
-            done += self.write_stored(open, rest, &data[done..], how)?;
+            done += self.write_stored(open, rest, &data[done..], how, losses)?;
         }
         Ok(())
     }

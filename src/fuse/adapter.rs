@@ -291,9 +291,8 @@ impl fuser::Filesystem for Adapter {
         data_only: bool,
         reply: ReplyEmpty,
     ) {
-        let call = |fs: &Filesystem| fs.fsync(handle(open), data_only);
-        let subject = Subject::Open(handle(open));
-        self.fs.around(op(OpKind::Fsync, request), subject, call, answer::empty(reply));
+        let op = op(OpKind::Fsync, request);
+        self.fs.sync_file(op, handle(open), data_only, answer::empty(reply));
     }
 
     fn opendir(&self, request: &Request, ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {

@@ -51,7 +51,7 @@ impl Armed {
     pub fn new(plan: Plan, placement: Placement) -> Armed {
         Armed {
             generation: next_generation(),
-            ops: plan.rules().iter().fold(OpSet::EMPTY, |ops, rule| ops.union(rule.reach)),
+            ops: plan.rules().iter().fold(OpSet::EMPTY, |ops, rule| ops.union(looked_at(rule))),
             damages_media: plan.rules().iter().any(damages_media),
             limits_space: plan.rules().iter().any(|rule| matches!(rule.fault, Fault::Space(_))),
             usage: Usage::default(),
@@ -82,7 +82,7 @@ impl Armed {
         self.ops
     }
 
-    /// Whether any rule damages stored bytes, so that files need a memory.
+    /// Whether any rule damages stored bytes or keeps writes from them, so that files need a memory.
     pub fn damages_media(&self) -> bool {
         self.damages_media
     }
@@ -111,7 +111,8 @@ impl Armed {
     /// not see the operation, and do not count it. Then, in the same way, how much is moved, and
     /// which limit of bytes in time that waits for: damage is that of the bytes that are. Damage is a matter of places: every rule applies, the first
     /// one wins a bit or a byte of a region, and the first bad sector in the file is the one in the
-    /// way. Regions are filled first, then bits flip in them. Kinds do not hide
+    /// way. Regions are filled first, then bits flip in them. Of a write that does not fail every rule
+    /// that loses writes has its part, the first one a byte. Kinds do not hide
     /// operations from each other: one that fails is still counted by the rules that would have
     /// damaged it, but uses up none of their `times`.
     ///
@@ -128,6 +129,8 @@ impl Armed {
         self.decide_sectors(&mut look, &mut decision);
         self.decide_regions(&mut look, &mut decision);
         self.decide_flips(&mut look, &mut decision);
+        self.decide_losses(&mut look, &mut decision);
+        self.decide_unwritten(&mut look, &mut decision);
         decision
     }
 
@@ -356,13 +359,25 @@ impl Armed {
 }
 
 fn damages_media(rule: &Rule) -> bool {
-    rule.fault.is_stored() && !rule.scope.ops.is_empty()
+    (rule.fault.is_stored() || rule.fault.keeps_writes()) && !rule.scope.ops.is_empty()
+}
+
+/// What a rule does to writes is seen by reads.
+fn looked_at(rule: &Rule) -> OpSet {
+    let ops = rule.reach;
+    if keeps_writes(rule) { ops.with(OpKind::Read) } else { ops }
+}
+
+/// Whether a rule makes the medium fall behind its file.
+pub(super) fn keeps_writes(rule: &Rule) -> bool {
+    rule.fault.keeps_writes() && !rule.scope.ops.is_empty()
 }
 
 /// Whether a rule's answers are drawn from a stream of the operation's path.
 fn draws_per_path(rule: &Rule) -> bool {
     let drawn = match &rule.fault {
         Fault::Latency(_) | Fault::Short(_) => true,
+        Fault::LostWrite(_) | Fault::TornWrite(_) | Fault::Fsync(_) => true,
         Fault::BitFlip(fault) => !fault.is_stored(),
         Fault::Corrupt(fault) => !fault.is_stored(),
         _ => false,

@@ -7,6 +7,7 @@ mod armed;
 mod counters;
 mod effects;
 mod lasting;
+mod losses;
 mod queue;
 mod regions;
 mod selection;

@@ -9,10 +9,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Armed;
+use super::armed::keeps_writes;
 use crate::media::Medium;
 use crate::op::{OpKind, OpSet};
 use crate::plan::fault::Fault;
-use crate::plan::{Corrupted, DamageId, DataAccess, Flip, Place, Rule, RuleId, Unreadable};
+use crate::plan::{Corrupted, DamageId, DataAccess, Flip, Lost, Place, Rule, RuleId, Unreadable};
 
 /// The rules that select one path: matched once per node and name, not once per operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +31,8 @@ pub struct Selection {
     pub fleeting: bool,
     /// Whether any of them makes reads fail.
     pub fails_reads: bool,
+    /// Whether any of them keeps writes from the medium, so that the file needs a [`Medium`].
+    pub keeps_writes: bool,
 }
 
 /// The file that an operation is on.
@@ -42,7 +45,7 @@ pub struct Target<'a> {
     /// The path that keys its stored damage: at arming, for files that were there; the present one
     /// for files created since (bound at the first look).
     pub origin: &'a Path,
-    /// Its medium; `None` if `selection.medium` is false.
+    /// Its medium; `None` if it has nothing to remember.
     pub medium: Option<&'a Medium>,
 }
 
@@ -59,6 +62,7 @@ impl Selection {
             medium: self.medium || other.medium,
             fleeting: self.fleeting || other.fleeting,
             fails_reads: self.fails_reads || other.fails_reads,
+            keeps_writes: self.keeps_writes || other.keeps_writes,
         }
     }
 }
@@ -94,6 +98,7 @@ impl Armed {
             medium: chosen().any(|rule| rule.fault.is_stored()),
             fleeting: chosen().any(is_fleeting),
             fails_reads: chosen().any(fails_reads),
+            keeps_writes: chosen().any(keeps_writes),
             rules: rules.into(),
         }
     }
@@ -140,6 +145,12 @@ impl Armed {
             None => (Path::new(""), Place::RegionOnce { start, occurrence }),
         };
         self.plan().damage_id(rule, file, place, generation)
+    }
+
+    /// The damage id of bytes that a write lost, the first of them `start`, of a file of this path.
+    pub fn loss_id(&self, lost: &Lost, start: u64, file: &Path) -> DamageId {
+        let place = Place::Lost { start, occurrence: lost.occurrence };
+        self.plan().damage_id(lost.rule, file, place, 0)
     }
 
     /// The damage id of a bad sector.

@@ -46,8 +46,11 @@ pub enum Outcome {
     NeverRead,
     /// A stalled operation is answered after all: the stall was `delivered` when it began.
     Released,
-    /// The target read a corrupt region, and what it got is what is stored: zeros in place of zeros.
+    /// The target read a corrupt region, and what it got is what is stored: zeros in place of zeros;
+    /// or what a write lost is what was there before.
     Unchanged,
+    /// It was decided and not done: there was no room to keep what the medium holds.
+    Skipped,
 }
 
 /// One event.
@@ -92,6 +95,10 @@ pub struct Event {
     /// The corrupt regions, at most 16 an event; more of one operation follow in further events.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub regions: Vec<Region>,
+    /// Bytes that the medium did not get, at most 16 stretches an event; more of one operation follow
+    /// in further events. Of a write: those that it lost. Of others: what became of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<LostBytes>,
     /// Damage id of a bad sector.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
@@ -170,6 +177,29 @@ pub struct Region {
     #[serde(default, skip_serializing_if = "is_zero")]
     pub generation: u32,
     /// Damage id: the same region of the same data has the same id in every ledger of this plan.
+    pub id: String,
+}
+
+/// A stretch of bytes of a write that the medium did not get.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LostBytes {
+    /// First byte and number of those that the event is about.
+    pub bytes: (u64, u64),
+    /// Of a write that was torn: how many sectors of 512 bytes the medium got.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep: Option<u64>,
+    /// How many of them the medium holds as something else than what was written; of bytes that were
+    /// lost just now, or read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed: Option<u64>,
+    /// The bytes as they were written, and as the backing file has them: up to 64 in hexadecimal, of
+    /// more their BLAKE3 as `blake3:` and 64 digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
+    /// The bytes as the medium holds them, and reads get them, likewise; other damage comes on top.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+    /// Damage id: of the write that lost them, in every ledger of this plan.
     pub id: String,
 }
 

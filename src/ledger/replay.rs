@@ -10,9 +10,9 @@ use std::time::Duration;
 use super::{Event, Outcome, Region, RegionContent, unescape};
 use crate::errno::Errno;
 use crate::scenario::{
-    BitAmount, BitFlip, BitPosition, Content, Corrupt, Distribution, ErrorFault, Fault, Latency,
-    PathPattern, Persistence, RegionAmount, RegionPosition, Rule, Scenario, SectorAmount, Short,
-    ShortLength, When,
+    BitAmount, BitFlip, BitPosition, Content, Corrupt, Distribution, ErrorFault, Fault, Fsync,
+    Latency, LostWrite, PathPattern, Persistence, RegionAmount, RegionPosition, Rule, Scenario,
+    SectorAmount, Short, ShortLength, TornWrite, When, WritePart,
 };
 
 /// More rules than a plan can number.
@@ -253,6 +253,10 @@ enum Effect {
     Moved(u64),
     /// What the rule says, whatever that is.
     Same,
+    /// A byte of the block, of a write that was lost or torn in a block; how much of it was kept.
+    Lost(Option<u64>, Option<u64>),
+    /// Writing back failed.
+    Unwritten,
 }
 
 fn counted_rules(rule: &Rule, events: &[&Event]) -> Result<Vec<Rule>, ReplayError> {
@@ -265,6 +269,7 @@ fn counted_rules(rule: &Rule, events: &[&Event]) -> Result<Vec<Rule>, ReplayErro
             // Many bits or regions of one operation come in several events.
             (Some(Effect::Bits(bits)), Effect::Bits(more)) => bits.extend(more),
             (Some(Effect::Regions(regions, _)), Effect::Regions(more, _)) => regions.extend(more),
+            (Some(Effect::Lost(..)), Effect::Lost(..)) => {}
             (_, effect) => drop(by_occurrence.insert(occurrence, effect)),
         }
     }
@@ -282,16 +287,19 @@ fn counted_rules(rule: &Rule, events: &[&Event]) -> Result<Vec<Rule>, ReplayErro
     Ok(rules.collect())
 }
 
-/// Whether the operation failed because another one had set off a fault that stays.
+/// Whether the event follows from an earlier one: a fault that stays had been set off, or a read met
+/// what the medium did not get.
 fn follows(rule: &Rule, event: &Event) -> bool {
-    matches!(rule.fault, Fault::Dead(_) | Fault::Readonly) && event.occurrence.is_none()
+    let stays = matches!(rule.fault, Fault::Dead(_) | Fault::Readonly);
+    let keeps = matches!(rule.fault, Fault::LostWrite(_) | Fault::TornWrite(_) | Fault::Fsync(_));
+    (stays || keeps) && event.occurrence.is_none()
 }
 
 /// The numbers that the next rule counts for these occurrences of the original. An operation that
 /// one rule fails or delays, later rules for failures or delays do not count: `answered` are those
 /// of the rules before, sorted.
 fn seen_by_next(fault: &Fault, nth: &[u64], answered: &mut Vec<u64>) -> Vec<u64> {
-    if matches!(fault, Fault::BitFlip(_) | Fault::Corrupt(_) | Fault::BadSector(_)) {
+    if !matches!(fault, Fault::Error(_) | Fault::Latency(_)) {
         return nth.to_vec();
     }
     let before = |occurrence: u64| answered.partition_point(|other| *other < occurrence) as u64;
@@ -324,6 +332,12 @@ fn effect(rule: &Rule, event: &Event) -> Result<Effect, ReplayError> {
         Fault::Short(_) => {
             event.returned.map(Effect::Moved).ok_or_else(|| lacks("what it `returned`"))
         }
+        Fault::LostWrite(LostWrite { part }) | Fault::TornWrite(TornWrite { part, .. }) => {
+            let first = event.lost.first().ok_or_else(|| lacks("its `lost`"))?;
+            let at = matches!(part, WritePart::Block { .. }).then_some(first.bytes.0);
+            Ok(Effect::Lost(at, first.keep))
+        }
+        Fault::Fsync(_) => Ok(Effect::Unwritten),
         Fault::Latency(_) | Fault::BadSector(_) => {
             let delay = event.delay_ns.map(Effect::DelayNs);
             delay.ok_or_else(|| lacks("its `delay_ns`"))
@@ -351,12 +365,37 @@ fn counted_rule(rule: &Rule, effect: Effect, nth: Vec<u64>) -> Rule {
             Fault::Short(Short { length: ShortLength::AtMost(bytes), multiple: 1 })
         }
         Effect::Same => rule.fault.clone(),
+        Effect::Lost(at, keep) => lost_again(rule, at, keep),
+        Effect::Unwritten => fails_again(&rule.fault),
     };
     Rule {
         name: String::new(),
         select: rule.select.clone(),
         when: When { nth, ..window(&rule.when) },
         fault,
+    }
+}
+
+/// The original's fault, at the place and of the size that it had.
+fn lost_again(rule: &Rule, at: Option<u64>, keep: Option<u64>) -> Fault {
+    let placed = |part: WritePart| match part {
+        WritePart::Block { size, .. } => WritePart::Block { size, at },
+        WritePart::Whole => WritePart::Whole,
+    };
+    match &rule.fault {
+        Fault::TornWrite(torn) => {
+            Fault::TornWrite(TornWrite { keep, part: placed(torn.part), ..torn.clone() })
+        }
+        Fault::LostWrite(lost) => Fault::LostWrite(LostWrite { part: placed(lost.part) }),
+        other => other.clone(),
+    }
+}
+
+/// The original's way of failing, whenever it is asked: the occurrences say when.
+fn fails_again(fault: &Fault) -> Fault {
+    match fault {
+        Fault::Fsync(fsync) => Fault::Fsync(Fsync { sequence: "X".into(), ..fsync.clone() }),
+        other => other.clone(),
     }
 }
 

@@ -167,7 +167,11 @@ impl State {
             let step = match event.outcome {
                 Outcome::Delivered => (1, 0),
                 Outcome::Unchanged => (0, 1),
-                Outcome::Repaired | Outcome::Gone | Outcome::NeverRead | Outcome::Released => {
+                Outcome::Repaired
+                | Outcome::Gone
+                | Outcome::NeverRead
+                | Outcome::Released
+                | Outcome::Skipped => {
                     continue;
                 }
             };

@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use arc_swap::ArcSwapOption;
 
-use super::Generations;
+use super::{Behind, Generations, Unsynced};
 use crate::plan::RuleId;
 use crate::plan::seed::StreamKey;
 
@@ -22,6 +22,8 @@ pub struct Medium {
     /// Bytes of the file, as `fs` said last; `u64::MAX`: it has not.
     len: AtomicU64,
     born: AtomicBool,
+    behind: Behind,
+    unsynced: Unsynced,
 }
 
 /// What one armed plan knows of the file.
@@ -50,6 +52,8 @@ impl Default for Medium {
             generations: RwLock::default(),
             len: AtomicU64::new(u64::MAX),
             born: AtomicBool::new(false),
+            behind: Behind::default(),
+            unsynced: Unsynced::default(),
         }
     }
 }
@@ -132,6 +136,21 @@ impl Medium {
     /// Whether the file has no bytes.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Where it has not got what was written.
+    pub fn behind(&self) -> &Behind {
+        &self.behind
+    }
+
+    /// What has been written to the file and not written back.
+    pub fn unsynced(&self) -> &Unsynced {
+        &self.unsynced
+    }
+
+    /// Whether it has all that was written.
+    pub fn has_all(&self) -> bool {
+        self.behind.is_empty() && self.unsynced.is_empty()
     }
 
     /// Whether the file was created through the mount: places chosen at arming are not its own.

@@ -59,7 +59,10 @@ struct Entry {
 
 impl Entry {
     fn remembers(&self) -> bool {
-        let in_use = |medium: &Arc<Medium>| !medium.is_pristine() || Arc::strong_count(medium) > 1;
+        let in_use = |medium: &Arc<Medium>| {
+            let remembers = !medium.is_pristine() || !medium.has_all();
+            remembers || Arc::strong_count(medium) > 1
+        };
         self.born || self.origin.is_some() || self.medium.as_ref().is_some_and(in_use)
     }
 }
@@ -130,6 +133,19 @@ impl Media {
     /// The path at arming, where it differs from the present one. Also for directories.
     pub fn origin(&self, key: FileKey) -> Option<Arc<Path>> {
         self.shard(key).entries.get(&key)?.origin.clone()
+    }
+
+    /// The medium of a file that has one.
+    pub fn known(&self, key: FileKey) -> Option<Arc<Medium>> {
+        self.shard(key).entries.get(&key)?.medium.clone()
+    }
+
+    /// The media of all files that are in the table and have one.
+    pub fn all(&self) -> Vec<Arc<Medium>> {
+        let of = |shard: &Mutex<Shard>| -> Vec<_> {
+            open(shard).entries.values().filter_map(|entry| entry.medium.clone()).collect()
+        };
+        self.shards.iter().flat_map(of).collect()
     }
 
     /// How many files are in the table.

@@ -29,6 +29,12 @@ pub fn compile(scenario: &Scenario, seed: u64, domain: &str, canonical: &[u8]) -
 
 fn compile_rule(rule: &scenario::Rule) -> Rule {
     let fault = Fault::new(&rule.fault);
+    let mut bytes = rule.select.bytes.clone().map(|bytes| fault.widen(bytes));
+    // Of an fsync they are no part of the operation, but of what it writes back.
+    let fault = match fault {
+        Fault::Fsync(fsync) => Fault::Fsync(fsync.limited(bytes.take())),
+        other => other,
+    };
     let trigger = Trigger::new(&rule.when);
     let ops = if trigger.is_never() || fault.is_never() {
         OpSet::EMPTY
@@ -36,7 +42,6 @@ fn compile_rule(rule: &scenario::Rule) -> Rule {
         let asked = rule.select.ops.unwrap_or(OpSet::ALL);
         asked.intersection(fault.concerns())
     };
-    let bytes = rule.select.bytes.clone().map(|bytes| fault.widen(bytes));
     let reach = fault.reach(ops);
     let access = access(&fault, &rule.when, reach);
     let scope = Scope { ops, bytes };
@@ -44,6 +49,9 @@ fn compile_rule(rule: &scenario::Rule) -> Rule {
 }
 
 fn access(fault: &Fault, when: &When, ops: OpSet) -> DataAccess {
+    if fault.keeps_writes() && !ops.is_empty() {
+        return DataAccess::Counted;
+    }
     if ops.intersection(TRANSFERS).is_empty() {
         return DataAccess::Untouched;
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Filling;
 use crate::errno::Errno;
+use crate::scenario::{CacheModel, Evict, Rest};
 
 /// A rule by its place in the plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -31,6 +32,10 @@ pub struct Decision {
     pub regions: Vec<Corrupted>,
     /// Bits to flip in what a read returns once its regions are filled, sorted by byte and bit, each at most once.
     pub flips: Vec<Flip>,
+    /// Bytes of a write that the medium does not get, without overlap; by rule, in file order.
+    pub lost: Vec<Lost>,
+    /// What an fsync cannot write back.
+    pub unwritten: Option<Unwritten>,
 }
 
 impl Decision {
@@ -45,6 +50,8 @@ impl Decision {
             && self.unreadable.is_none()
             && self.regions.is_empty()
             && self.flips.is_empty()
+            && self.lost.is_empty()
+            && self.unwritten.is_none()
     }
 }
 
@@ -141,6 +148,36 @@ impl Corrupted {
         let start = self.bytes.start.max(offset);
         self.filling.fill(&mut data[here], start, self.differs_at);
     }
+}
+
+/// Bytes of a write that the medium does not get.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lost {
+    /// Which rule.
+    pub rule: RuleId,
+    /// Which of its matching operations this was, from 1.
+    pub occurrence: u64,
+    /// Those bytes of the file.
+    pub bytes: Range<u64>,
+    /// What they read as from now on.
+    pub rest: Rest,
+    /// Of a write that was torn: how many sectors of 512 bytes the medium got.
+    pub keep: Option<u64>,
+}
+
+/// Pages that an fsync cannot write back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unwritten {
+    /// Which rule.
+    pub rule: RuleId,
+    /// Which of its occurrences this was, from 1.
+    pub occurrence: u64,
+    /// Those of the file; what of them has been written is not on the medium.
+    pub pages: Range<u64>,
+    /// What becomes of them.
+    pub model: CacheModel,
+    /// When they leave the cache.
+    pub evict: Evict,
 }
 
 /// One flipped bit.

@@ -59,6 +59,10 @@ pub enum Purpose {
     StoredRegions,
     /// What corrupt regions read as.
     Junk,
+    /// Which block of a write is lost.
+    LostWrite,
+    /// Which block of a write is torn, and where.
+    TornWrite,
     /// Where `count` faults go.
     Placement,
     /// How much a short read or write moves.
@@ -76,6 +80,8 @@ impl Purpose {
             Purpose::StoredSectors => b"stored sectors",
             Purpose::StoredRegions => b"stored regions",
             Purpose::Junk => b"junk",
+            Purpose::LostWrite => b"lost write",
+            Purpose::TornWrite => b"torn write",
             Purpose::Placement => b"placement",
             Purpose::Length => b"length",
         }

@@ -8,9 +8,9 @@ use serde_json::{Map, Value, json};
 use super::document_text;
 use super::file::parse;
 use super::model::{
-    BadSector, BitAmount, BitFlip, BitPosition, Content, Corrupt, Dead, Distribution, Fault,
-    Persistence, RegionAmount, RegionPosition, Rule, Scenario, SectorAmount, Select, Short,
-    ShortLength, Space, Stall, When,
+    BadSector, BitAmount, BitFlip, BitPosition, Content, Corrupt, Dead, Distribution, Evict, Fault,
+    Persistence, RegionAmount, RegionPosition, Rest, Rule, Scenario, SectorAmount, Select, Short,
+    ShortLength, Space, Stall, TornWrite, When, WritePart,
 };
 use super::{duration, size};
 use crate::diagnostic::Diagnostic;
@@ -103,6 +103,13 @@ fn fault(fault: &Fault) -> Value {
         Fault::Throughput(limit) => {
             json!({ "per_second": limit.per_second, "burst": limit.burst })
         }
+        Fault::LostWrite(lost) => Value::Object(part(lost.part)),
+        Fault::TornWrite(torn) => torn_write(torn),
+        Fault::Fsync(fsync) => json!({
+            "model": fsync.model.name(),
+            "sequence": fsync.sequence,
+            "evict": evict(fsync.evict),
+        }),
     }
 }
 
@@ -202,6 +209,34 @@ fn limited(space: &Space) -> Value {
     insert(&mut object, "inodes", space.inodes);
     object.insert("errno".into(), json!(space.errno.name()));
     Value::Object(object)
+}
+
+fn torn_write(torn: &TornWrite) -> Value {
+    let mut object = part(torn.part);
+    insert(&mut object, "keep", torn.keep);
+    let rest = match torn.rest {
+        Rest::Old => "old",
+        Rest::Zero => "zero",
+    };
+    object.insert("rest".into(), json!(rest));
+    Value::Object(object)
+}
+
+fn evict(evict: Evict) -> String {
+    match evict {
+        Evict::Close => "close".into(),
+        Evict::Drop => "drop".into(),
+        Evict::After(time) => duration::format(time),
+    }
+}
+
+fn part(part: WritePart) -> Map<String, Value> {
+    let mut object = Map::new();
+    if let WritePart::Block { size, at } = part {
+        object.insert("block".into(), json!(size::format(u64::from(size))));
+        insert(&mut object, "at", at);
+    }
+    object
 }
 
 fn distribution(distribution: &Distribution) -> Value {

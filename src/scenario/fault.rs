@@ -9,6 +9,8 @@ use super::corrupt;
 use super::damage;
 use super::dead;
 use super::document::{Field, Findings, Keys, Read, Table, did_you_mean};
+use super::fsync;
+use super::lost_write;
 use super::model::{Distribution, ErrorFault, Fault, Latency};
 use super::{short, space, stall, throughput};
 use crate::diagnostic::Diagnostic;
@@ -30,8 +32,11 @@ const KINDS: Keys = Keys {
         "short",
         "space",
         "throughput",
+        "lost_write",
+        "torn_write",
+        "fsync",
     ],
-    later: &["lost_write", "torn_write", "misdirected", "fsync", "power_cut", "metadata", "kill"],
+    later: &["misdirected", "power_cut", "metadata", "kill"],
 };
 
 const ERROR_KEYS: Keys = Keys { of: "`error`", noun: "key", known: &["errno"], later: &[] };
@@ -93,6 +98,8 @@ pub(super) fn concerns(kind: &str) -> OpSet {
         "error" | "stall" | "dead" => {
             OpSet::ALL.without(OpKind::Release).without(OpKind::Releasedir)
         }
+        "fsync" => OpSet::EMPTY.with(OpKind::Fsync),
+        "lost_write" | "torn_write" => OpSet::EMPTY.with(OpKind::Write),
         _ => OpSet::ALL,
     }
 }
@@ -141,6 +148,9 @@ fn read_kind(field: &Field<'_>, findings: &mut Findings) -> FaultRead {
             READONLY_KEYS.check(&inner, findings);
             plain("readonly", Some(Fault::Readonly))
         }
+        "lost_write" => lost_write::read_lost(&inner, findings),
+        "torn_write" => lost_write::read_torn(&inner, findings),
+        "fsync" => fsync::read(&inner, findings),
         _ => plain("latency", read_latency(&inner, findings)),
     }
 }

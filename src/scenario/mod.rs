@@ -13,6 +13,8 @@ mod document_text;
 pub mod duration;
 mod fault;
 mod file;
+mod fsync;
+mod lost_write;
 mod merge;
 mod mistake;
 mod model;

@@ -96,6 +96,12 @@ pub enum Fault {
     Space(Space),
     /// No more than so many bytes pass in a second.
     Throughput(Throughput),
+    /// Writes that are answered and that the medium never gets.
+    LostWrite(LostWrite),
+    /// Writes of which the medium gets the beginning only.
+    TornWrite(TornWrite),
+    /// Writing back fails at an fsync.
+    Fsync(Fsync),
 }
 
 /// How long a fault stays.
@@ -214,6 +220,84 @@ pub enum SectorAmount {
     Count(u64),
     /// The sectors that contain these bytes of every selected file.
     At(Vec<u64>),
+}
+
+/// Writes that are answered as done and synced, and that the medium never gets: what it held before
+/// is read until it is overwritten by a write that is not lost.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LostWrite {
+    /// What of a write is lost.
+    pub part: WritePart,
+}
+
+/// Writes of which the medium gets whole sectors of 512 bytes from the start, and no more.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TornWrite {
+    /// How many sectors it gets; `None`: drawn, at least one, and at least one too few.
+    pub keep: Option<u64>,
+    /// What the rest reads as.
+    pub rest: Rest,
+    /// What of a write is torn.
+    pub part: WritePart,
+}
+
+/// What of a write meets its fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WritePart {
+    /// All of it that is selected.
+    Whole,
+    /// One block of it, aligned to its size.
+    Block {
+        /// Bytes a block: 512 or 4096.
+        size: u32,
+        /// The block that contains this byte; `None`: drawn.
+        at: Option<u64>,
+    },
+}
+
+/// What the medium has where a write did not get to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rest {
+    /// What it had before.
+    Old,
+    /// Zeros.
+    Zero,
+}
+
+/// Writing back that fails at an fsync.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fsync {
+    /// Whose way of failing.
+    pub model: CacheModel,
+    /// For each writing back of a path `x`, it fails, or `w`, it does not; the last letter is a
+    /// capital one and holds for ever.
+    pub sequence: String,
+    /// When pages that were not written back leave the cache.
+    pub evict: Evict,
+}
+
+/// What a filesystem does with pages that could not be written back (Rebello et al., ATC'20).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CacheModel {
+    /// ext4 with data=ordered: fsync fails, the cache keeps what was written.
+    Ext4Ordered,
+    /// ext4 with data=journal: fsync succeeds, the next one fails; the cache keeps what was written.
+    Ext4Data,
+    /// XFS: fsync fails, the cache keeps what was written.
+    Xfs,
+    /// btrfs: fsync fails, and what was there before is back.
+    Btrfs,
+}
+
+/// When pages that were not written back leave the cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Evict {
+    /// When nobody has the file open any more.
+    Close,
+    /// When the kernel drops the file from its caches.
+    Drop,
+    /// So long after the failure.
+    After(Duration),
 }
 
 /// A late answer.
@@ -360,6 +444,27 @@ impl Persistence {
     }
 }
 
+impl CacheModel {
+    /// Every model.
+    pub const ALL: [CacheModel; 4] =
+        [CacheModel::Ext4Ordered, CacheModel::Ext4Data, CacheModel::Xfs, CacheModel::Btrfs];
+
+    /// The word that scenarios use.
+    pub const fn name(self) -> &'static str {
+        match self {
+            CacheModel::Ext4Ordered => "ext4-ordered",
+            CacheModel::Ext4Data => "ext4-data",
+            CacheModel::Xfs => "xfs",
+            CacheModel::Btrfs => "btrfs",
+        }
+    }
+
+    /// The model of that name.
+    pub fn from_name(name: &str) -> Option<CacheModel> {
+        CacheModel::ALL.into_iter().find(|model| model.name() == name)
+    }
+}
+
 impl Fault {
     /// The name of its kind, as scenarios and ledgers write it.
     pub const fn kind_name(&self) -> &'static str {
@@ -375,6 +480,9 @@ impl Fault {
             Fault::Short(_) => "short",
             Fault::Space(_) => "space",
             Fault::Throughput(_) => "throughput",
+            Fault::LostWrite(_) => "lost_write",
+            Fault::TornWrite(_) => "torn_write",
+            Fault::Fsync(_) => "fsync",
         }
     }
 }

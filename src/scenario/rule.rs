@@ -90,13 +90,22 @@ fn check_ops(select: &SelectRead, fault: &FaultRead, findings: &mut Findings) {
             };
             findings
                 .push(Diagnostic::error("irrelevant-op", word.span.clone(), message).help(help));
-        } else if select.bytes_span.is_some() && word.set.intersection(BYTE_OPS).is_empty() {
+        } else if has_bytes(kind)
+            && select.bytes_span.is_some()
+            && word.set.intersection(BYTE_OPS).is_empty()
+        {
             let message = format!("`{}` concerns no bytes, so `bytes` never selects it", word.word);
             let help = format!("remove `bytes`, or select among: {}", names(BYTE_OPS));
             findings
                 .push(Diagnostic::error("irrelevant-op", word.span.clone(), message).help(help));
         }
     }
+}
+
+/// Whether `bytes` selects operations, and not what a fault of one without bytes concerns: the
+/// pages that an fsync writes back.
+fn has_bytes(kind: &str) -> bool {
+    kind != "fsync"
 }
 
 fn names(set: OpSet) -> String {
@@ -108,7 +117,7 @@ fn names(set: OpSet) -> String {
 fn narrow_ops(select: &mut SelectRead, kind: &str) {
     let concerned = fault::concerns(kind);
     let ops = &mut select.select.ops;
-    if select.select.bytes.is_some() && !BYTE_OPS.is_superset(concerned) {
+    if has_bytes(kind) && select.select.bytes.is_some() && !BYTE_OPS.is_superset(concerned) {
         *ops = Some(ops.unwrap_or(OpSet::ALL).intersection(BYTE_OPS));
     }
     *ops = ops.map(|ops| ops.intersection(concerned));

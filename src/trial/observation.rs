@@ -181,6 +181,7 @@ impl fmt::Display for FaultSeen {
             Outcome::Repaired => f.write_str(" (overwritten)"),
             Outcome::Gone => f.write_str(" (cut off or removed)"),
             Outcome::NeverRead => f.write_str(" (never read)"),
+            Outcome::Skipped => f.write_str(" (not done: no room)"),
             Outcome::Released => f.write_str(" (let go)"),
             Outcome::Unchanged => f.write_str(" (read as it was)"),
         }

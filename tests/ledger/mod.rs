@@ -43,6 +43,7 @@ fn event(rule: &str) -> Event {
         occurrence: None,
         bits: Vec::new(),
         regions: Vec::new(),
+        lost: Vec::new(),
         id: None,
         sector: None,
         returned: None,

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use errorfs::errno::Errno;
-use errorfs::ledger::{Bit, Event, Outcome, Region, RegionContent, ReplayError, replay};
+use errorfs::ledger::{Bit, Event, LostBytes, Outcome, Region, RegionContent, ReplayError, replay};
 use errorfs::scenario::{
     BadSector, BitAmount, BitFlip, Content, Corrupt, Distribution, ErrorFault, Fault, Latency,
-    Persistence, RegionAmount, RegionPosition, Rule, Scenario, SectorAmount, Select, When,
+    Persistence, RegionAmount, RegionPosition, Rest, Rule, Scenario, SectorAmount, Select,
+    TornWrite, When, WritePart,
 };
 use proptest::prelude::*;
 
@@ -272,4 +273,31 @@ proptest! {
         prop_assert!(matcher.is_match(&path));
         prop_assert_eq!(matcher.is_match(&other), path == other);
     }
+}
+
+#[test]
+fn a_torn_write_becomes_the_same_tear_and_what_became_of_it_nothing() {
+    let part = |at| WritePart::Block { size: 4096, at };
+    let torn = |keep, at| Fault::TornWrite(TornWrite { keep, rest: Rest::Zero, part: part(at) });
+    let lost = |op: &str, start, keep, occurrence| {
+        let (changed, before, after) = (Some(1), None, None);
+        let bytes = (start, 100);
+        let lost = vec![LostBytes { bytes, keep, changed, before, after, id: "x".into() }];
+        Event { op: op.into(), lost, occurrence, ..event("r") }
+    };
+    let events = [
+        lost("write", 9_000, Some(3), Some(2)),
+        lost("read", 9_000, Some(3), None),
+        Event { outcome: Outcome::Repaired, ..lost("write", 9_000, Some(3), None) },
+        Event { outcome: Outcome::Skipped, lost: vec![], ..lost("write", 0, None, Some(3)) },
+        lost("write", 500, Some(1), Some(4)),
+        lost("write", 9_000, Some(3), Some(7)),
+    ];
+    let when = When { probability: Some(0.5), ..When::default() };
+    let replay = replay(&scenario(torn(None, None), when), 1, &events).unwrap().scenario;
+    let rules: Vec<_> = replay.rules.iter().map(|rule| (&rule.fault, &*rule.when.nth)).collect();
+    assert_eq!(
+        rules,
+        [(&torn(Some(3), Some(9_000)), &[2, 7][..]), (&torn(Some(1), Some(500)), &[4][..])]
+    );
 }

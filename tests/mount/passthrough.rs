@@ -47,6 +47,23 @@ fn data_of_files_that_no_rule_reaches_does_not_pass_through_errorfs() {
     assert!(fs::read(backing.join("copy")).unwrap() == fs::read(backing.join("file")).unwrap());
 }
 
+/// Also where a rule does nothing to reads or to writes themselves.
+#[test]
+fn files_whose_writes_may_not_reach_the_medium_pass_through_errorfs_and_no_others_do() {
+    require_fuse!();
+    require_root!();
+    for fault in ["lost_write]\n", "torn_write]\n", "fsync]\nmodel = \"btrfs\"\n"] {
+        let backing = Backing::new().with_noise("file", 4 * MEBIBYTE).with("rules/x", b"x");
+        let rule = format!(
+            "[[rule]]\nname = \"r\"\nselect = {{ path = \"rules/**\" }}\n[rule.fault.{fault}"
+        );
+        let mut mount = Mount::new(backing.path()).scenario(&rule).start();
+        assert!(copy_within(&mount, "file", "copy") < MEBIBYTE as u64, "{fault}");
+        assert!(copy_within(&mount, "file", "rules/copy") > 4 * MEBIBYTE as u64, "{fault}");
+        mount.stop();
+    }
+}
+
 #[test]
 fn of_many_files_under_a_count_only_the_damaged_one_passes_through_errorfs() {
     require_fuse!();

@@ -187,6 +187,30 @@ fn when_once() -> impl Strategy<Value = When> {
     })
 }
 
+fn write_part(sizes: &'static [u32]) -> impl Strategy<Value = WritePart> {
+    let at = proptest::option::of(0u64..1 << 40);
+    let block = (select(sizes), at).prop_map(|(size, at)| WritePart::Block { size, at });
+    prop_oneof![Just(WritePart::Whole), block]
+}
+
+fn lost() -> impl Strategy<Value = Fault> {
+    let torn = (proptest::option::of(1u64..8), any::<bool>(), write_part(&[4096]));
+    prop_oneof![
+        write_part(&[512, 4096]).prop_map(|part| Fault::LostWrite(LostWrite { part })),
+        torn.prop_map(|(keep, zero, part)| {
+            let rest = if zero { Rest::Zero } else { Rest::Old };
+            Fault::TornWrite(TornWrite { keep, rest, part })
+        }),
+    ]
+}
+
+fn fsync() -> impl Strategy<Value = Fault> {
+    let evict =
+        prop_oneof![Just(Evict::Close), Just(Evict::Drop), duration().prop_map(Evict::After)];
+    (select(CacheModel::ALL.to_vec()), "[xw]{0,5}[XW]", evict)
+        .prop_map(|(model, sequence, evict)| Fault::Fsync(Fsync { model, sequence, evict }))
+}
+
 fn rule(index: usize) -> impl Strategy<Value = Rule> {
     let name = format!("rule \"{index}\" \\ é");
     let errno = select(ERRNOS.to_vec()).prop_map(|(_, errno): (&str, Errno)| errno);
@@ -229,6 +253,11 @@ fn rule(index: usize) -> impl Strategy<Value = Rule> {
         (paths(index), transfers, window(), limit).prop_map(|(paths, ops, window, limit)| {
             (Select { paths, ops: Some(ops), bytes: None }, window, Fault::Throughput(limit))
         });
+    let losses = (paths(index), when(), lost())
+        .prop_map(|(paths, when, fault)| (Select { paths, ..Select::default() }, when, fault));
+    let fsyncs = (paths(index), proptest::option::of(bytes()), when(), fsync()).prop_map(
+        |(paths, bytes, when, fault)| (Select { paths, bytes, ..Select::default() }, when, fault),
+    );
     // On the heap: a test's stack is small.
     prop_oneof![
         of_ops.boxed(),
@@ -239,7 +268,9 @@ fn rule(index: usize) -> impl Strategy<Value = Rule> {
         throughput.boxed(),
         flips.boxed(),
         regions.boxed(),
-        sectors.boxed()
+        sectors.boxed(),
+        losses.boxed(),
+        fsyncs.boxed()
     ]
     .prop_map(move |(select, when, fault)| Rule { name: name.clone(), select, when, fault })
 }

@@ -6,11 +6,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use errorfs::media::Medium;
-use errorfs::plan::fault::{Latency, Short};
+use errorfs::plan::fault::{Latency, LostWrite, Short, TornWrite};
 use errorfs::plan::sampler::{Bernoulli, CELL_TRIALS, distinct};
 use errorfs::plan::seed::{DRAW_VERSION, Purpose, StreamKey, below};
 use errorfs::plan::{Corrupted, DamageId, Filling};
-use errorfs::scenario::{self, Content, Distribution, Persistence, ShortLength};
+use errorfs::scenario::{self, Content, Distribution, Persistence, Rest, ShortLength, WritePart};
 
 use crate::property::subject;
 
@@ -118,6 +118,24 @@ fn regions_and_junk_are_what_they_were() {
     assert_eq!(once.len(), 8);
     let key = StreamKey::from_u64(765_112_012 << 32 | 2_679_686_965);
     assert_eq!(once[0], (1, 131_072, Filling::Junk { key, generation: 0 }));
+}
+
+#[test]
+fn lost_blocks_and_tears_are_what_they_were() {
+    let part = WritePart::Block { size: 4_096, at: None };
+    let lost = LostWrite::new(&scenario::LostWrite { part });
+    let key_lost = key(b"a.sst", Purpose::LostWrite);
+    let starts = [1, 2, 3, 1_000_000].map(|nth| lost.lost(key_lost, nth, &(0..1 << 20)).start);
+    assert_eq!(starts, [999_424, 327_680, 692_224, 45_056]);
+    let rest = Rest::Old;
+    let tears = |part| {
+        let torn = TornWrite::new(&scenario::TornWrite { keep: None, rest, part });
+        let key = key(b"a.sst", Purpose::TornWrite);
+        [1, 2, 3].map(|nth| torn.torn(key, nth, &(0..1 << 20)).unwrap().lost)
+    };
+    assert_eq!(tears(part), [272_384..274_432, 84_992..86_016, 870_912..872_448]);
+    let end = 1 << 20;
+    assert_eq!(tears(WritePart::Whole), [270_848..end, 82_944..end, 869_376..end]);
 }
 
 #[test]

@@ -5,7 +5,9 @@ mod bit_flip;
 mod corrupt;
 mod dead;
 mod error;
+mod fsync;
 mod latency;
+mod lost_write;
 mod readonly;
 mod short;
 mod space;
@@ -19,7 +21,9 @@ pub use bit_flip::BitFlip;
 pub use corrupt::Corrupt;
 pub use dead::Dead;
 pub use error::ErrorFault;
+pub use fsync::Fsync;
 pub use latency::{DELAY_MAX, Latency};
+pub use lost_write::{LostWrite, Tear, TornWrite};
 pub use short::Short;
 pub use space::{BLOCK, Space};
 pub use stall::Stall;
@@ -54,6 +58,12 @@ pub enum Fault {
     Space(Space),
     /// No more than so many bytes pass in a second.
     Throughput(Throughput),
+    /// Writes that the medium never gets.
+    LostWrite(LostWrite),
+    /// Writes of which the medium gets the first sectors.
+    TornWrite(TornWrite),
+    /// Writing back fails at an fsync.
+    Fsync(Fsync),
 }
 
 impl Fault {
@@ -71,6 +81,9 @@ impl Fault {
             scenario::Fault::Short(fault) => Fault::Short(Short::new(fault)),
             scenario::Fault::Space(fault) => Fault::Space(Space::new(fault)),
             scenario::Fault::Throughput(fault) => Fault::Throughput(Throughput::new(fault)),
+            scenario::Fault::LostWrite(fault) => Fault::LostWrite(LostWrite::new(fault)),
+            scenario::Fault::TornWrite(fault) => Fault::TornWrite(TornWrite::new(fault)),
+            scenario::Fault::Fsync(fault) => Fault::Fsync(Fsync::new(fault)),
         }
     }
 
@@ -88,6 +101,9 @@ impl Fault {
             Fault::Short(_) => "short",
             Fault::Space(_) => "space",
             Fault::Throughput(_) => "throughput",
+            Fault::LostWrite(_) => "lost_write",
+            Fault::TornWrite(_) => "torn_write",
+            Fault::Fsync(_) => "fsync",
         }
     }
 
@@ -105,6 +121,8 @@ impl Fault {
             Fault::Short(_) => short::CONCERNS,
             Fault::Space(_) => space::CONCERNS,
             Fault::Throughput(_) => throughput::CONCERNS,
+            Fault::LostWrite(_) | Fault::TornWrite(_) => lost_write::CONCERNS,
+            Fault::Fsync(_) => fsync::CONCERNS,
         }
     }
 
@@ -157,6 +175,11 @@ impl Fault {
         }
     }
 
+    /// Whether the medium does not get all that is written, so that errorfs must keep what it holds.
+    pub fn keeps_writes(&self) -> bool {
+        matches!(self, Fault::LostWrite(_) | Fault::TornWrite(_) | Fault::Fsync(_))
+    }
+
     /// The stream that it draws from.
     pub fn purpose(&self) -> Option<Purpose> {
         match self {
@@ -166,7 +189,10 @@ impl Fault {
             Fault::BadSector(_) => Some(Purpose::StoredSectors),
             Fault::Latency(_) => Some(Purpose::Latency),
             Fault::Short(_) => Some(Purpose::Length),
+            Fault::LostWrite(_) => Some(Purpose::LostWrite),
+            Fault::TornWrite(_) => Some(Purpose::TornWrite),
             Fault::Error(_)
+            | Fault::Fsync(_)
             | Fault::Stall(_)
             | Fault::Dead(_)
             | Fault::Readonly

@@ -1,0 +1,92 @@
+//! Where the medium is behind its file: bytes that programs wrote, that the backing file has, and
+//! that the medium never got.
+//!
+//! The program's bytes stay in the backing file; what is kept here is what the medium holds instead,
+//! and reads are answered with. Memory only: the next mount starts with the files as they are then.
+
+use std::ops::Range;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::{Piece, Pieces};
+use crate::plan::{DamageId, RuleId};
+
+/// One write, or a part of it, that the medium did not get.
+#[derive(Debug)]
+pub struct Loss {
+    /// The rule that lost it.
+    pub rule: RuleId,
+    /// Which of the rule's matching operations it was, from 1.
+    pub occurrence: u64,
+    /// What ledgers call it.
+    pub id: DamageId,
+    /// The path that the file had then.
+    pub file: Arc<Path>,
+    /// How many sectors the medium got of a write that was torn.
+    pub keep: Option<u64>,
+}
+
+/// What the medium holds in place of what was written.
+pub type Stale = Piece<Arc<Loss>>;
+
+/// Where the medium of one file is behind.
+#[derive(Debug, Default)]
+pub struct Behind {
+    /// Set before the first stretch is put; spares every look at a file without one the lock.
+    ever: AtomicBool,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    stale: Pieces<Arc<Loss>>,
+    /// Counts changes of `stale`.
+    version: u64,
+}
+
+impl Behind {
+    /// Whether the medium has all that was written.
+    pub fn is_empty(&self) -> bool {
+        !self.ever.load(Ordering::Acquire) || self.state().stale.is_empty()
+    }
+
+    /// Counts changes. Bytes of the backing file that were read between two equal numbers go
+    /// together with what [`Behind::stale`] said in between.
+    pub fn version(&self) -> u64 {
+        self.state().version
+    }
+
+    /// What the medium holds instead of the stored bytes of a range, in order.
+    pub fn stale(&self, range: &Range<u64>) -> Vec<Stale> {
+        if !self.ever.load(Ordering::Acquire) {
+            return Vec::new();
+        }
+        self.state().stale.within(range)
+    }
+
+    /// From now on the medium holds this, whatever is written there; gives what it was behind with
+    /// before.
+    pub fn fall(&self, stale: Vec<Stale>) -> Vec<Stale> {
+        self.ever.store(true, Ordering::Release);
+        let mut state = self.state();
+        state.version += 1;
+        stale.into_iter().flat_map(|piece| state.stale.put(piece)).collect()
+    }
+
+    /// The medium has these bytes as they are stored; gives what it was behind with.
+    pub fn catch_up(&self, range: &Range<u64>) -> Vec<Stale> {
+        if !self.ever.load(Ordering::Acquire) {
+            return Vec::new();
+        }
+        let mut state = self.state();
+        let caught = state.stale.take(range);
+        state.version += u64::from(!caught.is_empty());
+        caught
+    }
+
+    /// A panic elsewhere leaves every stretch whole.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
