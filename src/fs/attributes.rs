@@ -94,7 +94,7 @@ impl Filesystem {
     /// How long the kernel may remember a file's attributes: that depends on how it is open.
     pub(super) fn memory(&self, node: &Arc<Node>) -> Memory {
         match node.travels() {
-            Some(Travels::HandedOver) if node.changes_unseen() => Memory::None,
+            _ if node.changes_unseen() => Memory::None,
             Some(Travels::Otherwise) if self.is_cached_under_rules(node) => Memory::Brief,
             _ => Memory::Usual,
         }
@@ -129,8 +129,8 @@ impl Filesystem {
         if !self.is_told_of_set_id() {
             return true;
         }
-        let taken = locked(&self.capability_taken).take();
-        taken == Some((node.id, by.pid)) && node.is_open_for_writing() && may_leave_set_id(by)
+        let taken = locked(&self.capability_taken).remove(&(node.id, by.pid));
+        taken && node.is_open_for_writing() && may_leave_set_id(by)
     }
 
     fn truncate(&self, op: Op, node: &Arc<Node>, open: Option<impl AsFd>, size: u64) -> Answer<()> {

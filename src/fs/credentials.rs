@@ -105,6 +105,8 @@ pub(super) struct Powers {
     groups: Vec<Gid>,
     /// In errorfs' user namespace: a right over some other is none here.
     effective: CapabilitySet,
+    /// In a user namespace of its own: over the files of its own ids alone.
+    elsewhere: CapabilitySet,
 }
 
 impl Powers {
@@ -113,12 +115,18 @@ impl Powers {
         self.effective.contains(right)
     }
 
+    /// Whether it may set the capabilities of its own files, as root of a user namespace.
+    pub(super) fn may_elsewhere(&self) -> bool {
+        self.elsewhere.contains(CapabilitySet::SETFCAP)
+    }
+
     /// Asks /proc. Of a caller that is not visible there nothing is known, and nothing assumed.
     pub(super) fn of(caller: Caller) -> Powers {
         let place = format!("/proc/{}", caller.pid);
         let status = std::fs::read_to_string(format!("{place}/status")).unwrap_or_default();
         let mut powers = parse(&status);
         if !in_our_user_namespace(&place) {
+            powers.elsewhere = powers.effective;
             powers.effective = CapabilitySet::empty();
         }
         powers
@@ -133,6 +141,7 @@ fn parse(status: &str) -> Powers {
     Powers {
         groups: groups.map(Gid::from_raw).collect(),
         effective: CapabilitySet::from_bits_retain(effective),
+        elsewhere: CapabilitySet::empty(),
     }
 }
 
@@ -157,7 +166,8 @@ mod tests {
 
     #[test]
     fn of_a_caller_who_is_not_visible_nothing_is_assumed() {
-        let nothing = Powers { groups: Vec::new(), effective: CapabilitySet::empty() };
+        let none = CapabilitySet::empty();
+        let nothing = Powers { groups: Vec::new(), effective: none, elsewhere: none };
         assert_eq!(Powers::of(Caller { pid: 0, uid: 0, gid: 0 }), nothing);
         assert_eq!(parse("Groups:\nCapEff:\tnonsense\n"), nothing);
     }

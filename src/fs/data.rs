@@ -5,6 +5,7 @@ use std::io::IoSlice;
 use std::ops::Range;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use rustix::fs::{FallocateFlags, OFlags, SeekFrom};
 use rustix::io::ReadWriteFlags;
@@ -13,11 +14,12 @@ use super::credentials::AsCaller;
 use super::handles::{DataPath, OpenFile};
 use super::losses::Losses;
 use super::stat::stat_fd;
-use super::{Answer, Entry, FileHandle, Filesystem, NewMode, Node, NodeId, Uses};
+use super::{Answer, Entry, FileHandle, Filesystem, NewMode, Node, NodeId, Uses, locked};
 use crate::errno::Errno;
 use crate::injector::DataAccess;
 use crate::op::{Caller, Op, OpKind};
 use crate::plan::bytes_of;
+use crate::sys::descriptor::close;
 
 /// Flags of open(2) that are ours to handle: what must exist the kernel has seen to; appending is
 /// done request by request, as the flag may change while the file is open; and alignment is not
@@ -80,6 +82,7 @@ impl Filesystem {
             }
             opened => opened?,
         };
+        self.refuse_direct(&node, &file, flags)?;
         Ok(self.opened(node, file, flags))
     }
 
@@ -98,6 +101,7 @@ impl Filesystem {
         let (file, attr) = self.create_file(&parent, name, mode, wanted, by)?;
         let mut entry = self.known(&attr, &parent, name)?;
         let node = self.node(entry.id)?;
+        self.refuse_direct(&node, &file, flags)?;
         let opened = self.opened(node.clone(), file, flags);
         entry.attr.memory = self.memory(&node);
         Ok((entry, opened))
@@ -106,27 +110,32 @@ impl Filesystem {
     fn opened(&self, node: Arc<Node>, file: OwnedFd, flags: i32) -> Opened {
         let file = Arc::new(file);
         let uses = Uses::of(flags);
-        let wanted = self.wanted(&node, uses.writes);
+        let names = self.names.load(Ordering::Acquire);
+        let wanted = self.wanted(&node, &file, uses.writes);
         node.opened(&file);
         let path = node.settle(wanted, uses, || self.backings.hand_over(&file));
         let through = matches!(path, DataPath::Passthrough(_));
         if through && wanted != Wanted::Passthrough {
             self.tell_pending(&node);
         }
-        let closes_quietly = through && self.local && !self.looks_at(&node, OpKind::Flush);
+        let closes_quietly = through && self.armed_for(OpKind::Flush).is_none();
         let errors_known = self.errors_known(&node).into();
         let (path_kept, closed) = (path.clone(), false.into());
         let open = OpenFile { node, file, path: path_kept, uses, errors_known, closed };
         let open = Arc::new(open);
-        Opened { handle: self.open_files.add(open), path, closes_quietly }
+        let handle = self.open_files.add(open.clone());
+        if self.names.load(Ordering::Acquire) != names {
+            self.tell_pending(&open.node); // whoever renamed it meanwhile did not find it open
+        }
+        Opened { handle, path, closes_quietly }
     }
 
     /// Freshly written bytes may be damaged as they are stored, which a page cache would hide from
     /// whoever wrote them: writers of such files are not cached.
-    fn wanted(&self, node: &Arc<Node>, writes: bool) -> Wanted {
+    fn wanted(&self, node: &Arc<Node>, file: &OwnedFd, writes: bool) -> Wanted {
         match self.access(node) {
-            DataAccess::Untouched if self.backings.are_used() => Wanted::Passthrough,
-            DataAccess::Untouched => Wanted::Cached,
+            DataAccess::Untouched if self.may_hand_over(file) => Wanted::Passthrough,
+            DataAccess::Untouched | DataAccess::Watched => Wanted::Cached,
             DataAccess::Sticky if !writes => Wanted::Cached,
             DataAccess::Sticky | DataAccess::Counted => Wanted::Direct,
         }
@@ -135,6 +144,27 @@ impl Filesystem {
     /// The stored bytes of an open file; shorter only at its end.
     pub(super) fn read_stored(&self, open: &OpenFile, offset: u64, len: usize) -> Answer<Vec<u8>> {
         read_fully(&open.file, offset, len)
+    }
+
+    /// Only files of the root's own mount: of another, which may be open to less (read-only), the
+    /// kernel would use the one that was opened first for all names of a file. And only where
+    /// closing tells nothing: the kernel writes through a file of its own, of which we would sync
+    /// and close another.
+    fn may_hand_over(&self, file: &OwnedFd) -> bool {
+        let of_root = || stat_fd(file).is_ok_and(|attr| attr.mount == self.mount);
+        self.local && self.backings.are_used() && of_root()
+    }
+
+    /// A file that the kernel opens by itself for direct I/O must be one that can be: errorfs
+    /// leaves the flag out, and would not notice.
+    fn refuse_direct(&self, node: &Arc<Node>, file: &OwnedFd, flags: i32) -> Answer<()> {
+        let direct = OFlags::from_bits_retain(flags as u32) & OFlags::DIRECT;
+        if direct.is_empty() || self.wanted(node, file, false) != Wanted::Passthrough {
+            return Ok(());
+        }
+        let own = rustix::fs::fcntl_getfl(file)?;
+        rustix::fs::fcntl_setfl(file, own | direct)?;
+        Ok(rustix::fs::fcntl_setfl(file, own)?)
     }
 
     /// Writes to an open file. What is appended overwrites nothing, wherever the end of the file is
@@ -194,9 +224,13 @@ impl Filesystem {
     pub fn flush(&self, handle: FileHandle) -> Answer<()> {
         let open = self.open_files.get(handle)?;
         self.close_evicts(&open);
+        if self.local {
+            return Ok(());
+        }
         match rustix::io::dup(&*open.file) {
-            // Local filesystems do nothing here, and the caller's file is closed all the same.
-            Ok(_) | Err(rustix::io::Errno::MFILE | rustix::io::Errno::NFILE) => Ok(()),
+            Ok(duplicate) => Ok(close(duplicate)?),
+            // The caller's file is closed all the same.
+            Err(rustix::io::Errno::MFILE | rustix::io::Errno::NFILE) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
@@ -204,8 +238,13 @@ impl Filesystem {
     /// `release`.
     pub fn release(&self, handle: FileHandle) {
         if let Some(open) = self.open_files.remove(handle) {
-            open.node.unsettle(&open.path, open.uses);
-            open.node.closed();
+            let node = open.node.clone();
+            node.unsettle(&open.path, open.uses);
+            drop(open); // its descriptor is closed before the node counts those that are left
+            node.closed();
+            if node.travels().is_none() && self.injector.generation() != 0 {
+                locked(&self.told_pending).remove(&node.id);
+            }
         }
     }
 
@@ -254,7 +293,7 @@ impl Filesystem {
         len: u64,
     ) -> Answer<usize> {
         let (source, target) = (self.open_files.get(from.0)?, self.open_files.get(to.0)?);
-        let untouched = |open: &OpenFile| self.access(&open.node) == DataAccess::Untouched;
+        let untouched = |open: &OpenFile| self.access(&open.node) <= DataAccess::Watched;
         if !untouched(&source) || !untouched(&target) {
             return Err(Errno::EXDEV);
         }

@@ -1,5 +1,6 @@
 //! The state of one mounted filesystem, and what it remembers of files for the medium.
 
+use std::collections::HashSet;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -43,12 +44,16 @@ pub struct Filesystem {
     pub(super) backings: Backings,
     /// Whether the backing filesystem is on this machine, so that closing tells nothing new.
     pub(super) local: bool,
+    /// The mount that the root lies on.
+    pub(super) mount: u64,
     pub(super) open_files: Handles<OpenFile>,
     pub(super) open_directories: Handles<DirHandle>,
     /// See [`Filesystem::take_set_id_bits`].
     told_of_set_id: AtomicBool,
-    /// Of which file a thread took the capabilities last: the kernel does before it writes.
-    pub(super) capability_taken: Mutex<Option<(NodeId, u32)>>,
+    /// Which threads took the capabilities of which files: the kernel does before it writes.
+    pub(super) capability_taken: Mutex<HashSet<(NodeId, u32)>>,
+    /// Of which open files it was said that rules wait for them.
+    pub(super) told_pending: Mutex<HashSet<NodeId>>,
     pub(super) injector: Injector,
     pub(super) media: Media,
     pub(super) fates: Fates,
@@ -73,12 +78,15 @@ impl Filesystem {
         media: Media,
         ledger: Writer,
     ) -> std::io::Result<Filesystem> {
+        kind::settle_identity(&root)?;
         let attr = stat_fd(&root)?;
         Ok(Filesystem {
             by_inode: ByInode::probe(&root, &attr),
             local: kind::is_local(&root)?,
+            mount: attr.mount,
             told_of_set_id: AtomicBool::new(false),
             capability_taken: Mutex::default(),
+            told_pending: Mutex::default(),
             root: Arc::new(root),
             settings,
             nodes: NodeTable::new(&attr),

@@ -83,6 +83,11 @@ impl<T> Handles<T> {
         open.get(&handle.0).cloned().ok_or(Errno::EBADF)
     }
 
+    /// All that is open.
+    pub(super) fn all(&self) -> Vec<Arc<T>> {
+        reading(&self.open).values().cloned().collect()
+    }
+
     /// Whether anything of that kind is open.
     pub(super) fn any(&self, kind: impl Fn(&T) -> bool) -> bool {
         reading(&self.open).values().any(|open| kind(open))

@@ -138,7 +138,7 @@ impl Filesystem {
 
     /// The armed plan, if any of its rules looks at such operations. A ledger that cannot be written
     /// any more ends injection: a fault that is not recorded is worse than none.
-    fn armed_for(&self, kind: OpKind) -> Option<Arc<Armed>> {
+    pub(super) fn armed_for(&self, kind: OpKind) -> Option<Arc<Armed>> {
         let armed = self.injector.current()?;
         (armed.ops().contains(kind) && !self.ledger.failed()).then_some(armed)
     }

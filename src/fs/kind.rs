@@ -1,6 +1,7 @@
 //! What kind of filesystem the backing directory is on, as far as it makes a difference.
 
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::{FsWord, fstatfs};
 
@@ -34,4 +35,21 @@ pub(super) fn depth(root: &OwnedFd) -> u32 {
         Ok(stat) if stat.f_type == OVERLAY => 2,
         _ => 1,
     }
+}
+
+/// Whether two files of one inode number can be told apart by their time of birth.
+static BIRTH_LASTS: AtomicBool = AtomicBool::new(true);
+
+/// An overlay gives a file another time of birth when it is first written (it is copied up), and
+/// keeps its number: there the time is no part of what a file is, for all mounts of this process.
+pub(super) fn settle_identity(root: &OwnedFd) -> Answer<()> {
+    if fstatfs(root)?.f_type == OVERLAY {
+        BIRTH_LASTS.store(false, Ordering::Relaxed);
+    }
+    Ok(())
+}
+
+/// Whether the time of birth is part of what a file is.
+pub(super) fn birth_lasts() -> bool {
+    BIRTH_LASTS.load(Ordering::Relaxed)
 }

@@ -29,6 +29,7 @@ mod node;
 mod node_table;
 mod numbers;
 mod page_fills;
+mod pending;
 mod revive;
 mod space;
 mod stat;

@@ -9,14 +9,10 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawMode, RenameFlags};
 use rustix::fs::{linkat, mkdirat, mknodat, openat, renameat_with, symlinkat, unlinkat};
 
 use super::credentials::AsCaller;
-use super::handles::OpenFile;
-use super::node::Travels;
 use super::node_table::Entered;
 use super::stat::{Attr, FileKind, stat_fd, stat_name};
-use super::{Answer, Filesystem, Node, NodeId};
+use super::{Answer, Filesystem, Node, NodeId, locked};
 use crate::errno::Errno;
-use crate::injector::DataAccess;
-use crate::ledger::escape;
 use crate::op::{Caller, Op};
 
 /// A file under a name, as the kernel learns of it. Counts as one lookup of the node.
@@ -55,8 +51,11 @@ impl Filesystem {
     /// The kernel learns of this file under this name.
     pub(super) fn known(&self, attr: &Attr, parent: &Arc<Node>, name: &OsStr) -> Answer<Entry> {
         let entered = self.nodes.enter(attr, parent, name)?;
-        if self.nodes.relocate(&entered.node, parent, name) && attr.kind == FileKind::Directory {
-            self.names_changed();
+        if self.nodes.relocate(&entered.node, parent, name) {
+            if attr.kind == FileKind::Directory {
+                self.names_changed();
+            }
+            self.tell_pending(&entered.node);
         }
         self.entered(attr, entered)
     }
@@ -218,28 +217,7 @@ impl Filesystem {
     fn moved(&self, node: &Arc<Node>, parent: &Arc<Node>, name: &OsStr) {
         self.nodes.relocate(node, parent, name);
         self.names_changed();
-        self.tell_pending(node);
-    }
-
-    /// How a file's data travels is settled when it is opened: a rule that comes to reach an open
-    /// file waits until it is opened anew, and that is said. Through a backing file the kernel never
-    /// asks, so that even sticky damage waits, and for all who have it open.
-    pub(super) fn tell_pending(&self, node: &Arc<Node>) {
-        let handed_over = node.travels() == Some(Travels::HandedOver);
-        let waits = match self.access(node) {
-            DataAccess::Untouched => false,
-            DataAccess::Sticky => handed_over,
-            DataAccess::Counted => true,
-        };
-        let open = |open: &OpenFile| Arc::ptr_eq(&open.node, node) && open.path.hides();
-        if waits && self.open_files.any(open) {
-            let path = escape(node.path().as_os_str().as_encoded_bytes());
-            let until = match handed_over {
-                true => "when all who have it open have closed it (kernel passthrough)",
-                false => "when it is opened again",
-            };
-            tracing::warn!("{path} is open: rules that reach it now hold {until}");
-        }
+        self.tell_pending_below(node);
     }
 
     /// The node of what a directory holds under a name, if the kernel knows it.
@@ -281,6 +259,7 @@ impl Filesystem {
             return;
         };
         self.directories.forget(id);
+        locked(&self.told_pending).remove(&id);
         node.forget_view();
         self.forget_memory(&node);
         drop(node);

@@ -45,6 +45,9 @@ struct State {
     parent: Option<Arc<Node>>,
     name: Box<[u8]>,
     extra: Option<Box<Extra>>,
+    /// Whether it may change without a request to us: it was open through a backing file so that it
+    /// could be mapped and written that way, and a mapping outlives the descriptor.
+    unseen: bool,
 }
 
 /// What few nodes have.
@@ -60,8 +63,6 @@ struct Extra {
     without_backing: usize,
     /// How many of these may write.
     writers: usize,
-    /// How many of these may be mapped and written that way.
-    mappers: usize,
     /// The backing file through which the kernel moves its data, while it is open that way.
     backing: Weak<Backing>,
     view: Option<Arc<View>>,
@@ -87,7 +88,7 @@ impl Node {
     /// A node without a parent is the root, or a file that was reached by its number alone.
     pub(super) fn new(id: NodeId, key: FileKey, parent: Option<Arc<Node>>, name: &OsStr) -> Node {
         let name = name.as_bytes().into();
-        Node { id, key, state: Mutex::new(State { parent, name, extra: None }) }
+        Node { id, key, state: Mutex::new(State { parent, name, extra: None, unseen: false }) }
     }
 
     /// Where it was last seen.
@@ -149,13 +150,14 @@ impl Node {
         let mut state = locked(&self.state);
         let extra = state.extra.get_or_insert_default();
         extra.writers += usize::from(uses.writes);
-        extra.mappers += usize::from(uses.maps());
         if let Some(backing) = extra.backing.upgrade() {
+            state.unseen |= uses.maps();
             return DataPath::Passthrough(backing);
         }
         let free = wanted == Wanted::Passthrough && extra.without_backing == 0;
         if let Some(backing) = free.then(hand_over).flatten().map(Arc::new) {
             extra.backing = Arc::downgrade(&backing);
+            state.unseen |= uses.maps();
             return DataPath::Passthrough(backing);
         }
         extra.without_backing += 1;
@@ -176,16 +178,13 @@ impl Node {
     pub(super) fn unsettle(&self, path: &DataPath, uses: Uses) {
         if let Some(extra) = &mut locked(&self.state).extra {
             extra.writers -= usize::from(uses.writes);
-            extra.mappers -= usize::from(uses.maps());
             extra.without_backing -= usize::from(!matches!(path, DataPath::Passthrough(_)));
         }
     }
 
     /// Whether it may change without a request to us, by way of a mapping.
     pub(super) fn changes_unseen(&self) -> bool {
-        let state = locked(&self.state);
-        let unseen = |extra: &Extra| extra.mappers > 0 && extra.backing.strong_count() > 0;
-        state.extra.as_deref().is_some_and(unseen)
+        locked(&self.state).unseen
     }
 
     /// Whether it is open for writing.

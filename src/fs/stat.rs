@@ -4,6 +4,7 @@ use rustix::fd::AsFd;
 use rustix::fs::{AtFlags, Statx, StatxFlags, statx};
 
 use super::Answer;
+use super::kind::birth_lasts;
 use crate::media::FileKey;
 
 /// Kinds of file.
@@ -90,7 +91,7 @@ pub enum Memory {
 impl Attr {
     fn from_statx(stat: &Statx) -> Attr {
         let time = |t: rustix::fs::StatxTimestamp| (t.tv_sec, t.tv_nsec);
-        let has_birth = stat.stx_mask & StatxFlags::BTIME.bits() != 0;
+        let has_birth = stat.stx_mask & StatxFlags::BTIME.bits() != 0 && birth_lasts();
         let birth = if has_birth { time(stat.stx_btime) } else { (0, 0) };
         Attr {
             key: FileKey {

@@ -6,6 +6,7 @@ use rustix::fs::{XattrFlags, getxattr, listxattr, removexattr, setxattr};
 use rustix::thread::CapabilitySet;
 
 use super::credentials::{AsCaller, Powers};
+use super::stat::stat_fd;
 use super::{Answer, Filesystem, NodeId, locked};
 use crate::errno::Errno;
 use crate::op::Op;
@@ -53,13 +54,17 @@ impl Filesystem {
     /// kernel asks it on its own, before it asks for a change that takes them with it, if the caller
     /// may make that.
     pub fn removexattr(&self, op: Op, id: NodeId, name: &OsStr) -> Answer<()> {
-        if name == "security.capability" {
-            *locked(&self.capability_taken) = Some((id, op.caller.pid));
-            if self.is_told_of_set_id() && !Powers::of(op.caller).may(CapabilitySet::SETFCAP) {
+        let (file, path) = self.path_of(&self.node(id)?)?;
+        if name == "security.capability" && self.is_told_of_set_id() {
+            let powers = Powers::of(op.caller);
+            if powers.may(CapabilitySet::FSETID) {
+                locked(&self.capability_taken).insert((id, op.caller.pid));
+            }
+            let owns = || stat_fd(&*file).is_ok_and(|attr| attr.uid == op.caller.uid);
+            if !(powers.may(CapabilitySet::SETFCAP) || powers.may_elsewhere() && owns()) {
                 return Ok(());
             }
         }
-        let (_file, path) = self.path_of(&self.node(id)?)?;
         Ok(removexattr(path, name)?)
     }
 }

@@ -33,6 +33,8 @@ pub(super) struct Adapter {
     pub(super) fs: Arc<Filesystem>,
     /// How long the kernel may answer for us what it was told of names and attributes.
     pub(super) ttl: Duration,
+    /// Whether the kernel is to be asked to move data by itself.
+    pub(super) passthrough: bool,
 }
 
 impl fuser::Filesystem for Adapter {
@@ -43,13 +45,15 @@ impl fuser::Filesystem for Adapter {
             | InitFlags::FUSE_POSIX_ACL
             | InitFlags::FUSE_DONT_MASK
             | InitFlags::FUSE_HANDLE_KILLPRIV_V2
-            | InitFlags::FUSE_PASSTHROUGH
             | InitFlags::FUSE_DIRECT_IO_ALLOW_MMAP;
         let offered = config.capabilities();
         if offered.contains(InitFlags::FUSE_HANDLE_KILLPRIV_V2) {
             self.fs.take_set_id_bits();
         }
-        let _ = config.set_max_stack_depth(self.fs.depth_below());
+        if self.passthrough {
+            let _ = config.add_capabilities(offered & InitFlags::FUSE_PASSTHROUGH);
+            let _ = config.set_max_stack_depth(self.fs.depth_below());
+        }
         let _ = config.add_capabilities(wanted & offered);
         let _ = config.set_max_write(REQUEST_BYTES_MAX);
         let _ = config.set_max_background(BACKGROUND_MAX);

@@ -100,7 +100,7 @@ fn start(
     fs: Arc<Filesystem>,
     options: &MountOptions,
 ) -> Result<fuser::Session<Adapter>, MountError> {
-    let adapter = Adapter { fs, ttl: options.ttl };
+    let adapter = Adapter { fs, ttl: options.ttl, passthrough: options.passthrough };
     match options.mount_directly()? {
         Route::Direct(device) => {
             let config = options.session_config();

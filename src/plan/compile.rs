@@ -6,7 +6,7 @@ use super::rule::{DataAccess, Plan, Rule};
 use super::scope::{Scope, TRANSFERS};
 use super::trigger::Trigger;
 use super::{RuleId, fault};
-use crate::op::OpSet;
+use crate::op::{OpKind, OpSet};
 use crate::scenario::{self, Persistence, Scenario, When};
 
 /// Compiles a scenario. `canonical` is its canonical form, whose hash becomes the plan's id; `seed`
@@ -53,7 +53,11 @@ fn access(fault: &Fault, when: &When, ops: OpSet) -> DataAccess {
         return DataAccess::Counted;
     }
     if ops.intersection(TRANSFERS).is_empty() {
-        return DataAccess::Untouched;
+        let seen = OpSet::EMPTY.with(OpKind::Fsync).with(OpKind::Flush);
+        return match ops.intersection(seen).is_empty() {
+            true => DataAccess::Untouched,
+            false => DataAccess::Watched,
+        };
     }
     match fault {
         Fault::BitFlip(fault::BitFlip {

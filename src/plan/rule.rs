@@ -16,6 +16,8 @@ use crate::op::OpSet;
 pub enum DataAccess {
     /// Nothing, ever.
     Untouched,
+    /// Nothing; but syncing it is to be seen, also by msync(2) and O_SYNC, or closing it.
+    Watched,
     /// Sticky or permanent flips and regions only: what the kernel caches stays true.
     Sticky,
     /// Something that counts or times accesses, fails or delays them: every one must be seen.

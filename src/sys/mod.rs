@@ -2,6 +2,7 @@
 
 pub mod backing;
 pub mod confinement;
+pub mod descriptor;
 pub mod file_handle;
 pub mod ioctl;
 pub mod memory;

@@ -248,6 +248,21 @@ fn the_replay_of_its_ledger_gives_the_same_faults_again() {
     assert!(original.seen == repeated.seen, "the command saw other bytes");
 }
 
+/// The first write to a file of an overlay copies it: it is the same file still.
+#[test]
+fn what_is_open_stays_so_when_what_is_written_is_thrown_away() {
+    let (_dir, data) = scratch();
+    fs::create_dir(data.join("d")).unwrap();
+    fs::write(data.join("f"), "one\n").unwrap();
+    let script =
+        "exec 3<f; echo two >>f; cat f <&3; exec 4<d; echo y >d/y; ls d; chmod 600 f; cat f";
+    let mut command = errorfs("run");
+    command.args(["--discard-writes", "--on"]).arg(&data).args(["--", "sh", "-ec", script]);
+    let output = output(command.current_dir(&data));
+    assert_eq!(text(&output.stdout), "one\ntwo\ny\none\ntwo\n", "{output:?}");
+    assert_eq!(fs::read_to_string(data.join("f")).unwrap(), "one\n");
+}
+
 #[test]
 fn a_bad_scenario_runs_nothing() {
     let (dir, data) = scratch();

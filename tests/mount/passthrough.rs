@@ -170,7 +170,9 @@ fn a_change_through_a_mapping_is_seen_although_the_kernel_may_remember_attribute
     let text = "import mmap, os, sys, time\np = sys.argv[1]\nos.utime(p, ns=(1, 1)); os.stat(p)\n\
         f = os.open(p, os.O_RDWR); os.stat(p); m = mmap.mmap(f, 4096); m[7:8] = b'x'; m.flush()\n\
         assert os.stat(p).st_mtime_ns > 1, os.stat(p)\n\
-        os.pwrite(f, b'y' * 8192, 0); assert os.stat(p).st_size == 8192\n";
+        os.pwrite(f, b'y' * 8192, 0); assert os.stat(p).st_size == 8192\n\
+        os.close(f); os.utime(p, ns=(1, 1)); os.stat(p); m[9:10] = b'z'; m.flush()\n\
+        assert os.stat(p).st_mtime_ns > 1, 'after closing'\n";
     Program::new("python3").arg("-c").arg(text).arg(mount.join("file")).succeed();
     mount.stop();
 }
@@ -191,5 +193,133 @@ fn set_id_bits_that_come_while_it_is_open_go_with_the_write_of_one_who_may_not_l
         as_nobody(lambda: os.pwrite(f, b'n', 0)); assert os.stat(p).st_mode & 0o6000 == 0\n";
     Program::new("python3").arg("-c").arg(text).arg(&path).succeed();
     assert_eq!(fs::metadata(backing.join("file")).unwrap().mode() & 0o7777, 0o777);
+    mount.stop();
+}
+
+#[test]
+fn a_rule_about_syncing_sees_every_way_to_sync() {
+    require_fuse!();
+    let backing = Backing::new().with("db", &[0; 4096]);
+    let text = "[[rule]]\nname = \"no sync\"\nselect = { path = \"db\", ops = [\"fsync\"] }\n\
+                [rule.fault.error]\nerrno = \"EIO\"\n";
+    let mut mount = Mount::new(backing.path()).scenario(text).seed(1).start();
+    let text = "import errno, mmap, os, sys\np = sys.argv[1]\ndef fails(what, f, *arguments):\n \
+        try: f(*arguments)\n except OSError as e: assert e.errno == errno.EIO, e\n else: sys.exit(what)\n\
+        f = os.open(p, os.O_RDWR); m = mmap.mmap(f, 4096); m[0:1] = b'x'\n\
+        fails('msync', m.flush); fails('fsync', os.fsync, f); fails('fdatasync', os.fdatasync, f)\n\
+        for flag in os.O_SYNC, os.O_DSYNC:\n fails('write', os.write, os.open(p, os.O_WRONLY | flag), b'y')\n";
+    Program::new("python3").arg("-c").arg(text).arg(mount.join("db")).succeed();
+    assert_eq!(mount.delivered().len(), 5);
+    mount.stop();
+}
+
+#[test]
+fn a_rule_about_closing_sees_files_that_were_open_under_another_name() {
+    require_fuse!();
+    let backing = Backing::new().with("a", b"x");
+    let text = "[[rule]]\nname = \"close\"\nselect = { path = \"b\", ops = [\"flush\"] }\n\
+                [rule.fault.error]\nerrno = \"EIO\"\n";
+    let mut mount = Mount::new(backing.path()).scenario(text).seed(1).start();
+    let text = "import errno, os, sys\nos.chdir(sys.argv[1]); f = os.open('a', os.O_RDWR)\n\
+        os.rename('a', 'b')\ntry: os.close(f)\nexcept OSError as e: assert e.errno == errno.EIO, e\n\
+        else: sys.exit('closed')\n";
+    Program::new("python3").arg("-c").arg(text).arg(mount.path()).succeed();
+    mount.stop();
+}
+
+const FAILS: &str = "[[rule]]\nname = \"fails\"\nselect = { path = \"data/**\", ops = [\"read\"] }\n\
+    [rule.fault.error]\nerrno = \"EIO\"\n";
+
+#[test]
+fn a_rule_waits_and_is_told_however_it_comes_to_reach_an_open_file() {
+    require_fuse!();
+    require_root!();
+    let reaches: [fn(&Mount); 3] = [
+        |mount| fs::rename(mount.join("dir"), mount.join("data")).unwrap(),
+        |mount| {
+            fs::create_dir(mount.join("data")).unwrap();
+            fs::hard_link(mount.join("dir/file"), mount.join("data/file")).unwrap();
+        },
+        |mount| {
+            fs::create_dir(mount.join("data")).unwrap();
+            fs::rename(mount.join("dir/file"), mount.join("data/file")).unwrap();
+        },
+    ];
+    for reach in reaches {
+        let backing = Backing::new().with("dir/file", &[7; 4096]);
+        let mut mount = Mount::new(backing.path()).scenario(FAILS).seed(1).start();
+        let open = File::open(mount.join("dir/file")).unwrap();
+        reach(&mount);
+        let told = "data/file is open: rules that reach it now hold when all who have it open";
+        assert!(mount.said().contains(told), "{}", mount.said());
+        assert_eq!(open.read_at(&mut [0; 8], 0).unwrap(), 8);
+        mount.stop();
+    }
+}
+
+#[test]
+fn a_file_of_two_mounts_is_open_to_each_as_its_mount_lets_it() {
+    require_fuse!();
+    require_root!();
+    let backing = Backing::new().with("rw/file", b"x").with("ro/hidden", b"");
+    let mut mount = Mount::new(backing.path()).start();
+    let bind = |from: &str, to: &str, flags: &str| {
+        let (from, to) = (backing.join(from), backing.join(to));
+        Program::new("mount").args(["-o", flags]).arg(from).arg(to).succeed();
+    };
+    bind("rw", "ro", "bind");
+    let _away = Bound(backing.join("ro"));
+    bind("rw", "ro", "remount,bind,ro");
+    let reader = File::open(mount.join("ro/file")).unwrap();
+    let mut writer = File::options().read(true).write(true).open(mount.join("rw/file")).unwrap();
+    writer.write_all(b"y").unwrap();
+    let refused = File::options().write(true).open(mount.join("ro/file"));
+    assert_eq!(super::errno(refused), Some(libc::EROFS));
+    drop((reader, writer));
+    mount.stop();
+}
+
+/// A bind mount that is gone when this is.
+struct Bound(std::path::PathBuf);
+
+impl Drop for Bound {
+    fn drop(&mut self) {
+        let flags = rustix::mount::UnmountFlags::DETACH;
+        rustix::mount::unmount(&self.0, flags).unwrap();
+    }
+}
+
+#[test]
+fn direct_io_that_the_backing_filesystem_does_not_know_is_refused_as_it_refuses_it() {
+    require_fuse!();
+    require_root!();
+    let backing = Backing::new();
+    Program::new("mount").args(["-t", "ramfs", "ramfs"]).arg(backing.path()).succeed();
+    let _away = Bound(backing.path().to_owned());
+    fs::write(backing.join("file"), "x").unwrap();
+    let mut mount = Mount::new(backing.path()).start();
+    let direct = |root: &std::path::Path| {
+        let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::DIRECT;
+        rustix::fs::open(root.join("file"), flags, rustix::fs::Mode::empty()).map(drop)
+    };
+    assert_eq!(direct(mount.path()), direct(backing.path()));
+    assert_eq!(direct(mount.path()), Err(rustix::io::Errno::INVAL));
+    mount.stop();
+}
+
+#[test]
+fn root_keeps_set_id_bits_however_many_write_at_once() {
+    require_fuse!();
+    require_root!();
+    let backing = Backing::new();
+    let mut mount = Mount::new(backing.path()).start();
+    let text = "import os, struct, sys\nos.chdir(sys.argv[1]); lost = 0\n\
+        def work(n):\n for round in range(20):\n  name = f'{n}-{round}'; open(name, 'w').close()\n  \
+         os.chmod(name, 0o4755)\n  os.setxattr(name, 'security.capability', struct.pack('<IIIII', 0x02000001, 1 << 10, 0, 0, 0))\n  \
+         f = os.open(name, os.O_WRONLY); os.write(f, b'x'); os.close(f)\n  \
+         assert os.stat(name).st_mode & 0o4000, name\n os._exit(0)\n\
+        pids = []\nfor n in range(4):\n pid = os.fork()\n if pid: pids.append(pid)\n else: work(n)\n\
+        assert all(os.waitpid(pid, 0)[1] == 0 for pid in pids)\n";
+    Program::new("python3").arg("-c").arg(text).arg(mount.path()).succeed();
     mount.stop();
 }

@@ -62,6 +62,15 @@ fn a_mount_without_times_of_access_still_moves_those_of_the_backing_directory() 
 }
 
 #[test]
+fn a_file_that_the_kernel_serves_keeps_the_flags_that_it_was_opened_with() {
+    let text = "put('f', b'0123456789'); f = os.open(at('f'), os.O_RDWR | os.O_APPEND)\n\
+        fcntl.fcntl(f, fcntl.F_SETFL, fcntl.fcntl(f, fcntl.F_GETFL) & ~os.O_APPEND)\n\
+        os.pwrite(f, b'AB', 0); print(get('f').decode())";
+    pinned(&[], text, "AB23456789", "0123456789AB");
+    pinned(&["--no-passthrough"], text, "AB23456789", "AB23456789");
+}
+
+#[test]
 fn ranges_are_neither_collapsed_nor_inserted() {
     let text = "put('f', b'x' * 65536); f = os.open(at('f'), os.O_RDWR)\n\
         for mode in 8, 32: say(mode, libc_call, 'fallocate', f, mode, 4096, 4096)";
