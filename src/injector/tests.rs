@@ -28,7 +28,7 @@ fn flips(amount: BitAmount, persistence: Persistence) -> Fault {
 
 fn late(milliseconds: u64) -> Fault {
     let distribution = Distribution::Constant(Duration::from_millis(milliseconds));
-    Fault::Latency(Latency { distribution })
+    Fault::Latency(Latency { distribution, step: None })
 }
 
 fn bad(amount: SectorAmount) -> Fault {
@@ -346,6 +346,7 @@ fn latency_and_probability_follow_the_path_and_not_the_traffic_elsewhere() {
     let half = When { probability: Some(0.5), ..When::default() };
     let uniform = Fault::Latency(Latency {
         distribution: Distribution::Uniform { from: Duration::ZERO, to: Duration::from_secs(1) },
+        step: None,
     });
     let rules = || vec![rule("slow", uniform.clone(), half.clone())];
     let delays = |armed: &Armed, noise: bool| -> Vec<_> {

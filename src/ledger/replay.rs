@@ -360,6 +360,7 @@ fn counted_rule(rule: &Rule, effect: Effect, nth: Vec<u64>) -> Rule {
         Effect::Errno(raw) => Fault::Error(ErrorFault { errno: Errno::from_raw(i32::from(raw)) }),
         Effect::DelayNs(ns) => Fault::Latency(Latency {
             distribution: Distribution::Constant(Duration::from_nanos(ns)),
+            step: None,
         }),
         Effect::Moved(bytes) => {
             Fault::Short(Short { length: ShortLength::AtMost(bytes), multiple: 1 })

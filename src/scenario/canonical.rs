@@ -93,7 +93,10 @@ fn fault(fault: &Fault) -> Value {
         Fault::BadSector(bad) => bad_sector(bad),
         Fault::Error(error) => json!({ "errno": error.errno.name() }),
         Fault::Latency(latency) => {
-            json!({ "distribution": distribution(&latency.distribution) })
+            let mut object = Map::new();
+            object.insert("distribution".into(), distribution(&latency.distribution));
+            insert(&mut object, "step", latency.step.map(duration::format));
+            Value::Object(object)
         }
         Fault::Stall(stall) => stalled(stall),
         Fault::Dead(dead) => gone(dead),
@@ -248,5 +251,15 @@ fn distribution(distribution: &Distribution) -> Value {
         Distribution::Lognormal { median, sigma } => json!({
             "lognormal": { "median": duration::format(*median), "sigma": sigma }
         }),
+        Distribution::Normal { mean, deviation } => json!({
+            "normal": { "mean": duration::format(*mean), "deviation": duration::format(*deviation) }
+        }),
+        Distribution::Pareto { scale, shape } => json!({
+            "pareto": { "scale": duration::format(*scale), "shape": shape }
+        }),
+        Distribution::Empirical(delays) => {
+            let delays: Vec<_> = delays.iter().map(|delay| duration::format(*delay)).collect();
+            json!({ "empirical": delays })
+        }
     }
 }

@@ -8,10 +8,11 @@ use std::time::Duration;
 use super::corrupt;
 use super::damage;
 use super::dead;
+use super::distribution;
 use super::document::{Field, Findings, Keys, Read, Table, did_you_mean};
 use super::fsync;
 use super::lost_write;
-use super::model::{Distribution, ErrorFault, Fault, Latency};
+use super::model::{ErrorFault, Fault};
 use super::{short, space, stall, throughput};
 use crate::diagnostic::Diagnostic;
 use crate::errno::{ERRNOS, Errno};
@@ -41,28 +42,9 @@ const KINDS: Keys = Keys {
 
 const ERROR_KEYS: Keys = Keys { of: "`error`", noun: "key", known: &["errno"], later: &[] };
 
-const LATENCY_KEYS: Keys =
-    Keys { of: "`latency`", noun: "key", known: &["distribution"], later: &[] };
-
 const READONLY_KEYS: Keys = Keys { of: "`readonly`", noun: "key", known: &[], later: &[] };
 
-const DISTRIBUTIONS: Keys = Keys {
-    of: "`distribution`",
-    noun: "distribution",
-    known: &["constant", "uniform", "lognormal"],
-    later: &["normal", "pareto", "empirical", "quantised"],
-};
-
-const UNIFORM_KEYS: Keys =
-    Keys { of: "`uniform`", noun: "key", known: &["from", "to"], later: &[] };
-
-const LOGNORMAL_KEYS: Keys =
-    Keys { of: "`lognormal`", noun: "key", known: &["median", "sigma"], later: &[] };
-
 const ERROR_EXAMPLE: &str = "fault = { error = { errno = \"EIO\" } }";
-const LATENCY_EXAMPLE: &str = "distribution = { constant = \"5ms\" }";
-const UNIFORM_EXAMPLE: &str = "uniform = { from = \"1ms\", to = \"9ms\" }";
-const LOGNORMAL_EXAMPLE: &str = "lognormal = { median = \"20ms\", sigma = 1.2 }";
 
 /// A `fault`, as far as it could be read, and where its parts stand.
 #[derive(Debug, Default)]
@@ -151,7 +133,7 @@ fn read_kind(field: &Field<'_>, findings: &mut Findings) -> FaultRead {
         "lost_write" => lost_write::read_lost(&inner, findings),
         "torn_write" => lost_write::read_torn(&inner, findings),
         "fsync" => fsync::read(&inner, findings),
-        _ => plain("latency", read_latency(&inner, findings)),
+        _ => plain("latency", distribution::read_latency(&inner, findings)),
     }
 }
 
@@ -183,47 +165,6 @@ pub(super) fn read_errno(field: &Field<'_>) -> Read<Errno> {
     })
 }
 
-fn read_latency(table: &Table<'_>, findings: &mut Findings) -> Option<Fault> {
-    LATENCY_KEYS.check(table, findings);
-    let field = table.require("distribution", "`latency`", LATENCY_EXAMPLE);
-    let field = findings.keep(field)?;
-    let inner = findings.keep(field.table(LATENCY_EXAMPLE))?;
-    DISTRIBUTIONS.check(&inner, findings);
-    let distribution = read_distribution(&inner, findings)?;
-    Some(Fault::Latency(Latency { distribution }))
-}
-
-fn read_distribution(table: &Table<'_>, findings: &mut Findings) -> Option<Distribution> {
-    let kinds = table.present(DISTRIBUTIONS.known);
-    if table.entries.is_empty() {
-        let message = "`distribution` does not say how late the answer is";
-        let error = Diagnostic::error("missing-key", table.span.clone(), message);
-        findings.push(error.help(format!("write it like `{LATENCY_EXAMPLE}`")));
-    }
-    if let [_, second, ..] = kinds.as_slice() {
-        let message = "`distribution` is one kind, not several";
-        let error = Diagnostic::error("conflicting-keys", second.key_span.clone(), message);
-        findings.push(error.help(format!("keep one, as in `{LATENCY_EXAMPLE}`")));
-    }
-    let read = |field| read_distribution_kind(field, findings);
-    kinds.iter().map(read).fold(None, Option::or)
-}
-
-fn read_distribution_kind(field: &Field<'_>, findings: &mut Findings) -> Option<Distribution> {
-    match field.key {
-        "constant" => {
-            let delay = positive_duration(field, "constant = \"5ms\"");
-            findings.keep(delay).map(Distribution::Constant)
-        }
-        "uniform" => read_uniform(field, findings),
-        _ => read_lognormal(field, findings),
-    }
-}
-
-fn positive_duration(field: &Field<'_>, example: &str) -> Read<Duration> {
-    positive(field, "nothing is delayed", example)
-}
-
 /// A duration of more than zero. `why` says what zero would mean.
 pub(super) fn positive(field: &Field<'_>, why: &str, example: &str) -> Read<Duration> {
     let duration = field.duration(example)?;
@@ -233,48 +174,4 @@ pub(super) fn positive(field: &Field<'_>, why: &str, example: &str) -> Read<Dura
         return Err(field.error("zero-duration", message).help(help));
     }
     Ok(duration)
-}
-
-fn read_uniform(field: &Field<'_>, findings: &mut Findings) -> Option<Distribution> {
-    let table = findings.keep(field.table(UNIFORM_EXAMPLE))?;
-    UNIFORM_KEYS.check(&table, findings);
-    let from = findings.keep(table.require("from", "`uniform`", UNIFORM_EXAMPLE));
-    let to = findings.keep(table.require("to", "`uniform`", UNIFORM_EXAMPLE));
-    let from = findings.read(from, |field| field.duration("from = \"1ms\""));
-    let span = to.as_ref().map(Field::span);
-    let to = findings.read(to, |field| field.duration("to = \"9ms\""));
-    let (from, to, span) = (from?, to?, span?);
-    if from >= to {
-        let message = "`to` must be longer than `from`";
-        let error = Diagnostic::error("inverted-range", span, message);
-        findings.push(
-            error.help("exchange them, or write `constant` for a delay that is always the same"),
-        );
-        return None;
-    }
-    Some(Distribution::Uniform { from, to })
-}
-
-fn read_lognormal(field: &Field<'_>, findings: &mut Findings) -> Option<Distribution> {
-    let table = findings.keep(field.table(LOGNORMAL_EXAMPLE))?;
-    LOGNORMAL_KEYS.check(&table, findings);
-    let median = findings.keep(table.require("median", "`lognormal`", LOGNORMAL_EXAMPLE));
-    let sigma = findings.keep(table.require("sigma", "`lognormal`", LOGNORMAL_EXAMPLE));
-    let median = findings.read(median, |field| positive_duration(&field, "median = \"20ms\""));
-    let sigma = findings.read(sigma, |field| read_sigma(&field));
-    Some(Distribution::Lognormal { median: median?, sigma: sigma? })
-}
-
-/// Beyond this the tail is centuries long: `exp(8 * 10)` medians at eight deviations.
-const SIGMA_MAX: f64 = 10.0;
-
-fn read_sigma(field: &Field<'_>) -> Read<f64> {
-    let sigma = field.number("sigma = 1.2")?;
-    if sigma > 0.0 && sigma <= SIGMA_MAX {
-        return Ok(sigma);
-    }
-    let message = format!("`sigma` must be more than 0 and at most {SIGMA_MAX}, not {sigma}");
-    Err(field
-        .error("out-of-range", message)
-        .help("it is the deviation of the natural logarithm: 0.1 is steady, 1.2 has a long tail; for a fixed delay write `constant`"))
 }

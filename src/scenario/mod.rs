@@ -8,6 +8,7 @@ mod corrupt;
 mod damage;
 mod dead;
 mod detect;
+mod distribution;
 mod document;
 mod document_text;
 pub mod duration;

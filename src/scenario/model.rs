@@ -4,6 +4,7 @@
 //! into something that decides is the business of `plan`.
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::errno::Errno;
@@ -305,10 +306,12 @@ pub enum Evict {
 pub struct Latency {
     /// How late.
     pub distribution: Distribution,
+    /// Delays are rounded up to multiples of it; `None`: they come as they are drawn.
+    pub step: Option<Duration>,
 }
 
 /// A distribution of delays.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Distribution {
     /// Always this.
     Constant(Duration),
@@ -326,6 +329,22 @@ pub enum Distribution {
         /// The shape, more than 0.
         sigma: f64,
     },
+    /// Around `mean`; what would be less than nothing is nothing.
+    Normal {
+        /// The mean.
+        mean: Duration,
+        /// The standard deviation, more than 0.
+        deviation: Duration,
+    },
+    /// Never less than `scale`; the share of longer ones falls as a power of the delay.
+    Pareto {
+        /// The least.
+        scale: Duration,
+        /// The exponent.
+        shape: f64,
+    },
+    /// One of these, each equally likely: what somebody has measured.
+    Empirical(Arc<[Duration]>),
 }
 
 /// An operation that is not answered.

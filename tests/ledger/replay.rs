@@ -197,7 +197,7 @@ fn delays_become_one_rule_for_each_delay_that_counts_the_same_operations() {
     };
     let when = When { probability: Some(0.1), every: Some(2), times: Some(9), ..window.clone() };
     let lognormal = Distribution::Lognormal { median: Duration::from_millis(20), sigma: 1.2 };
-    let fault = Fault::Latency(Latency { distribution: lognormal });
+    let fault = Fault::Latency(Latency { distribution: lognormal, step: None });
     let original = scenario(fault, when);
     let events = [delayed(4, 500), delayed(2, 777), delayed(12, 500)];
     let replay = replay(&original, 1, &events).unwrap().scenario;
@@ -207,6 +207,7 @@ fn delays_become_one_rule_for_each_delay_that_counts_the_same_operations() {
         when: When { nth: nth.to_vec(), ..window.clone() },
         fault: Fault::Latency(Latency {
             distribution: Distribution::Constant(Duration::from_nanos(ns)),
+            step: None,
         }),
     };
     // The second rule does not see the operation that the first delays.

@@ -147,6 +147,11 @@ fn distribution() -> impl Strategy<Value = Distribution> {
             .prop_map(|(from, to)| Distribution::Uniform { from, to }),
         (duration(), 1e-9..=10.0)
             .prop_map(|(median, sigma)| Distribution::Lognormal { median, sigma }),
+        (duration(), duration())
+            .prop_map(|(mean, deviation)| Distribution::Normal { mean, deviation }),
+        (duration(), 0.1..100.0).prop_map(|(scale, shape)| Distribution::Pareto { scale, shape }),
+        proptest::collection::vec(duration(), 1..9)
+            .prop_map(|delays| Distribution::Empirical(delays.into())),
     ]
 }
 
@@ -216,7 +221,8 @@ fn rule(index: usize) -> impl Strategy<Value = Rule> {
     let errno = select(ERRNOS.to_vec()).prop_map(|(_, errno): (&str, Errno)| errno);
     let act = prop_oneof![
         errno.prop_map(|errno| Fault::Error(ErrorFault { errno })),
-        distribution().prop_map(|distribution| Fault::Latency(Latency { distribution })),
+        (distribution(), proptest::option::of(duration()))
+            .prop_map(|(distribution, step)| Fault::Latency(Latency { distribution, step })),
         proptest::option::of(duration()).prop_map(|for_| Fault::Stall(Stall { for_ })),
     ];
     let gone = (select_of_ops(index), when_once(), dead().prop_map(Fault::Dead));

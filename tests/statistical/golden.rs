@@ -143,7 +143,7 @@ fn latencies_are_what_they_were() {
     let key = key(b"a.sst", Purpose::Latency);
     let [ms1, ms9, median] = [1, 9, 20].map(Duration::from_millis);
     let delays = |distribution| {
-        let fault = Latency::new(&scenario::Latency { distribution });
+        let fault = Latency::new(&scenario::Latency { distribution, step: None });
         [1, 2, 3, 1_000_000].map(|nth| fault.delay(key, nth).as_nanos())
     };
     assert_eq!(
@@ -153,6 +153,18 @@ fn latencies_are_what_they_were() {
     assert_eq!(
         delays(Distribution::Lognormal { median, sigma: 1.2 }),
         [47_321_647, 160_717_597, 5_305_023, 12_756_173]
+    );
+    assert_eq!(
+        delays(Distribution::Normal { mean: median, deviation: ms1 }),
+        [20_717_696, 21_736_597, 18_894_101, 19_625_235]
+    );
+    assert_eq!(
+        delays(Distribution::Pareto { scale: ms1, shape: 1.5 }),
+        [1_329_564, 2_878_297, 2_572_946, 2_006_512]
+    );
+    assert_eq!(
+        delays(Distribution::Empirical([ms1, ms9, median].into())),
+        [9_000_000, 1_000_000, 1_000_000, 9_000_000]
     );
 }
 
