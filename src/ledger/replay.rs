@@ -299,7 +299,9 @@ fn follows(rule: &Rule, event: &Event) -> bool {
 /// one rule fails or delays, later rules for failures or delays do not count: `answered` are those
 /// of the rules before, sorted.
 fn seen_by_next(fault: &Fault, nth: &[u64], answered: &mut Vec<u64>) -> Vec<u64> {
-    if !matches!(fault, Fault::Error(_) | Fault::Latency(_)) {
+    let damage = matches!(fault, Fault::BitFlip(_) | Fault::Corrupt(_) | Fault::BadSector(_));
+    let losses = matches!(fault, Fault::LostWrite(_) | Fault::TornWrite(_) | Fault::Fsync(_));
+    if damage || losses {
         return nth.to_vec();
     }
     let before = |occurrence: u64| answered.partition_point(|other| *other < occurrence) as u64;
