@@ -201,7 +201,8 @@ fn unread_sectors(
     let Fault::BadSector(fault) = &armed.plan().rule(rule).fault else {
         return Vec::new();
     };
-    let sector = |number: &u64| Unreadable { rule, sector: fault.bytes(*number), generation: 0 };
+    let sector =
+        |number: &u64| Unreadable { rule, sector: fault.grid.bytes(*number), generation: 0 };
     let waiting = |bad: &Unreadable| fates.is_waiting(armed.sector_id(bad, Some(file)));
     let event = |bad: Unreadable| Event {
         sector: Some((bad.sector.start, bad.sector.end - bad.sector.start)),

@@ -317,13 +317,13 @@ impl Armed {
         let placed = placed.map_or(&[][..], |placed| &placed.sectors);
         let mut each = |run: &(Range<u64>, u32)| {
             fault.each(key, placed, run, &mut |number| {
-                emit(Unreadable { rule: id, sector: fault.bytes(number), generation: run.1 })
+                emit(Unreadable { rule: id, sector: fault.grid.bytes(number), generation: run.1 })
             })
         };
         match target.medium.filter(|medium| !medium.is_pristine()) {
-            None => each(&(fault.numbers(&range), 0)),
+            None => each(&(fault.grid.numbers(&range), 0)),
             Some(medium) => {
-                let pieces = medium.generations(fault.widen(range));
+                let pieces = medium.generations(fault.grid.widen(range));
                 runs(&pieces, fault.size()).iter().try_for_each(each)
             }
         }
@@ -347,12 +347,12 @@ impl Armed {
             return first;
         }
         let len = look.target.medium.map_or(u64::MAX, Medium::len);
-        let selected = fault.numbers(&range);
+        let selected = fault.grid.numbers(&range);
         let _ = fault
             .cut(&bytes_of(&look.op), len)
             .filter(|number| selected.contains(number))
             .try_for_each(|number| {
-                self.bad_sectors((id, fault), fault.bytes(number), look.target, &mut stop)
+                self.bad_sectors((id, fault), fault.grid.bytes(number), look.target, &mut stop)
             });
         first
     }

@@ -67,7 +67,7 @@ impl Armed {
         };
         let filling = self.stored_filling(id, fault, file);
         let whole = |number: &u64| {
-            let bytes = rule.scope.clip(fault.bytes(*number));
+            let bytes = rule.scope.clip(fault.grid.bytes(*number));
             self.corrupted((id, fault), *number, bytes, (0, filling(0)))
         };
         placed.regions.iter().map(whole).collect()
@@ -91,7 +91,7 @@ impl Armed {
         let mut found = Vec::new();
         with_pieces(target.medium.filter(|_| !permanent), range, |pieces| {
             for (bytes, generation) in pieces {
-                let run = (fault.numbers(bytes), *generation);
+                let run = (fault.grid.numbers(bytes), *generation);
                 fault.stored(key, placed, run, &mut |number| {
                     let made = (*generation, filling(*generation));
                     found.push(self.corrupted((id, fault), number, bytes.clone(), made));
@@ -128,7 +128,7 @@ impl Armed {
             StreamKey::from_u64(stream.draws(nth, 0).draw())
         };
         let mut numbers = Vec::new();
-        let touched = fault.numbers(&range);
+        let touched = fault.grid.numbers(&range);
         fault.transient(key, nth, touched, &mut |number| numbers.push(number));
         if numbers.is_empty() {
             return Vec::new();
@@ -146,7 +146,7 @@ impl Armed {
         bytes: Range<u64>,
         (generation, filling): (u32, Filling),
     ) -> Corrupted {
-        let region = fault.bytes(number);
+        let region = fault.grid.bytes(number);
         let bytes = bytes.start.max(region.start)..bytes.end.min(region.end);
         let differs_at = self.plan().rule(rule).scope.clip(region.clone()).start;
         Corrupted { rule, region, bytes, generation, occurrence: 0, filling, differs_at }

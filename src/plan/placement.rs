@@ -157,8 +157,8 @@ fn places(rule: &Rule, file_len: u64) -> Range<u64> {
     let bytes = rule.scope.clip(0..file_len);
     match &rule.fault {
         _ if bytes.is_empty() => 0..0,
-        Fault::BadSector(fault) => fault.numbers(&bytes),
-        Fault::Corrupt(fault) => fault.numbers(&bytes),
+        Fault::BadSector(fault) => fault.grid.numbers(&bytes),
+        Fault::Corrupt(fault) => fault.grid.numbers(&bytes),
         _ => bytes.start.saturating_mul(8)..bytes.end.saturating_mul(8),
     }
 }

@@ -7,6 +7,8 @@
 
 use std::ops::{ControlFlow, Range};
 
+use super::Grid;
+use super::amount::Amount;
 use crate::op::{OpKind, OpSet};
 use crate::plan::sampler::{Bernoulli, CELL_SHIFT, cells};
 use crate::plan::seed::StreamKey;
@@ -21,17 +23,10 @@ pub type Run = (Range<u64>, u32);
 /// Unreadable sectors.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BadSector {
-    amount: Amount,
-    size: u64,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-enum Amount {
-    /// A cell is 2^20 sectors.
-    Rate(Bernoulli),
-    Count(u64),
-    /// Numbers, sorted.
-    At(Vec<u64>),
+    /// Of numbers. A cell is 2^20 sectors.
+    amount: Amount<u64>,
+    /// Its sectors.
+    pub grid: Grid,
 }
 
 impl BadSector {
@@ -48,55 +43,25 @@ impl BadSector {
                 Amount::At(numbers)
             }
         };
-        BadSector { amount, size }
+        BadSector { amount, grid: Grid { size } }
     }
 
     /// Bytes a sector.
     pub fn size(&self) -> u64 {
-        self.size
+        self.grid.size
     }
 
     /// How many sectors must be placed before arming.
     pub fn to_place(&self) -> Option<u64> {
-        match self.amount {
-            Amount::Count(count) => Some(count),
-            _ => None,
-        }
+        self.amount.count()
     }
 
     pub(super) fn names_places(&self) -> bool {
-        !matches!(self.amount, Amount::Rate(_))
+        self.amount.names_places()
     }
 
     pub(super) fn is_never(&self) -> bool {
-        match &self.amount {
-            Amount::Rate(trials) => trials.probability() <= 0.0,
-            Amount::Count(count) => *count == 0,
-            Amount::At(numbers) => numbers.is_empty(),
-        }
-    }
-
-    /// The whole sectors that a byte range touches, by number; none for a range without bytes.
-    pub fn numbers(&self, bytes: &Range<u64>) -> Range<u64> {
-        if bytes.is_empty() {
-            return 0..0;
-        }
-        bytes.start / self.size..bytes.end.div_ceil(self.size)
-    }
-
-    /// The bytes of a sector.
-    pub fn bytes(&self, number: u64) -> Range<u64> {
-        let start = number * self.size;
-        start..start.saturating_add(self.size)
-    }
-
-    /// The bytes of all sectors that a byte range touches.
-    pub fn widen(&self, bytes: Range<u64>) -> Range<u64> {
-        if bytes.is_empty() {
-            return bytes;
-        }
-        let numbers = self.numbers(&bytes);
-        numbers.start * self.size..numbers.end.saturating_mul(self.size)
+        self.amount.is_never()
     }
 
     /// The bad sectors of one run, ascending, until `emit` breaks. `placed` are the file's own
@@ -127,10 +92,11 @@ impl BadSector {
     /// The sectors of which a write covers a part only: the first and the last at most. A file of
     /// `len` bytes ends its last sector early: writing up to there covers it.
     pub fn cut(&self, write: &Range<u64>, len: u64) -> impl Iterator<Item = u64> + use<> {
-        let numbers = self.numbers(write);
-        let late = !write.start.is_multiple_of(self.size) && !write.is_empty();
+        let numbers = self.grid.numbers(write);
+        let late = !write.start.is_multiple_of(self.grid.size) && !write.is_empty();
         let first = late.then_some(numbers.start);
-        let early = !write.end.is_multiple_of(self.size) && write.end < len && !write.is_empty();
+        let early =
+            !write.end.is_multiple_of(self.grid.size) && write.end < len && !write.is_empty();
         let last = early.then(|| numbers.end - 1).filter(|last| first != Some(*last));
         first.into_iter().chain(last)
     }
@@ -237,7 +203,7 @@ mod tests {
     #[test]
     fn selected_bytes_are_widened_to_whole_sectors() {
         let fault = sectors(SectorAmount::Count(1));
-        assert_eq!(fault.widen(600..700), 512..1_024);
-        assert_eq!(fault.widen(0..u64::MAX), 0..u64::MAX);
+        assert_eq!(fault.grid.widen(600..700), 512..1_024);
+        assert_eq!(fault.grid.widen(0..u64::MAX), 0..u64::MAX);
     }
 }

@@ -8,6 +8,7 @@
 
 use std::ops::Range;
 
+use super::amount::Amount;
 use crate::op::{OpKind, OpSet};
 use crate::plan::sampler::{Bernoulli, cells, distinct};
 use crate::plan::seed::StreamKey;
@@ -22,16 +23,9 @@ const CELL_BYTES_SHIFT: u32 = 17;
 /// Flipped bits.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BitFlip {
-    amount: Amount,
+    amount: Amount<BitPosition>,
     /// For how long.
     pub persistence: Persistence,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-enum Amount {
-    Rate(Bernoulli),
-    Count(u64),
-    At(Vec<BitPosition>),
 }
 
 impl BitFlip {
@@ -51,10 +45,7 @@ impl BitFlip {
 
     /// How many bits must be placed before arming.
     pub fn to_place(&self) -> Option<u64> {
-        match self.amount {
-            Amount::Count(count) if self.is_stored() => Some(count),
-            _ => None,
-        }
+        self.amount.count().filter(|_| self.is_stored())
     }
 
     /// Whether it is a property of the stored bytes.
@@ -63,7 +54,7 @@ impl BitFlip {
     }
 
     pub(super) fn names_places(&self) -> bool {
-        !matches!(self.amount, Amount::Rate(_))
+        self.amount.names_places()
     }
 
     pub(super) fn ends_by_overwriting(&self) -> bool {
@@ -71,11 +62,7 @@ impl BitFlip {
     }
 
     pub(super) fn is_never(&self) -> bool {
-        match &self.amount {
-            Amount::Rate(trials) => trials.probability() <= 0.0,
-            Amount::Count(count) => *count == 0,
-            Amount::At(positions) => positions.is_empty(),
-        }
+        self.amount.is_never()
     }
 
     /// The wrong bits of one piece of a file, all of whose bytes have the same generation. `placed`

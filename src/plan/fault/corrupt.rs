@@ -8,6 +8,8 @@
 
 use std::ops::Range;
 
+use super::Grid;
+use super::amount::Amount;
 use crate::op::{OpKind, OpSet};
 use crate::plan::Filling;
 use crate::plan::sampler::{Bernoulli, CELL_SHIFT, cells, distinct};
@@ -21,19 +23,12 @@ pub(super) const CONCERNS: OpSet = OpSet::EMPTY.with(OpKind::Read);
 #[derive(Clone, Debug, PartialEq)]
 pub struct Corrupt {
     content: Content,
-    amount: Amount,
-    size: u64,
+    /// Of numbers, with the generation that is corrupt. A cell is 2^20 regions.
+    amount: Amount<(u64, u32)>,
+    /// Its regions.
+    pub grid: Grid,
     /// For how long.
     pub persistence: Persistence,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-enum Amount {
-    /// A cell is 2^20 regions.
-    Rate(Bernoulli),
-    Count(u64),
-    /// Numbers with the generation that is corrupt, sorted.
-    At(Vec<(u64, u32)>),
 }
 
 impl Corrupt {
@@ -51,15 +46,17 @@ impl Corrupt {
                 Amount::At(numbers)
             }
         };
-        Corrupt { content: fault.content, amount, size, persistence: fault.persistence }
+        Corrupt {
+            content: fault.content,
+            amount,
+            grid: Grid { size },
+            persistence: fault.persistence,
+        }
     }
 
     /// How many regions must be placed before arming.
     pub fn to_place(&self) -> Option<u64> {
-        match self.amount {
-            Amount::Count(count) if self.is_stored() => Some(count),
-            _ => None,
-        }
+        self.amount.count().filter(|_| self.is_stored())
     }
 
     /// Whether it is a property of the stored bytes.
@@ -68,7 +65,7 @@ impl Corrupt {
     }
 
     pub(super) fn names_places(&self) -> bool {
-        !matches!(self.amount, Amount::Rate(_))
+        self.amount.names_places()
     }
 
     /// Whether it ends with the bytes that are overwritten.
@@ -77,25 +74,7 @@ impl Corrupt {
     }
 
     pub(super) fn is_never(&self) -> bool {
-        match &self.amount {
-            Amount::Rate(trials) => trials.probability() <= 0.0,
-            Amount::Count(count) => *count == 0,
-            Amount::At(numbers) => numbers.is_empty(),
-        }
-    }
-
-    /// The regions that a byte range touches, by number; none for a range without bytes.
-    pub fn numbers(&self, bytes: &Range<u64>) -> Range<u64> {
-        if bytes.is_empty() {
-            return 0..0;
-        }
-        bytes.start / self.size..bytes.end.div_ceil(self.size)
-    }
-
-    /// The bytes of a region.
-    pub fn bytes(&self, number: u64) -> Range<u64> {
-        let start = number * self.size;
-        start..start.saturating_add(self.size)
+        self.amount.is_never()
     }
 
     /// What bytes of this generation read as. `junk` gives the key of junk that is left to the seed.

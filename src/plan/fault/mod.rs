@@ -1,11 +1,13 @@
 //! What rules inject: one file per kind. Each says where it strikes, never what `fs` does then.
 
+mod amount;
 mod bad_sector;
 mod bit_flip;
 mod corrupt;
 mod dead;
 mod error;
 mod fsync;
+mod grid;
 mod latency;
 mod lost_write;
 mod readonly;
@@ -22,6 +24,7 @@ pub use corrupt::Corrupt;
 pub use dead::Dead;
 pub use error::ErrorFault;
 pub use fsync::Fsync;
+pub use grid::Grid;
 pub use latency::{DELAY_MAX, Latency};
 pub use lost_write::{LostWrite, Tear, TornWrite};
 pub use short::Short;
@@ -205,7 +208,7 @@ impl Fault {
     /// that can be lost.
     pub(super) fn widen(&self, bytes: Range<u64>) -> Range<u64> {
         match self {
-            Fault::BadSector(fault) => fault.widen(bytes),
+            Fault::BadSector(fault) => fault.grid.widen(bytes),
             _ => bytes,
         }
     }

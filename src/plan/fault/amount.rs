@@ -1,0 +1,38 @@
+//! How much of stored bytes is damaged: by chance, by number, or at places that are named.
+
+use crate::plan::sampler::Bernoulli;
+
+/// An amount of damage whose places are of type `P`.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Amount<P> {
+    /// Each place independently.
+    Rate(Bernoulli),
+    /// Exactly so many.
+    Count(u64),
+    /// These, sorted.
+    At(Vec<P>),
+}
+
+impl<P> Amount<P> {
+    /// How many places are to be chosen, if that is what it says.
+    pub(super) fn count(&self) -> Option<u64> {
+        match self {
+            Amount::Count(count) => Some(*count),
+            Amount::Rate(_) | Amount::At(_) => None,
+        }
+    }
+
+    /// Whether its places are named or chosen, instead of drawn as they are looked at.
+    pub(super) fn names_places(&self) -> bool {
+        !matches!(self, Amount::Rate(_))
+    }
+
+    /// Whether it is nothing.
+    pub(super) fn is_never(&self) -> bool {
+        match self {
+            Amount::Rate(trials) => trials.probability() <= 0.0,
+            Amount::Count(count) => *count == 0,
+            Amount::At(places) => places.is_empty(),
+        }
+    }
+}
