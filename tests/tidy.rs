@@ -76,7 +76,7 @@ fn sources(folder: &str) -> Vec<Source> {
 
 /// What is code: up to the tests, no comments, no blank lines, no text in quotes.
 fn code_of(path: &str, text: &str) -> Vec<String> {
-    if path.ends_with("/tests.rs") {
+    if path.ends_with("/tests.rs") || path.contains("/tests/") {
         return Vec::new();
     }
     text.lines()

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::document_text;
 use super::file::parse;
-use super::model::{
+use super::{
     BadSector, BitAmount, BitFlip, BitPosition, Content, Corrupt, Dead, Distribution, Evict, Fault,
     Persistence, RegionAmount, RegionPosition, Rest, Rule, Scenario, SectorAmount, Select, Short,
     ShortLength, Space, Stall, TornWrite, When, WritePart,

@@ -3,9 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::model::{
-    BitAmount, Fault, PathPattern, Persistence, RegionAmount, Rule, SectorAmount, Select,
-};
+use super::{BitAmount, Fault, PathPattern, Persistence, RegionAmount, Rule, SectorAmount, Select};
 use crate::op::OpSet;
 
 /// Two rules of which the later is wrong beside the earlier; both are indices.

@@ -9,9 +9,9 @@ use std::ops::{Range, RangeInclusive};
 use super::damage::{amounts, duplicate, read_count, read_generation, read_persistence};
 use super::document::{Field, Findings, Keys, Read, Table, did_you_mean, not_yet};
 use super::fault::FaultRead;
-use super::model::{Content, Corrupt, Fault, Persistence, RegionAmount, RegionPosition};
 use super::size;
 use super::when::fraction;
+use super::{Content, Corrupt, Fault, Persistence, RegionAmount, RegionPosition};
 use crate::diagnostic::Diagnostic;
 
 const KEYS: Keys = Keys {

@@ -8,8 +8,8 @@ use std::ops::Range;
 
 use super::document::{Field, Findings, Keys, Read, Table, did_you_mean};
 use super::fault::FaultRead;
-use super::model::{BadSector, BitAmount, BitFlip, BitPosition, Fault, Persistence, SectorAmount};
 use super::when::fraction;
+use super::{BadSector, BitAmount, BitFlip, BitPosition, Fault, Persistence, SectorAmount};
 use crate::diagnostic::Diagnostic;
 
 const BIT_FLIP_KEYS: Keys = Keys {

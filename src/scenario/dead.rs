@@ -2,7 +2,7 @@
 
 use super::document::{Field, Findings, Keys, Read, Table};
 use super::fault::{positive, read_errno};
-use super::model::{Dead, Fault, Flap};
+use super::{Dead, Fault, Flap};
 use crate::diagnostic::Diagnostic;
 use crate::errno::Errno;
 

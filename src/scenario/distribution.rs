@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::document::{Field, Findings, Keys, Read, Table};
 use super::fault::positive;
-use super::model::{Distribution, Fault, Latency};
+use super::{Distribution, Fault, Latency};
 use crate::diagnostic::Diagnostic;
 
 const LATENCY_KEYS: Keys =

@@ -12,7 +12,7 @@ use super::distribution;
 use super::document::{Field, Findings, Keys, Read, Table, did_you_mean};
 use super::fsync;
 use super::lost_write;
-use super::model::{ErrorFault, Fault};
+use super::{ErrorFault, Fault};
 use super::{short, space, stall, throughput};
 use crate::diagnostic::Diagnostic;
 use crate::errno::{ERRNOS, Errno};

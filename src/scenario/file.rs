@@ -6,8 +6,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::conflict::{self, Conflict};
 use super::document::{Field, Findings, Keys, Read, Table};
-use super::model::{Rule, Scenario};
 use super::rule::{self, RuleRead};
+use super::{Rule, Scenario};
 use crate::diagnostic::{Diagnostic, Severity};
 
 const KEYS: Keys =
@@ -27,15 +27,29 @@ pub struct Parsed {
 
 /// Reads a scenario file of format version 1.
 pub fn parse(text: &str) -> Parsed {
+    let (scenario, diagnostics) = judged(text, |table, findings| read(text, table, findings));
+    Parsed { scenario, diagnostics }
+}
+
+/// Reads a file of format version 1 by its top table: what it says, if nothing in it is wrong, and
+/// every diagnostic in the order of the text.
+pub(super) fn judged<T>(
+    text: &str,
+    read: impl FnOnce(&Table<'_>, &mut Findings) -> Option<T>,
+) -> (Option<T>, Vec<Diagnostic>) {
     let mut findings = Findings::default();
-    let scenario = read(text, &mut findings);
+    let said = opened(text, read, &mut findings);
     let mut diagnostics = findings.list;
     diagnostics.sort_by_key(|diagnostic| (diagnostic.span.start, diagnostic.span.end));
     let refused = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
-    Parsed { scenario: scenario.filter(|_| !refused), diagnostics }
+    (said.filter(|_| !refused), diagnostics)
 }
 
-fn read(text: &str, findings: &mut Findings) -> Option<Scenario> {
+fn opened<T>(
+    text: &str,
+    read: impl FnOnce(&Table<'_>, &mut Findings) -> Option<T>,
+    findings: &mut Findings,
+) -> Option<T> {
     let document = findings.keep(DeTable::parse(text).map_err(|error| syntax(text, &error)))?;
     let table = Table { entries: document.get_ref(), span: 0..0 };
     let supported = read_version(&table);
@@ -44,17 +58,21 @@ fn read(text: &str, findings: &mut Findings) -> Option<Scenario> {
     if other_version {
         return None; // What the rest means, only that version knows.
     }
-    KEYS.check(&table, findings);
+    read(&table, findings)
+}
+
+fn read(text: &str, table: &Table<'_>, findings: &mut Findings) -> Option<Scenario> {
+    KEYS.check(table, findings);
     let name =
         findings.read(table.get("name"), |field| rule::read_name(&field, "name = \"bit rot\""));
     let seed = findings.read(table.get("seed"), |field| field.natural("seed = 7"));
-    let rules = read_rules(&table, findings);
+    let rules = read_rules(table, findings);
     check_names(text, &rules, findings);
     let rules = check_conflicts(text, rules, findings);
     Some(Scenario { name, seed, rules })
 }
 
-pub(super) fn syntax(text: &str, error: &toml::de::Error) -> Diagnostic {
+fn syntax(text: &str, error: &toml::de::Error) -> Diagnostic {
     let mut span = error.span().unwrap_or(0..0);
     if span.is_empty() && span.start > 0 && span.start == text.len() {
         span.start -= 1; // The end of the text has no line to show: point at what comes before.
@@ -63,7 +81,7 @@ pub(super) fn syntax(text: &str, error: &toml::de::Error) -> Diagnostic {
         .help("errorfs scenarios are TOML 1.1 files: https://toml.io")
 }
 
-pub(super) fn read_version(table: &Table<'_>) -> Read<()> {
+fn read_version(table: &Table<'_>) -> Read<()> {
     let Some(field) = table.get("version") else {
         let message = "the file does not say which version of the format it has";
         return Err(Diagnostic::error("missing-version", table.span.clone(), message)

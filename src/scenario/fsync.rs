@@ -2,7 +2,7 @@
 
 use super::document::{Field, Findings, Keys, Read, Table, did_you_mean};
 use super::fault::FaultRead;
-use super::model::{CacheModel, Evict, Fault, Fsync};
+use super::{CacheModel, Evict, Fault, Fsync};
 
 const KEYS: Keys =
     Keys { of: "`fsync`", noun: "key", known: &["model", "sequence", "evict"], later: &[] };

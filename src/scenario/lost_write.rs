@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::document::{Field, Findings, Keys, Read, Table, did_you_mean};
 use super::fault::FaultRead;
-use super::model::{Fault, LostWrite, Rest, TornWrite, WritePart};
+use super::{Fault, LostWrite, Rest, TornWrite, WritePart};
 use crate::diagnostic::Diagnostic;
 
 const LOST_KEYS: Keys =

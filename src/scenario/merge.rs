@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::conflict;
-use super::model::{Rule, Scenario};
+use super::{Rule, Scenario};
 
 /// Why scenarios cannot be merged.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

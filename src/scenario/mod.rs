@@ -13,6 +13,7 @@ mod document;
 mod document_text;
 pub mod duration;
 mod fault;
+mod fault_model;
 mod file;
 mod fsync;
 mod lost_write;
@@ -31,6 +32,7 @@ mod throughput;
 mod when;
 
 pub use detect::Detect;
+pub use fault_model::*;
 pub use file::{Parsed, parse};
 pub use merge::{MergeError, merge};
 pub use mistake::Mistake;

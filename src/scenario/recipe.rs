@@ -5,13 +5,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use toml::de::{DeTable, DeValue};
+use toml::de::DeValue;
 
 use super::detect::Detect;
 use super::document::{Field, Findings, Keys, Read, Table};
-use super::file::{read_version, syntax};
+use super::file::judged;
 use super::rule::read_name;
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::Diagnostic;
 
 const KEYS: Keys = Keys {
     of: "a recipe",
@@ -88,37 +88,25 @@ pub struct ParsedRecipe {
 
 /// Reads a recipe of format version 1.
 pub fn parse_recipe(text: &str) -> ParsedRecipe {
-    let mut findings = Findings::default();
-    let recipe = read(text, &mut findings);
-    let mut diagnostics = findings.list;
-    diagnostics.sort_by_key(|diagnostic| (diagnostic.span.start, diagnostic.span.end));
-    let refused = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
-    ParsedRecipe { recipe: recipe.filter(|_| !refused), diagnostics }
+    let (recipe, diagnostics) = judged(text, read);
+    ParsedRecipe { recipe, diagnostics }
 }
 
-fn read(text: &str, findings: &mut Findings) -> Option<Recipe> {
-    let document = findings.keep(DeTable::parse(text).map_err(|error| syntax(text, &error)))?;
-    let table = Table { entries: document.get_ref(), span: 0..0 };
-    let supported = read_version(&table);
-    let other_version = matches!(&supported, Err(error) if error.code == "unsupported-version");
-    findings.keep(supported);
-    if other_version {
-        return None; // What the rest means, only that version knows.
-    }
-    KEYS.check(&table, findings);
+fn read(table: &Table<'_>, findings: &mut Findings) -> Option<Recipe> {
+    KEYS.check(table, findings);
     let name = table.require("name", "a recipe", NAME);
     let name = findings.keep(name.and_then(|field| read_name(&field, NAME)));
-    let models = required(&table, "models", "models = \"...\"", findings);
-    let prepare = required(&table, "prepare", "prepare = \"echo data > file\"", findings);
-    let command = required(&table, "command", COMMAND, findings);
-    let command = command.filter(|_| names_the_mount(&table, "command", findings));
+    let models = required(table, "models", "models = \"...\"", findings);
+    let prepare = required(table, "prepare", "prepare = \"echo data > file\"", findings);
+    let command = required(table, "command", COMMAND, findings);
+    let command = command.filter(|_| names_the_mount(table, "command", findings));
     let golden = table.get("golden").and_then(|_| {
-        let line = required(&table, "golden", "golden = \"cat {mnt}/file\"", findings)?;
-        Some(line).filter(|_| names_the_mount(&table, "golden", findings))
+        let line = required(table, "golden", "golden = \"cat {mnt}/file\"", findings)?;
+        Some(line).filter(|_| names_the_mount(table, "golden", findings))
     });
     let path = findings.read(table.get("path"), |field| texts(&field, "path = [\"data/**\"]"));
     let environment = findings.read(table.get("environment"), |field| read_environment(&field));
-    let detect = read_detect(&table, findings);
+    let detect = read_detect(table, findings);
     let expect = table.require("expect", "a recipe", EXPECT);
     let expect = findings.keep(expect.and_then(|field| read_expect(&field)));
     let require = findings.read(table.get("require"), |field| read_require(&field, expect));

@@ -6,9 +6,9 @@ use std::ops::Range;
 
 use super::document::{Field, Findings, Keys, Read, Table};
 use super::fault::{self, FaultRead};
-use super::model::{Rule, When};
 use super::select::{self, BYTE_OPS, SelectRead};
 use super::when::{self, WhenRead};
+use super::{Rule, When};
 use crate::diagnostic::Diagnostic;
 use crate::op::{OpKind, OpSet};
 

@@ -7,8 +7,8 @@ use std::ops::Range;
 use globset::{Glob, GlobSetBuilder};
 
 use super::document::{Field, Findings, Keys, Read, Table, did_you_mean};
-use super::model::{PathPattern, Select};
 use super::size;
+use super::{PathPattern, Select};
 use crate::op::{OpKind, OpSet};
 
 const KEYS: Keys = Keys {

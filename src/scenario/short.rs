@@ -1,7 +1,7 @@
 //! Reads the fault `short`: how much less a read or write moves.
 
 use super::document::{Field, Findings, Keys, Read, Table};
-use super::model::{Fault, Short, ShortLength};
+use super::{Fault, Short, ShortLength};
 use crate::diagnostic::Diagnostic;
 
 const KEYS: Keys =

@@ -2,7 +2,7 @@
 
 use super::dead::errno_among;
 use super::document::{Findings, Keys, Table};
-use super::model::{Fault, Space};
+use super::{Fault, Space};
 use crate::errno::Errno;
 
 const KEYS: Keys =

@@ -2,7 +2,7 @@
 
 use super::document::{Findings, Keys, Table};
 use super::fault::positive;
-use super::model::{Fault, Stall};
+use super::{Fault, Stall};
 
 const KEYS: Keys = Keys { of: "`stall`", noun: "key", known: &["for"], later: &[] };
 

@@ -1,7 +1,7 @@
 //! Reads the fault `throughput`: how many bytes pass in a second.
 
 use super::document::{Field, Findings, Keys, Read, Table};
-use super::model::{Fault, Throughput};
+use super::{Fault, Throughput};
 
 const KEYS: Keys =
     Keys { of: "`throughput`", noun: "key", known: &["per_second", "burst"], later: &[] };

@@ -4,8 +4,8 @@
 
 use std::ops::Range;
 
+use super::When;
 use super::document::{Field, Findings, Keys, Read, Table};
-use super::model::When;
 use crate::diagnostic::Diagnostic;
 
 const KEYS: Keys = Keys {
