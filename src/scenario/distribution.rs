@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use toml::de::DeValue;
+
 use super::document::{Field, Findings, Keys, Read, Table};
 use super::fault::positive;
 use super::{Distribution, Fault, Latency};
@@ -164,6 +166,12 @@ fn read_pareto(field: &Field<'_>, findings: &mut Findings) -> Option<Distributio
 }
 
 fn read_empirical(field: &Field<'_>, findings: &mut Findings) -> Option<Distribution> {
+    if matches!(field.value.get_ref(), DeValue::Array(items) if items.is_empty()) {
+        let error =
+            field.error("empty-list", "`empirical` is an empty list: there is no delay to draw");
+        findings.push(error.help(format!("write it like `{EMPIRICAL_EXAMPLE}`")));
+        return None;
+    }
     let samples = findings.keep(field.many("a list of durations", EMPIRICAL_EXAMPLE))?;
     if samples.len() > SAMPLES_MAX {
         let message = format!("`empirical` has {} delays", samples.len());

@@ -39,20 +39,7 @@ fn every_way_of_reading_gives_the_same_regions() {
 
 #[test]
 fn regions_are_the_same_after_dropping_caches_and_remounting_and_on_a_copy() {
-    require_fuse!();
-    require_root!();
-    let backing = Backing::new().with_noise("file", SIZE);
-    let start = |backing: &Backing| Mount::new(backing.path()).scenario(MIXED).seed(11).start();
-    let mut mount = start(&backing);
-    let wanted = fs::read(mount.join("file")).unwrap();
-    drop_caches();
-    assert!(fs::read(mount.join("file")).unwrap() == wanted, "after dropping caches");
-    mount.stop();
-    let again = start(&backing);
-    assert!(fs::read(again.join("file")).unwrap() == wanted, "after a remount");
-    let copy = Backing::new().with_noise("file", SIZE);
-    let other = start(&copy);
-    assert!(fs::read(other.join("file")).unwrap() == wanted, "on a copy");
+    assert_every_time_of_reading_gives_the_same(MIXED, SIZE);
 }
 
 #[test]

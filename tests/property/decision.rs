@@ -7,6 +7,7 @@ use errorfs::plan::{Flip, RuleId};
 use errorfs::scenario::{BitAmount, Persistence};
 use proptest::prelude::*;
 
+use super::overwrites::{overwrites, overwritten};
 use super::subject::{arm, bit_rules, damage, flips, read, rule};
 
 /// Reads by which a range can be cut, and an order to do them in.
@@ -19,18 +20,6 @@ fn partition(range: Range<u64>) -> impl Strategy<Value = Vec<Range<u64>>> {
         starts.zip(ends.clone()).map(|(start, end)| start..end).collect::<Vec<_>>()
     });
     reads.prop_shuffle()
-}
-
-/// Overwrites of a 256 KiB file.
-fn overwrites() -> impl Strategy<Value = Vec<Range<u64>>> {
-    let one = (0_u64..1 << 18, 1_u64..60_000).prop_map(|(start, len)| start..start + len);
-    prop::collection::vec(one, 0..6)
-}
-
-fn overwritten(writes: &[Range<u64>]) -> Medium {
-    let medium = Medium::default();
-    writes.iter().for_each(|write| medium.written(write.clone(), 1 << 18));
-    medium
 }
 
 proptest! {

@@ -2,5 +2,6 @@
 
 mod decision;
 mod medium;
+mod overwrites;
 mod region;
 pub(crate) mod subject;

@@ -8,6 +8,7 @@ use errorfs::plan::{Corrupted, RuleId};
 use errorfs::scenario::{BitAmount, Content, Persistence, Rule};
 use proptest::prelude::*;
 
+use super::overwrites::{overwrites, overwritten};
 use super::subject::{arm, flips, read, regions, rule};
 
 /// Regions over regions, and flips on top.
@@ -40,17 +41,6 @@ fn cuts(range: Range<u64>) -> impl Strategy<Value = Vec<Range<u64>>> {
         let starts = [range.start].into_iter().chain(ends.iter().copied());
         starts.zip(ends.clone()).map(|(start, end)| start..end).collect()
     })
-}
-
-fn overwrites() -> impl Strategy<Value = Vec<Range<u64>>> {
-    let one = (0_u64..1 << 18, 1_u64..60_000).prop_map(|(start, len)| start..start + len);
-    prop::collection::vec(one, 0..6)
-}
-
-fn overwritten(writes: &[Range<u64>]) -> Medium {
-    let medium = Medium::default();
-    writes.iter().for_each(|write| medium.written(write.clone(), 1 << 18));
-    medium
 }
 
 proptest! {

@@ -4,7 +4,9 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use super::{Backing, forget_cached, noise, python};
+use super::{
+    Backing, Mount, drop_caches, forget_cached, noise, python, require_fuse, require_root,
+};
 
 /// Reads a file of at least 512 KiB sequentially, in random order, by threads, byte by byte, mapped
 /// and past the cache; every time it must be `wanted`.
@@ -70,4 +72,23 @@ fn byte_by_byte(file: &File, wanted: &[u8]) {
         file.read_exact_at(&mut byte, place).unwrap();
         assert_eq!(byte[0], wanted[place as usize], "byte {place}");
     }
+}
+
+/// A damaged file of `size` bytes reads the same after dropping caches, after a remount and on a
+/// copy of its directory.
+pub(crate) fn assert_every_time_of_reading_gives_the_same(scenario: &str, size: usize) {
+    require_fuse!();
+    require_root!();
+    let backing = Backing::new().with_noise("file", size);
+    let start = |backing: &Backing| Mount::new(backing.path()).scenario(scenario).seed(11).start();
+    let read = |mount: &Mount| std::fs::read(mount.join("file")).unwrap();
+    let mut mount = start(&backing);
+    let wanted = read(&mount);
+    assert!(wanted != std::fs::read(backing.join("file")).unwrap());
+    drop_caches();
+    assert!(read(&mount) == wanted, "after dropping caches");
+    mount.stop();
+    assert!(read(&start(&backing)) == wanted, "after a remount");
+    let copy = Backing::new().with_noise("file", size);
+    assert!(read(&start(&copy)) == wanted, "on a copy");
 }
