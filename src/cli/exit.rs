@@ -25,9 +25,10 @@ pub(crate) enum Exit {
     Command(u8),
 }
 
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> ExitCode {
-        ExitCode::from(match exit {
+impl Exit {
+    /// The number.
+    pub(crate) fn status(self) -> u8 {
+        match self {
             Exit::Done => 0,
             Exit::ExpectationFailed => 1,
             Exit::Usage => 2,
@@ -37,7 +38,13 @@ impl From<Exit> for ExitCode {
             Exit::TryAgain => 75,
             Exit::BadFile => 78,
             Exit::Command(status) => status,
-        })
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(exit.status())
     }
 }
 

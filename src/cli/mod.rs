@@ -2,6 +2,7 @@
 
 mod capture;
 mod check;
+mod daemon;
 mod doctor;
 mod drill;
 mod exercise;
@@ -9,6 +10,7 @@ mod exit;
 mod guard;
 mod keeper;
 mod mount;
+mod mount_program;
 mod place;
 mod preview;
 mod process;
@@ -22,6 +24,7 @@ mod serving;
 mod sweeper;
 mod umount;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -59,22 +62,28 @@ enum Verb {
 
 /// Parses the command line, runs the verb, says what went wrong.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => {
-            let _ = error.print();
-            return if error.use_stderr() { Exit::Usage } else { Exit::Done }.into();
-        }
-    };
-    match dispatch(cli.verb) {
-        Ok(exit) => exit.into(),
-        Err(failure) => report(&failure),
+    let typed: Vec<OsString> = std::env::args_os().collect();
+    match mount_program::is_meant(&typed) {
+        true => mount_program::main(&typed),
+        false => obey(&typed).into(),
     }
 }
 
-fn dispatch(verb: Verb) -> Result<Exit, Failure> {
+/// Does what a command line says; it begins with the program and a verb.
+fn obey(typed: &[OsString]) -> Exit {
+    let cli = match Cli::try_parse_from(typed) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Done };
+        }
+    };
+    dispatch(cli.verb, typed).unwrap_or_else(|failure| report(&failure))
+}
+
+fn dispatch(verb: Verb, typed: &[OsString]) -> Result<Exit, Failure> {
     match verb {
-        Verb::Mount(args) => mount::run(&args),
+        Verb::Mount(args) => mount::run(&args, typed),
         Verb::Run(args) => run::run(&args),
         Verb::Drill(args) => drill::run(&args),
         Verb::Doctor(args) => doctor::run(&args),
@@ -89,11 +98,11 @@ fn dispatch(verb: Verb) -> Result<Exit, Failure> {
     }
 }
 
-fn report(failure: &Failure) -> ExitCode {
+fn report(failure: &Failure) -> Exit {
     if !failure.message.is_empty() {
         eprint(&failure.message);
     }
-    failure.exit.into()
+    failure.exit
 }
 
 /// A message for the operator, on stderr. Names of files are other people's, and may hold what a

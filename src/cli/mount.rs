@@ -1,17 +1,22 @@
 //! `errorfs mount`: a directory under faults, in the foreground until somebody unmounts it.
 
+use std::ffi::OsString;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use clap::Args;
+use sd_notify::NotifyState;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use super::daemon::{self, Detached};
 use super::eprint;
 use super::exit::{Exit, Failure};
 use super::place::{Place, PlaceArgs};
 use super::serving::{PlanArgs, Serving};
-use crate::machine::{Guard, when_parent_ends};
+use crate::machine::{Guard, UnmountError, when_parent_ends};
 
 /// How long whoever still uses a mount that goes away may take to finish.
 const GRACE: Duration = Duration::from_secs(2);
@@ -20,8 +25,8 @@ const GRACE: Duration = Duration::from_secs(2);
 ///
 ///   errorfs mount --scenario bitrot.toml ./data /mnt
 ///
-/// Stays in the foreground. SIGTERM, SIGINT and `errorfs umount` end it. The backing directory is
-/// never changed by a fault.
+/// Stays in the foreground, unless --daemon. SIGTERM, SIGINT and `errorfs umount` end it. The
+/// backing directory is never changed by a fault.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Mount {
@@ -29,6 +34,15 @@ pub(super) struct Mount {
     plan: PlanArgs,
     #[command(flatten)]
     place: PlaceArgs,
+    /// Return when the mount answers; a process of its own serves it until `errorfs umount`
+    #[arg(long, conflicts_with = "exit_with_parent")]
+    daemon: bool,
+    /// With --daemon: a file for what errorfs has to say from then on, which is thrown away else
+    #[arg(long, value_name = "FILE", requires = "daemon")]
+    log_file: Option<PathBuf>,
+    /// What --daemon starts
+    #[arg(long, hide = true)]
+    detached: bool,
     /// Unmount when the process that started errorfs ends
     #[arg(long)]
     exit_with_parent: bool,
@@ -45,12 +59,17 @@ enum Ending {
     Asked,
 }
 
-/// Mounts, waits for the end, unmounts.
-pub(super) fn run(args: &Mount) -> Result<Exit, Failure> {
+/// Mounts, waits for the end, unmounts. `typed`: the whole command line, for `--daemon`.
+pub(super) fn run(args: &Mount, typed: &[OsString]) -> Result<Exit, Failure> {
+    if args.daemon && !args.detached {
+        return daemon::start(typed);
+    }
     let ready = args.ready_fd.map(super::ready::take).transpose()?;
     super::process::start_log();
     super::process::prepare();
     let place = Place::check(&args.place)?;
+    let log = args.log_file.as_deref();
+    let detached = args.detached.then(|| Detached::enter(log, &place)).transpose()?;
     let (sender, endings) = channel();
     watch(args, &sender)?;
     let serving =
@@ -58,11 +77,12 @@ pub(super) fn run(args: &Mount) -> Result<Exit, Failure> {
     let guard =
         Guard::spawn(&serving.session.mounted().mountpoint, serving.session.mounted().device);
     let guard = guard.inspect_err(|error| eprint(&format!("no guard: {error}"))).ok();
-    serving.tell_mounted();
-    if let Some(ready) = ready {
-        super::ready::tell(ready, &serving.summary());
-    }
-    let ended = serve(&serving, &endings);
+    serving.tell_mounted(args.detached);
+    let heard = tell_ready(ready, detached, &serving);
+    let ended = match heard {
+        Ok(()) => serve(&serving, &endings),
+        Err(failure) => unmount(&serving, &endings).and(Err(failure)),
+    };
     // An undismissed guard removes what is left of a mount that did not end in order.
     if let (Some(guard), true) = (guard, ended.is_ok()) {
         guard.dismiss();
@@ -73,15 +93,36 @@ pub(super) fn run(args: &Mount) -> Result<Exit, Failure> {
 
 /// Until the mount is gone, or somebody asks that it go.
 fn serve(serving: &Serving, endings: &Receiver<Ending>) -> Result<Exit, Failure> {
-    let internal = |message: String| Failure::new(Exit::Internal, message);
     match endings.recv() {
-        Ok(Ending::Gone(Ok(()))) => return Ok(Exit::Done),
+        Ok(Ending::Gone(Ok(()))) => Ok(Exit::Done),
         Ok(Ending::Gone(Err(error))) => {
-            return Err(internal(format!("the session ended: {error}")));
+            Err(Failure::new(Exit::Internal, format!("the session ended: {error}")))
         }
-        Ok(Ending::Asked) | Err(_) => {}
+        Ok(Ending::Asked) | Err(_) => unmount(serving, endings),
     }
-    serving.session.unmount().map_err(|error| internal(error.to_string()))?;
+}
+
+/// Tells whoever waits for it that the mount answers: `--ready-fd`, systemd, `--daemon`.
+fn tell_ready(
+    ready: Option<OwnedFd>,
+    detached: Option<Detached>,
+    serving: &Serving,
+) -> Result<(), Failure> {
+    let summary = serving.summary();
+    if let Some(ready) = ready {
+        super::ready::tell(ready, &summary);
+    }
+    let this = NotifyState::MainPid(std::process::id());
+    if let Err(error) = sd_notify::notify(&[NotifyState::Ready, this]) {
+        eprint(&format!("systemd ($NOTIFY_SOCKET) cannot be told: {error}"));
+    }
+    detached.map_or(Ok(()), |detached| detached.answers(&summary))
+}
+
+fn unmount(serving: &Serving, endings: &Receiver<Ending>) -> Result<Exit, Failure> {
+    let _ = sd_notify::notify(&[NotifyState::Stopping]);
+    let internal = |error: UnmountError| Failure::new(Exit::Internal, error.to_string());
+    serving.session.unmount().map_err(internal)?;
     while let Ok(ending) = endings.recv_timeout(GRACE) {
         if matches!(ending, Ending::Gone(_)) {
             return Ok(Exit::Done);

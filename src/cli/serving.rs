@@ -107,11 +107,12 @@ impl Serving {
     }
 
     /// Says on a terminal's side what is mounted and how to end it.
-    pub(super) fn tell_mounted(&self) {
+    pub(super) fn tell_mounted(&self, daemon: bool) {
         let mountpoint = self.session.mounted().mountpoint.as_os_str().as_encoded_bytes();
         let faults = if self.ledger.is_some() { "under faults" } else { "without faults" };
         let place = escape(mountpoint);
-        eprint(&format!("mounted at {place} {faults}; Ctrl-C or `errorfs umount` ends it"));
+        let ends = if daemon { "`errorfs umount`" } else { "Ctrl-C or `errorfs umount`" };
+        eprint(&format!("mounted at {place} {faults}; {ends} ends it"));
     }
 
     /// What `--ready-fd` tells.
@@ -305,15 +306,13 @@ fn header(plan: &Plan, args: &PlanArgs, place: &Place, scenario: Value) -> Heade
     }
 }
 
-/// A new file below the state directory of the XDG Base Directory Specification.
+/// A new file below the state directory of the XDG Base Directory Specification; below /var/lib if
+/// mount(8) calls, which tells root's programs of no home.
 fn default_ledger() -> Result<PathBuf, Failure> {
-    let absolute =
-        |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let state = absolute("XDG_STATE_HOME").or_else(|| Some(absolute("HOME")?.join(".local/state")));
     let nowhere = |why: String| {
         Failure::new(Exit::Usage, format!("no place for a ledger: {why}; name one: --ledger FILE"))
     };
-    let Some(state) = state else {
+    let Some(state) = state_directory() else {
         return Err(nowhere("neither XDG_STATE_HOME nor HOME is set".to_owned()));
     };
     let state = state.join("errorfs");
@@ -321,4 +320,12 @@ fn default_ledger() -> Result<PathBuf, Failure> {
     made.map_err(|error| nowhere(format!("{}: {error}", state.display())))?;
     let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S%6f");
     Ok(state.join(format!("{now}-{}.jsonl", std::process::id())))
+}
+
+fn state_directory() -> Option<PathBuf> {
+    let absolute =
+        |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = || Some(absolute("HOME")?.join(".local/state"));
+    let root = rustix::process::geteuid().is_root().then(|| PathBuf::from("/var/lib"));
+    absolute("XDG_STATE_HOME").or_else(home).or(root)
 }

@@ -5,8 +5,10 @@
     reason = "a test may fail, and says why it is skipped"
 )]
 
+mod daemon;
 mod doctor;
 mod guard;
+mod mount_program;
 mod replay;
 mod run;
 mod umount;

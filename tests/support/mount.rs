@@ -22,6 +22,7 @@ pub(crate) struct Setup {
     backing: PathBuf,
     scenario: Option<String>,
     arguments: Vec<OsString>,
+    environment: Vec<(OsString, OsString)>,
     limit: Duration,
 }
 
@@ -67,6 +68,7 @@ impl Mount {
             backing: backing.to_path_buf(),
             scenario: None,
             arguments: Vec::new(),
+            environment: Vec::new(),
             limit: Duration::from_secs(120),
         }
     }
@@ -88,6 +90,11 @@ impl Setup {
         arguments: impl IntoIterator<Item = A>,
     ) -> Setup {
         self.arguments.extend(arguments.into_iter().map(Into::into));
+        self
+    }
+
+    pub(crate) fn env(mut self, name: &str, value: impl Into<OsString>) -> Setup {
+        self.environment.push((name.into(), value.into()));
         self
     }
 
@@ -135,6 +142,7 @@ impl Setup {
         command.args(["--exit-with-parent", "--ready-fd", "3"]).args(&self.arguments);
         command.arg(&self.backing).arg(mountpoint);
         let said = std::fs::File::create(scratch.join("stderr")).unwrap();
+        command.envs(self.environment.iter().cloned());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(said);
         command
     }
