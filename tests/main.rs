@@ -6,6 +6,7 @@
 mod allocation;
 mod bench;
 mod cli;
+mod clients;
 mod compliance;
 mod differential;
 mod documents;

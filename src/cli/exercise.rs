@@ -219,10 +219,13 @@ fn summary(
         let note = "the sample is removed; --sample DIR makes one that stays, for repeating trials";
         notes.push(note.to_owned());
     }
+    let tool = recipe.and_then(recipes::tool);
+    notes.extend(tool.iter().map(|tool| format!("the product: {tool}")));
     let directory =
         subject.typed.as_ref().map_or("a sample".into(), |dir| dir.display().to_string());
     Ok(Summary {
         name: recipe.map(|recipe| recipe.name.clone()),
+        tool,
         directory,
         command: command.display(),
         fault: fault(args),

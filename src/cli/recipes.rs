@@ -20,17 +20,43 @@ macro_rules! embedded {
 
 embedded![
     "borg-check",
+    "etcd-snapshot-restore",
+    "etcd-snapshot-status",
     "git-fsck",
+    "git-fsck-connectivity-only",
     "gzip",
+    "leveldb-scan",
+    "leveldb-scan-checksums",
+    "lmdb-dump",
+    "mariadb-innochecksum",
+    "par2-verify",
+    "par2-verify-volumes",
+    "postgresql-amcheck",
+    "postgresql-amcheck-no-checksums",
+    "postgresql-checksums",
+    "postgresql-dump",
+    "postgresql-dump-no-checksums",
+    "postgresql-verifybackup",
+    "redis-check-aof",
     "redis-check-rdb",
     "restic-check",
     "restic-check-read-data",
+    "restic-restore-verify",
+    "rocksdb-checkconsistency",
+    "rocksdb-scan",
+    "rocksdb-sst-verify",
+    "rocksdb-sst-verify-checksum",
     "rsync-checksum",
+    "rsync-quick",
     "sha256sum",
     "sqlite-integrity-check",
+    "sqlite-quick-check",
+    "tar-compare",
     "tar-list",
+    "unzip-test",
     "xz",
     "zstd",
+    "zstd-no-check",
 ];
 
 /// The recipe of this name; or in this file, if there is a slash or `.toml` in it.
@@ -88,6 +114,15 @@ pub(super) fn prepare(recipe: &Recipe, directory: &Path) -> Result<(), Failure> 
         recipe.name, output.status
     );
     Err(Failure::new(Exit::NothingMatched, message))
+}
+
+/// What the product says of its version; nothing if it says nothing.
+pub(super) fn tool(recipe: &Recipe) -> Option<String> {
+    let mut command = Command::new("sh");
+    command.args(["-c", recipe.tool.as_deref()?]).stdin(Stdio::null()).stderr(Stdio::null());
+    let said = command.output().ok()?.stdout;
+    let line = String::from_utf8_lossy(&said).lines().next().unwrap_or_default().trim().to_owned();
+    Some(line).filter(|line| !line.is_empty())
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ pub fn to_json(summary: &Summary) -> Value {
         "drill": FORMAT,
         "errorfs": env!("CARGO_PKG_VERSION"),
         "recipe": summary.name,
+        "tool": summary.tool,
         "directory": summary.directory,
         "command": summary.command,
         "fault": summary.fault,

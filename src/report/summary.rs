@@ -9,6 +9,8 @@ use crate::trial::{Trial, Verdict};
 pub struct Summary {
     /// The recipe, or nothing.
     pub name: Option<String>,
+    /// What the product says of its version.
+    pub tool: Option<String>,
     /// The directory, as typed.
     pub directory: String,
     /// The command, as typed.
@@ -48,6 +50,7 @@ impl Requirement {
         match expect {
             Expect::Detected => Requirement::Rate(rate),
             Expect::Undetected => Requirement::Blind,
+            Expect::Partly => Requirement::None,
         }
     }
 }
@@ -182,6 +185,7 @@ mod tests {
         let trials: Vec<Vec<Trial>> = verdicts.iter().map(several).collect();
         Summary {
             name: None,
+            tool: None,
             directory: "d".into(),
             command: "c".into(),
             fault: "f".into(),

@@ -25,6 +25,7 @@ const KEYS: Keys = Keys {
         "environment",
         "command",
         "golden",
+        "tool",
         "detect",
         "expect",
         "require",
@@ -56,6 +57,8 @@ pub struct Recipe {
     pub command: String,
     /// The shell command that reads the data themselves, if the command's own output is not enough.
     pub golden: Option<String>,
+    /// The shell command that says which version of the product this is, on its first line.
+    pub tool: Option<String>,
     /// It noticed if any of these holds.
     pub detect: Vec<Detect>,
     /// What is known of the product.
@@ -75,6 +78,8 @@ pub enum Expect {
     Detected,
     /// It is blind: noticing would be news.
     Undetected,
+    /// It notices some of it, by luck: nothing is required.
+    Partly,
 }
 
 /// What a text says.
@@ -104,6 +109,7 @@ fn read(table: &Table<'_>, findings: &mut Findings) -> Option<Recipe> {
         let line = required(table, "golden", "golden = \"cat {mnt}/file\"", findings)?;
         Some(line).filter(|_| names_the_mount(table, "golden", findings))
     });
+    let tool = findings.read(table.get("tool"), |field| field.text("tool = \"restic version\""));
     let path = findings.read(table.get("path"), |field| texts(&field, "path = [\"data/**\"]"));
     let environment = findings.read(table.get("environment"), |field| read_environment(&field));
     let detect = read_detect(table, findings);
@@ -120,6 +126,7 @@ fn read(table: &Table<'_>, findings: &mut Findings) -> Option<Recipe> {
         environment: environment.unwrap_or_default(),
         command: command?,
         golden,
+        tool: tool.map(str::to_owned),
         detect: detect?,
         expect: expect?,
         require: require.unwrap_or(1.0),
@@ -191,17 +198,18 @@ fn read_expect(field: &Field<'_>) -> Read<Expect> {
     match field.text(EXPECT)? {
         "detected" => Ok(Expect::Detected),
         "undetected" => Ok(Expect::Undetected),
+        "partly" => Ok(Expect::Partly),
         other => Err(field
             .error("unknown-expectation", format!("`{other}` is nothing to expect"))
-            .help("write `\"detected\"`, or `\"undetected\"` for what is known to be blind")),
+            .help("write `\"detected\"`, `\"undetected\"` for what is known to be blind, or `\"partly\"`")),
     }
 }
 
 fn read_require(field: &Field<'_>, expect: Option<Expect>) -> Read<f64> {
     let example = "require = 0.95";
     let rate = field.number(example)?;
-    if expect == Some(Expect::Undetected) {
-        let message = "a product that is expected to be blind cannot be required to notice";
+    if expect.is_some_and(|expect| expect != Expect::Detected) {
+        let message = "a product that is not expected to notice cannot be required to";
         let error = field.error("conflicting-keys", message);
         return Err(error.help("remove `require`, or write `expect = \"detected\"`"));
     }
