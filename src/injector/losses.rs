@@ -27,7 +27,7 @@ impl Armed {
                 continue;
             };
             let fails = occasion.on_path.is_some_and(|(nth, _)| fault.fails(nth));
-            decision.unwritten = (fails && self.fire(id)).then(|| Unwritten {
+            decision.unwritten = (fails && self.fire(id, look.now)).then(|| Unwritten {
                 rule: id,
                 occurrence: occasion.occurrence,
                 pages: fault.pages(),
@@ -52,7 +52,7 @@ impl Armed {
             }
             let lost = lost((id, rule), &occasion, look);
             let lost = lost.map_or_else(Vec::new, |lost| uncovered(&decision.lost, lost));
-            if !lost.is_empty() && self.fire(id) {
+            if !lost.is_empty() && self.fire(id, look.now) {
                 decision.lost.extend(lost);
             }
         }

@@ -68,6 +68,7 @@ pub fn replay(scenario: &Scenario, seed: u64, events: &[Event]) -> Result<Replay
     let mut rules = Vec::new();
     let delivered = events.iter().any(|event| event.outcome == Outcome::Delivered);
     let mut by_rule = by_rule(scenario, if delivered { events } else { &[] })?;
+    let firsts = first_made(scenario, &by_rule);
     for rule in &scenario.rules {
         let events = by_rule.remove(rule.name.as_str()).unwrap_or_default();
         let mut made = match &rule.fault {
@@ -80,6 +81,8 @@ pub fn replay(scenario: &Scenario, seed: u64, events: &[Event]) -> Result<Replay
         };
         for (number, new) in (1..).zip(&mut made) {
             new.name = format!("{}/{number}", rule.name);
+            let event = rule.when.after_event.as_deref();
+            new.when.after_event = event.and_then(|event| firsts.get(event).cloned());
         }
         rules.extend(made);
     }
@@ -87,9 +90,35 @@ pub fn replay(scenario: &Scenario, seed: u64, events: &[Event]) -> Result<Replay
         return Err(ReplayError::TooMany { rules: rules.len() });
     }
     let name = scenario.name.as_ref().map(|name| format!("replay of {name}"));
-    let scenario =
-        Scenario { name: Some(name.unwrap_or_else(|| "replay".into())), seed: Some(seed), rules };
+    let scenario = Scenario {
+        name: Some(name.unwrap_or_else(|| "replay".into())),
+        seed: Some(seed),
+        presets: Vec::new(),
+        rules,
+    };
     Ok(Replay { scenario, omitted })
+}
+
+/// Of the rules that are made of each rule, the name of the one that fires first.
+fn first_made<'a>(
+    scenario: &'a Scenario,
+    by_rule: &BTreeMap<&str, Vec<&Event>>,
+) -> BTreeMap<&'a str, String> {
+    let made = scenario.rules.iter().filter_map(|rule| {
+        let events = by_rule.get(&*rule.name)?;
+        let number = if is_stored(&rule.fault) { first_file(events) } else { 0 };
+        Some((&*rule.name, format!("{}/{}", rule.name, number + 1)))
+    });
+    made.collect()
+}
+
+/// The place of the file of the first event among those that a scenario can name.
+fn first_file(events: &[&Event]) -> usize {
+    let file = |event: &Event| event.file.clone().unwrap_or_else(|| event.path.clone());
+    let named = events.iter().filter(|event| exactly(&[event]).is_some());
+    let files: BTreeSet<String> = named.map(|event| file(event)).collect();
+    let first = events.iter().min_by_key(|event| event.seq).map(|event| file(event));
+    first.and_then(|first| files.iter().position(|one| *one == first)).unwrap_or(0)
 }
 
 fn by_rule<'a>(
@@ -373,6 +402,7 @@ fn counted_rule(rule: &Rule, effect: Effect, nth: Vec<u64>) -> Rule {
     };
     Rule {
         name: String::new(),
+        domain: rule.domain.clone(),
         select: rule.select.clone(),
         when: When { nth, ..window(&rule.when) },
         fault,
@@ -411,7 +441,13 @@ fn region_size(rule: &Rule) -> u32 {
 
 /// The part of a trigger that says which operations are counted at all.
 fn window(when: &When) -> When {
-    When { after: when.after, for_: when.for_, ..When::default() }
+    When {
+        after: when.after,
+        for_: when.for_,
+        cycle: when.cycle,
+        after_event: when.after_event.clone(),
+        ..When::default()
+    }
 }
 
 fn incomplete(rule: &Rule, event: &Event, what: &'static str) -> ReplayError {

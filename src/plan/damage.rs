@@ -84,7 +84,7 @@ impl Plan {
             DAMAGE_TAG,
             &self.seed().to_le_bytes(),
             self.rule(rule).name.as_bytes(),
-            self.domain().as_bytes(),
+            self.domain_of(rule).as_bytes(),
             file.as_os_str().as_bytes(),
             kind,
             &at.to_le_bytes(),

@@ -18,7 +18,8 @@ fn scenario(fault: Fault, when: When) -> Scenario {
     Scenario {
         name: Some("rot".into()),
         seed: None,
-        rules: vec![Rule { name: "r".into(), select, when, fault }],
+        presets: Vec::new(),
+        rules: vec![Rule { name: "r".into(), domain: None, select, when, fault }],
     }
 }
 
@@ -203,6 +204,7 @@ fn delays_become_one_rule_for_each_delay_that_counts_the_same_operations() {
     let replay = replay(&original, 1, &events).unwrap().scenario;
     let expected = |name: &str, nth: &[u64], ns| Rule {
         name: name.into(),
+        domain: None,
         select: original.rules[0].select.clone(),
         when: When { nth: nth.to_vec(), ..window.clone() },
         fault: Fault::Latency(Latency {

@@ -2,6 +2,7 @@
 
 mod attributes;
 mod bad_sector;
+mod composing;
 mod confinement;
 mod crash;
 mod dead;
@@ -22,6 +23,7 @@ mod one_bit;
 mod ownership;
 mod page_fills;
 mod passthrough;
+mod presets;
 mod rate;
 mod readonly;
 mod refusals;
