@@ -127,6 +127,7 @@ impl Armed {
         self.decide_length(&mut look, &mut decision);
         self.decide_queue(&mut look, &mut decision);
         self.decide_sectors(&mut look, &mut decision);
+        self.decide_misreads(&mut look, &mut decision);
         self.decide_regions(&mut look, &mut decision);
         self.decide_flips(&mut look, &mut decision);
         self.decide_losses(&mut look, &mut decision);
@@ -383,7 +384,7 @@ pub(super) fn keeps_writes(rule: &Rule) -> bool {
 fn draws_per_path(rule: &Rule) -> bool {
     let drawn = match &rule.fault {
         Fault::Latency(_) | Fault::Short(_) => true,
-        Fault::LostWrite(_) | Fault::TornWrite(_) | Fault::Fsync(_) => true,
+        Fault::LostWrite(_) | Fault::TornWrite(_) | Fault::Fsync(_) | Fault::Misdirected(_) => true,
         Fault::BitFlip(fault) => !fault.is_stored(),
         Fault::Corrupt(fault) => !fault.is_stored(),
         _ => false,

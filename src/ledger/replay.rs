@@ -11,8 +11,8 @@ use super::{Event, Outcome, Region, RegionContent, unescape};
 use crate::errno::Errno;
 use crate::scenario::{
     BitAmount, BitFlip, BitPosition, Content, Corrupt, Distribution, ErrorFault, Fault, Fsync,
-    Latency, LostWrite, PathPattern, Persistence, RegionAmount, RegionPosition, Rule, Scenario,
-    SectorAmount, Short, ShortLength, TornWrite, When, WritePart,
+    Latency, LostWrite, Misdirected, PathPattern, Persistence, RegionAmount, RegionPosition, Rule,
+    Scenario, SectorAmount, Short, ShortLength, TornWrite, When, WritePart,
 };
 
 /// More rules than a plan can number.
@@ -286,6 +286,8 @@ enum Effect {
     Lost(Option<u64>, Option<u64>),
     /// Writing back failed.
     Unwritten,
+    /// A byte that was meant, and one that was met instead.
+    Astray(u64, u64),
 }
 
 fn counted_rules(rule: &Rule, events: &[&Event]) -> Result<Vec<Rule>, ReplayError> {
@@ -320,8 +322,12 @@ fn counted_rules(rule: &Rule, events: &[&Event]) -> Result<Vec<Rule>, ReplayErro
 /// what the medium did not get.
 fn follows(rule: &Rule, event: &Event) -> bool {
     let stays = matches!(rule.fault, Fault::Dead(_) | Fault::Readonly);
-    let keeps = matches!(rule.fault, Fault::LostWrite(_) | Fault::TornWrite(_) | Fault::Fsync(_));
-    (stays || keeps) && event.occurrence.is_none()
+    let keeps = matches!(
+        rule.fault,
+        Fault::LostWrite(_) | Fault::TornWrite(_) | Fault::Fsync(_) | Fault::Misdirected(_)
+    );
+    let landed = event.lost.first().is_some_and(|lost| lost.from.is_some());
+    landed || (stays || keeps) && event.occurrence.is_none()
 }
 
 /// The numbers that the next rule counts for these occurrences of the original. An operation that
@@ -329,7 +335,10 @@ fn follows(rule: &Rule, event: &Event) -> bool {
 /// of the rules before, sorted.
 fn seen_by_next(fault: &Fault, nth: &[u64], answered: &mut Vec<u64>) -> Vec<u64> {
     let damage = matches!(fault, Fault::BitFlip(_) | Fault::Corrupt(_) | Fault::BadSector(_));
-    let losses = matches!(fault, Fault::LostWrite(_) | Fault::TornWrite(_) | Fault::Fsync(_));
+    let losses = matches!(
+        fault,
+        Fault::LostWrite(_) | Fault::TornWrite(_) | Fault::Fsync(_) | Fault::Misdirected(_)
+    );
     if damage || losses {
         return nth.to_vec();
     }
@@ -369,6 +378,12 @@ fn effect(rule: &Rule, event: &Event) -> Result<Effect, ReplayError> {
             Ok(Effect::Lost(at, first.keep))
         }
         Fault::Fsync(_) => Ok(Effect::Unwritten),
+        Fault::Misdirected(_) => {
+            let read = event.misread.first().map(|read| (read.bytes.0, read.from));
+            let written = event.lost.first().and_then(|lost| Some((lost.bytes.0, lost.to?)));
+            let (at, to) = read.or(written).ok_or_else(|| lacks("its `misread` or `lost`"))?;
+            Ok(Effect::Astray(at, to))
+        }
         Fault::Latency(_) | Fault::BadSector(_) => {
             let delay = event.delay_ns.map(Effect::DelayNs);
             delay.ok_or_else(|| lacks("its `delay_ns`"))
@@ -399,6 +414,7 @@ fn counted_rule(rule: &Rule, effect: Effect, nth: Vec<u64>) -> Rule {
         Effect::Same => rule.fault.clone(),
         Effect::Lost(at, keep) => lost_again(rule, at, keep),
         Effect::Unwritten => fails_again(&rule.fault),
+        Effect::Astray(at, to) => astray_again(&rule.fault, at, to),
     };
     Rule {
         name: String::new(),
@@ -428,6 +444,16 @@ fn lost_again(rule: &Rule, at: Option<u64>, keep: Option<u64>) -> Fault {
 fn fails_again(fault: &Fault) -> Fault {
     match fault {
         Fault::Fsync(fsync) => Fault::Fsync(Fsync { sequence: "X".into(), ..fsync.clone() }),
+        other => other.clone(),
+    }
+}
+
+/// The original's block, at the places that it had.
+fn astray_again(fault: &Fault, at: u64, to: u64) -> Fault {
+    match fault {
+        Fault::Misdirected(astray) => {
+            Fault::Misdirected(Misdirected { at: Some(at), to: Some(to), ..*astray })
+        }
         other => other.clone(),
     }
 }

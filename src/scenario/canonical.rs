@@ -9,8 +9,9 @@ use super::document_text;
 use super::file::parse;
 use super::{
     Acceleration, BadSector, BitAmount, BitFlip, BitPosition, Content, Corrupt, Cycle, Dead,
-    Distribution, Evict, Fault, Persistence, Preset, RegionAmount, RegionPosition, Rest, Rule,
-    Scenario, SectorAmount, Select, Short, ShortLength, Space, Stall, TornWrite, When, WritePart,
+    Distribution, Evict, Fault, Misdirected, Persistence, Preset, RegionAmount, RegionPosition,
+    Rest, Rule, Scenario, SectorAmount, Select, Short, ShortLength, Space, Stall, TornWrite, When,
+    WritePart,
 };
 use super::{duration, size};
 use crate::diagnostic::Diagnostic;
@@ -149,6 +150,7 @@ fn fault(fault: &Fault) -> Value {
         }
         Fault::LostWrite(lost) => Value::Object(part(lost.part)),
         Fault::TornWrite(torn) => torn_write(torn),
+        Fault::Misdirected(astray) => misdirected(*astray),
         Fault::Fsync(fsync) => json!({
             "model": fsync.model.name(),
             "sequence": fsync.sequence,
@@ -263,6 +265,14 @@ fn torn_write(torn: &TornWrite) -> Value {
         Rest::Zero => "zero",
     };
     object.insert("rest".into(), json!(rest));
+    Value::Object(object)
+}
+
+fn misdirected(astray: Misdirected) -> Value {
+    let mut object = Map::new();
+    object.insert("block".into(), json!(size::format(u64::from(astray.block))));
+    insert(&mut object, "at", astray.at);
+    insert(&mut object, "to", astray.to);
     Value::Object(object)
 }
 

@@ -19,6 +19,7 @@ mod file;
 mod fsync;
 mod lost_write;
 mod merge;
+mod misdirected;
 mod mistake;
 mod model;
 mod preset;

@@ -285,7 +285,16 @@ fn a_torn_write_becomes_the_same_tear_and_what_became_of_it_nothing() {
     let lost = |op: &str, start, keep, occurrence| {
         let (changed, before, after) = (Some(1), None, None);
         let bytes = (start, 100);
-        let lost = vec![LostBytes { bytes, keep, changed, before, after, id: "x".into() }];
+        let lost = vec![LostBytes {
+            bytes,
+            keep,
+            to: None,
+            from: None,
+            changed,
+            before,
+            after,
+            id: "x".into(),
+        }];
         Event { op: op.into(), lost, occurrence, ..event("r") }
     };
     let events = [

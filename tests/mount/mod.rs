@@ -18,6 +18,7 @@ mod lifecycle;
 mod limits;
 mod lost_random;
 mod lost_write;
+mod misdirected;
 mod names;
 mod one_bit;
 mod ownership;

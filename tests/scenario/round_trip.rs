@@ -206,7 +206,11 @@ fn write_part(sizes: &'static [u32]) -> impl Strategy<Value = WritePart> {
 
 fn lost() -> impl Strategy<Value = Fault> {
     let torn = (proptest::option::of(1u64..8), any::<bool>(), write_part(&[4096]));
+    let places = (proptest::option::of(0u64..1 << 20), proptest::option::of(1u64 << 21..1 << 40));
+    let astray = (select(&[512u32, 4096][..]), places)
+        .prop_map(|(block, (at, to))| Fault::Misdirected(Misdirected { block, at, to }));
     prop_oneof![
+        astray,
         write_part(&[512, 4096]).prop_map(|part| Fault::LostWrite(LostWrite { part })),
         torn.prop_map(|(keep, zero, part)| {
             let rest = if zero { Rest::Zero } else { Rest::Old };
