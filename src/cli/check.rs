@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use super::exit::{Exit, Failure};
 use super::scenarios::{self, Checked};
 use crate::diagnostic;
+use crate::scenario::Preset;
 
 /// Say everything that is wrong with scenario files, and mount nothing.
 #[derive(Debug, Args)]
@@ -60,10 +61,30 @@ fn summary(checked: &Checked) -> Option<String> {
         count => format!(", {}", diagnostic::plural(count, "warning")),
     };
     let file = diagnostic::harmless(&checked.file);
-    Some(format!("{file}: ok, {rules}{warnings}\n"))
+    let presets: String = scenario.presets.iter().map(provenance).collect();
+    Some(format!("{file}: ok, {rules}{warnings}\n{presets}"))
+}
+
+/// Where the figures of a scenario come from, one thing a line.
+fn provenance(preset: &Preset) -> String {
+    let mut said = vec![format!("preset {}: {}", preset.name, preset.evidence.name())];
+    said.extend(preset.cite.iter().map(|work| format!("  after {work}")));
+    let rates = preset.real_rate.iter().map(|(name, rate)| format!("  really {name} = {rate:?}"));
+    said.extend(rates);
+    said.extend(preset.acceleration.map(|acceleration| {
+        let times = acceleration.factor.map_or(String::new(), |factor| format!(", {factor} times"));
+        format!("  accelerated by {}{times}", acceleration.method.name())
+    }));
+    said.extend(preset.assumptions.iter().map(|text| format!("  assumes: {text}")));
+    said.iter().map(|line| format!("  {}\n", diagnostic::harmless(line))).collect()
 }
 
 fn json_line(checked: &Checked) -> String {
-    let json = diagnostic::to_json(&checked.file, &checked.text, &checked.diagnostics);
+    let mut json = diagnostic::to_json(&checked.file, &checked.text, &checked.diagnostics);
+    let presets = checked.scenario.iter().flat_map(|scenario| &scenario.presets);
+    let presets: Vec<_> = presets.map(Preset::canonical).collect();
+    if !presets.is_empty() {
+        json["presets"] = presets.into();
+    }
     format!("{json}\n")
 }

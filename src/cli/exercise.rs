@@ -187,8 +187,7 @@ fn flips(count: u64, paths: &[String]) -> String {
 fn places(files: &[PathBuf], place: &Place, typed: Option<u64>) -> Result<u64, Failure> {
     let scenario = scenarios::load(files)?;
     let seed = typed.or(scenario.seed).unwrap_or_else(|| u64::from(rand::random::<u32>()));
-    let plan =
-        compile(&scenario, trial_seed(seed, 1), "", scenario.canonical().to_string().as_bytes());
+    let plan = compile(&scenario, trial_seed(seed, 1), "", scenario.fingerprint().as_bytes());
     if plan.rules().iter().any(|rule| rule.fault.is_stored()) {
         let found = survey(place.root.as_fd());
         let files = found.map_err(|error| Failure::caused(Exit::Usage, &error))?.files;

@@ -50,8 +50,7 @@ pub(super) struct Preview {
 pub(super) fn run(preview: &Preview) -> Result<Exit, Failure> {
     let scenario = scenarios::load(&preview.scenario)?;
     let seed = serving::seed(preview.seed, &scenario);
-    let canonical = scenario.canonical().to_string();
-    let plan = compile(&scenario, seed, &preview.id, canonical.as_bytes());
+    let plan = compile(&scenario, seed, &preview.id, scenario.fingerprint().as_bytes());
     warn_of_the_unpredictable(&scenario, &plan);
     let root = open_directory(&preview.dir)?;
     let survey = survey(root.as_fd()).map_err(|error| unreadable(&preview.dir, &error))?;

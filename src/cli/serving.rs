@@ -235,7 +235,7 @@ fn ready(args: &PlanArgs, place: &Place) -> Result<Option<Readied>, Failure> {
     let scenario = scenarios::load(&args.scenario)?;
     let seed = seed(args.seed, &scenario);
     let canonical = scenario.canonical();
-    let plan = compile(&scenario, seed, &args.id, canonical.to_string().as_bytes());
+    let plan = compile(&scenario, seed, &args.id, scenario.fingerprint().as_bytes());
     let header = header(&plan, args, place, canonical);
     let (placement, media, usage) = place_faults(&plan, place)?;
     Ok(Some(Readied { plan, placement, media, usage, header, ledger }))

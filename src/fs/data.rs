@@ -189,7 +189,7 @@ impl Filesystem {
         if how.appends() {
             let end = ReadWriteFlags::APPEND;
             let written = rustix::io::pwritev2(&*open.file, &buffer, op.offset, end);
-            self.end_write(under_way, written.unwrap_or(0), data, losses);
+            self.end_write(open, under_way, written.unwrap_or(0), data, losses);
             return Ok(written?);
         }
         let before =
@@ -199,7 +199,7 @@ impl Filesystem {
         let written = before
             .and_then(|before| Ok((before, rustix::io::pwritev(&*open.file, &buffer, op.offset)?)));
         let count = written.as_ref().map_or(0, |(_, count)| *count);
-        self.end_write(under_way, count, data, losses);
+        self.end_write(open, under_way, count, data, losses);
         for (before, Range { start, end }) in written?.0 {
             let end = end.min(op.offset + count as u64);
             if start < end {

@@ -226,6 +226,7 @@ fn blank(armed: &Armed, rule: RuleId) -> Event {
         bits: Vec::new(),
         regions: Vec::new(),
         lost: Vec::new(),
+        misread: Vec::new(),
         id: None,
         sector: None,
         returned: None,

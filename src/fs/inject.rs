@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use super::astray::Astray;
 use super::cached_pages::PAGE;
 use super::corruption::Filled;
 use super::events::flip;
@@ -76,7 +77,7 @@ impl Filesystem {
             }
             return answer(result);
         };
-        let Served { result, events, flips, filled, missing } = self.serve(&judged, &open);
+        let Served { result, events, flips, filled, misread, missing } = self.serve(&judged, &open);
         if fills_cache {
             self.pages_filled(&open, op.offset, &result);
         }
@@ -84,6 +85,7 @@ impl Filesystem {
             result.map(|mut data| {
                 flip(&mut data, op.offset, &flips);
                 filled.iter().for_each(|filled| filled.undo(&mut data, op.offset));
+                misread.iter().for_each(|misread| misread.undo(&mut data, op.offset));
                 missing.iter().for_each(|missing| missing.undo(&mut data, op.offset));
                 data
             })
@@ -121,7 +123,7 @@ impl Filesystem {
             (Some(failure), _) => (Err(failure.errno), judged.events()),
             (None, Some(sector)) => (Err(Errno::EIO), judged.events_with_sector(sector)),
             (None, None) => {
-                let mut losses = Losses::of(&judged.decision);
+                let mut losses = Losses::of(&judged, data, &self.room);
                 let written = write(judged.moved() as usize, &mut losses);
                 let count = written.as_ref().ok().map(|count| *count as u64);
                 (written, judged.write_events(&losses, count))
@@ -222,7 +224,7 @@ impl Filesystem {
         }
     }
 
-    /// Regions first, then bits in them; both in what the medium holds.
+    /// What comes from elsewhere first, then regions, then bits in them; all in what the medium holds.
     fn damage(
         &self,
         judged: &Judged,
@@ -231,12 +233,14 @@ impl Filesystem {
         missing: Vec<Missing>,
     ) -> Served {
         self.fates.reads(missing.iter().map(Missing::id));
+        let misread = self.misread(judged, open, &mut data);
         let filled = judged.fill(&mut data, &open.file);
         let bits = judged.flip(&mut data);
         self.fates.reads(filled.iter().filter_map(|region| region.stored.then_some(region.id)));
         self.fates.reads(bits.iter().filter_map(|bit| bit.stored.then_some(bit.id)));
         let mut events = judged.events_with_length(Some(data.len() as u64));
         events.extend(judged.damage_events(&filled, &bits));
+        events.extend(judged.misread_events(&misread));
         events.extend(judged.lost_events(&missing));
         // A read that ends early at a bad sector is a fault as well: many a program takes it for the
         // end of the file.
@@ -246,7 +250,7 @@ impl Filesystem {
             events.push(Event { returned, ..judged.sector_event(bad) });
         }
         let flips = bits.iter().map(|bit| (bit.flip.byte, bit.flip.bit)).collect();
-        Served { result: Ok(data), events, flips, filled, missing }
+        Served { result: Ok(data), events, flips, filled, misread, missing }
     }
 }
 
@@ -257,13 +261,14 @@ struct Served {
     events: Vec<Event>,
     flips: Vec<(u64, u8)>,
     filled: Vec<Filled>,
+    misread: Vec<Astray>,
     missing: Vec<Missing>,
 }
 
 impl Served {
     fn nothing(errno: Errno, events: Vec<Event>) -> Served {
-        let (flips, filled, missing) = Default::default();
-        Served { result: Err(errno), events, flips, filled, missing }
+        let (flips, filled, misread, missing) = Default::default();
+        Served { result: Err(errno), events, flips, filled, misread, missing }
     }
 }
 

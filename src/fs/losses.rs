@@ -12,7 +12,7 @@ use super::missing::Missing;
 use super::stat::stat_fd;
 use super::{Answer, Filesystem, Node, Writing};
 use crate::ledger::Outcome;
-use crate::media::{Content, Loss, Medium, Stale};
+use crate::media::{Content, Elsewhere, Loss, Medium, Room, Stale};
 use crate::op::{Op, OpKind};
 use crate::plan::{Decision, Lost, bytes_of};
 use crate::scenario::Rest;
@@ -24,6 +24,16 @@ pub(super) struct Losses {
     pub(super) made: Vec<Missing>,
     /// What could not be kept, so that it was not lost.
     pub(super) skipped: Vec<Lost>,
+    /// What lands elsewhere.
+    landing: Vec<Landing>,
+}
+
+/// Bytes of a write that the medium gets at another place.
+#[derive(Debug)]
+struct Landing {
+    /// The bytes that they were meant for.
+    meant: Range<u64>,
+    there: Stale,
 }
 
 /// A write that is about to be made to a file whose medium may be behind.
@@ -41,10 +51,41 @@ pub(super) struct UnderWay {
 }
 
 impl Losses {
-    /// Those that were decided.
-    pub(super) fn of(decision: &Decision) -> Losses {
-        Losses { wanted: decision.lost.clone(), ..Losses::default() }
+    /// Those that were decided of a write of this data. What is misdirected takes room at both places
+    /// or goes where it was meant to.
+    pub(super) fn of(judged: &Judged, data: &[u8], room: &Arc<Room>) -> Losses {
+        let mut losses = Losses::default();
+        for lost in &judged.decision.lost {
+            match lost.lands {
+                None => losses.wanted.push(lost.clone()),
+                Some(to) => match landing(judged, lost, to, data, room) {
+                    Some(landing) => {
+                        losses.landing.push(landing);
+                        losses.wanted.push(lost.clone());
+                    }
+                    None => losses.skipped.push(lost.clone()),
+                },
+            }
+        }
+        losses
     }
+}
+
+/// What a misdirected part of a write puts at its other place; `None` if there is no room to keep it.
+fn landing(
+    judged: &Judged,
+    lost: &Lost,
+    to: u64,
+    data: &[u8],
+    room: &Arc<Room>,
+) -> Option<Landing> {
+    let place = |byte: u64| (byte - judged.op.offset) as usize;
+    let data = data.get(place(lost.bytes.start)..place(lost.bytes.end))?;
+    let content = Content::new(data.to_vec(), room)?;
+    let bytes = to..to + (lost.bytes.end - lost.bytes.start);
+    let astray = Elsewhere { landed: true, here: to, there: lost.bytes.start };
+    let of = loss(judged, &Lost { bytes: bytes.clone(), ..lost.clone() }, Some(astray));
+    Some(Landing { meant: lost.bytes.clone(), there: Stale { bytes, content, of } })
 }
 
 impl UnderWay {
@@ -122,18 +163,21 @@ impl Filesystem {
         let range = bytes_of(&judged.op);
         let mut falling = Vec::new();
         for lost in &losses.wanted {
-            let bytes = lost.bytes.start.max(range.start)..lost.bytes.end.min(range.end);
-            if bytes.is_empty() {
-                continue;
-            }
-            let part = Lost { bytes: bytes.clone(), ..lost.clone() };
+            let Some(part) = lost.within(&range) else { continue };
             match self.held(open, medium, &part) {
-                Some(content) => falling.push(Stale { bytes, content, of: loss(judged, lost) }),
+                Some(content) => {
+                    let to = |there| Elsewhere { landed: false, here: lost.bytes.start, there };
+                    let of = loss(judged, lost, lost.lands.map(to));
+                    falling.push(Stale { bytes: part.bytes, content, of });
+                }
                 None => {
-                    self.tell_no_room();
+                    losses.landing.retain(|landing| landing.meant != lost.bytes);
                     losses.skipped.push(part);
                 }
             }
+        }
+        if !losses.skipped.is_empty() {
+            self.tell_no_room();
         }
         falling
     }
@@ -174,6 +218,7 @@ impl Filesystem {
     /// So many bytes of the write were made.
     pub(super) fn end_write(
         &self,
+        open: &OpenFile,
         under_way: UnderWay,
         made: usize,
         data: &[u8],
@@ -208,6 +253,29 @@ impl Filesystem {
             let stored = data[place(stale.bytes.start)..place(stale.bytes.end)].to_vec();
             Missing { stale, stored: Some(stored) }
         }));
+        self.land(open, judged, &done, losses);
+    }
+
+    /// Puts what of a write was misdirected, and made, at its other place: that happens last, also
+    /// where the same write has stored something.
+    fn land(&self, open: &OpenFile, judged: &Judged, done: &Range<u64>, losses: &mut Losses) {
+        let Some(medium) = &judged.view.medium else { return };
+        for Landing { meant, there } in &losses.landing {
+            let made = meant.start.max(done.start)..meant.end.min(done.end);
+            if made.is_empty() {
+                continue;
+            }
+            let first = there.bytes.start + (made.start - meant.start);
+            let Some(stale) = there.within(&(first..first + (made.end - made.start))) else {
+                continue;
+            };
+            let len = (stale.bytes.end - stale.bytes.start) as usize;
+            let stored = self.read_for_page(open, stale.bytes.start, len).ok();
+            let stored = stored.filter(|stored| stored.len() == len);
+            let earlier = medium.behind().fall(vec![stale.clone()]);
+            self.tell_of(judged, Outcome::Gone, earlier);
+            losses.made.push(Missing { stale, stored });
+        }
     }
 
     /// Reads what the medium holds: the stored bytes, and what it has instead of some of them.
@@ -236,11 +304,11 @@ impl Filesystem {
 }
 
 /// One loss as the medium remembers it.
-pub(super) fn loss(judged: &Judged, lost: &Lost) -> Arc<Loss> {
+pub(super) fn loss(judged: &Judged, lost: &Lost, astray: Option<Elsewhere>) -> Arc<Loss> {
     let Judged { armed, view, .. } = judged;
     let (rule, occurrence, keep) = (lost.rule, lost.occurrence, lost.keep);
     let id = armed.loss_id(lost, lost.bytes.start, &view.path);
-    Arc::new(Loss { rule, occurrence, id, file: Arc::from(&*view.path), keep })
+    Arc::new(Loss { rule, occurrence, id, file: Arc::from(&*view.path), keep, astray })
 }
 
 fn within(stale: &[Stale], range: &Range<u64>) -> Vec<Stale> {

@@ -93,6 +93,12 @@ impl Missing {
         self.stale.of.id
     }
 
+    /// The other place of a misdirected write, if this is the one where it landed, or is not.
+    fn other_place(&self, landed: bool) -> Option<u64> {
+        let astray = self.stale.of.astray.filter(|astray| astray.landed == landed)?;
+        Some(astray.of(self.stale.bytes.start))
+    }
+
     fn held(&self) -> Vec<u8> {
         let mut held = vec![0; (self.stale.bytes.end - self.stale.bytes.start) as usize];
         self.stale.copy_to(&mut held, self.stale.bytes.start);
@@ -117,6 +123,8 @@ impl Missing {
         LostBytes {
             bytes: (start, end - start),
             keep: self.stale.of.keep,
+            to: self.other_place(false),
+            from: self.other_place(true),
             changed: self.changed(),
             before: self.stored.as_deref().map(bytes_or_hash),
             after: self.stored.as_ref().map(|_| bytes_or_hash(&self.held())),

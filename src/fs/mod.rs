@@ -3,6 +3,7 @@
 //!
 //! No type of the kernel's protocol crosses this border; errors are [`crate::errno::Errno`].
 
+mod astray;
 mod attributes;
 mod backing;
 mod by_inode;

@@ -96,8 +96,9 @@ impl Filesystem {
         unwritten: &Unwritten,
     ) -> Vec<Event> {
         let Unwritten { rule, occurrence, ref pages, model, evict } = *unwritten;
-        let lost = Lost { rule, occurrence, bytes: pages.clone(), rest: Rest::Old, keep: None };
-        let loss = loss(judged, &lost);
+        let (bytes, rest) = (pages.clone(), Rest::Old);
+        let lost = Lost { rule, occurrence, bytes, rest, keep: None, lands: None };
+        let loss = loss(judged, &lost, None);
         let until = match evict {
             Evict::Close => Until::Closed,
             Evict::Drop => Until::Dropped,

@@ -127,6 +127,7 @@ impl Armed {
         self.decide_length(&mut look, &mut decision);
         self.decide_queue(&mut look, &mut decision);
         self.decide_sectors(&mut look, &mut decision);
+        self.decide_misreads(&mut look, &mut decision);
         self.decide_regions(&mut look, &mut decision);
         self.decide_flips(&mut look, &mut decision);
         self.decide_losses(&mut look, &mut decision);
@@ -179,7 +180,7 @@ impl Armed {
         }
         // Stable: of several rules for one place the first in file order wins.
         found.sort_by_key(|sector: &Unreadable| sector.sector.start);
-        decision.unreadable = found.into_iter().find(|sector| self.fire(sector.rule));
+        decision.unreadable = found.into_iter().find(|sector| self.fire(sector.rule, look.now));
     }
 
     /// Every wrong bit before the first bad sector.
@@ -213,7 +214,7 @@ impl Armed {
             // What the reader never gets is no fire.
             let cut = |flips: &mut Vec<Flip>| flips.retain(|flip| flip.byte < limit);
             cut(&mut decision.flips);
-            if decision.flips.len() > before && !self.fire(id) {
+            if decision.flips.len() > before && !self.fire(id, look.now) {
                 decision.flips.truncate(before);
             }
         }
@@ -227,7 +228,7 @@ impl Armed {
         rule: &Rule,
         look: &mut Look<'_>,
     ) -> Option<Occasion> {
-        if !rule.scope.covers(&look.op) || !rule.trigger.is_open(look.now) {
+        if !rule.scope.covers(&look.op) || !self.is_open(rule, look.now) {
             return None;
         }
         let occurrence = self.counters[usize::from(id.0)].count();
@@ -244,8 +245,14 @@ impl Armed {
         })
     }
 
-    pub(super) fn fire(&self, id: RuleId) -> bool {
-        self.counters[usize::from(id.0)].fire(self.plan.rule(id).trigger.times)
+    /// Whether a rule looks at operations that come at `now` after arming.
+    pub(super) fn is_open(&self, rule: &Rule, now: Duration) -> bool {
+        let fired = |event: RuleId| self.counters[usize::from(event.0)].fired_before(now);
+        rule.trigger.is_open(now) && rule.trigger.event.is_none_or(fired)
+    }
+
+    pub(super) fn fire(&self, id: RuleId, now: Duration) -> bool {
+        self.counters[usize::from(id.0)].fire(self.plan.rule(id).trigger.times, now)
     }
 
     /// The rule's stream on the operation's path: one look into the map an operation.
@@ -377,7 +384,7 @@ pub(super) fn keeps_writes(rule: &Rule) -> bool {
 fn draws_per_path(rule: &Rule) -> bool {
     let drawn = match &rule.fault {
         Fault::Latency(_) | Fault::Short(_) => true,
-        Fault::LostWrite(_) | Fault::TornWrite(_) | Fault::Fsync(_) => true,
+        Fault::LostWrite(_) | Fault::TornWrite(_) | Fault::Fsync(_) | Fault::Misdirected(_) => true,
         Fault::BitFlip(fault) => !fault.is_stored(),
         Fault::Corrupt(fault) => !fault.is_stored(),
         _ => false,

@@ -28,6 +28,8 @@ pub struct Counts {
 pub(super) struct RuleCounters {
     matched: AtomicU64,
     fired: AtomicU64,
+    /// When the operation came that it fired at first, since arming.
+    first: OnceLock<Duration>,
     /// When it fired, since arming: of a fault that stays.
     pub(super) begun: OnceLock<Duration>,
     /// Until when it is busy, in nanoseconds since arming: of a limit of bytes in time.
@@ -40,11 +42,21 @@ impl RuleCounters {
         self.matched.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// Counts a fire, unless there have been `times` of them already.
-    pub(super) fn fire(&self, times: Option<u64>) -> bool {
+    /// Counts a fire at an operation that came at `now`, unless there have been `times` of them
+    /// already.
+    pub(super) fn fire(&self, times: Option<u64>, now: Duration) -> bool {
         let limit = times.unwrap_or(u64::MAX);
         let below = |fired| (fired < limit).then_some(fired + 1);
-        self.fired.fetch_update(Ordering::Relaxed, Ordering::Relaxed, below).is_ok()
+        let fired = self.fired.fetch_update(Ordering::Relaxed, Ordering::Relaxed, below).is_ok();
+        if fired && self.first.get().is_none() {
+            let _ = self.first.set(now);
+        }
+        fired
+    }
+
+    /// Whether it has fired at an operation that came before `now`.
+    pub(super) fn fired_before(&self, now: Duration) -> bool {
+        self.first.get().is_some_and(|first| *first < now)
     }
 
     /// Makes it busy for longer; until when, since arming.
@@ -145,7 +157,9 @@ mod tests {
         let counters = RuleCounters::default();
         std::thread::scope(|scope| {
             for _ in 0..4 {
-                scope.spawn(|| (0..1_000).filter(|_| counters.fire(Some(1_500))).count());
+                scope.spawn(|| {
+                    (0..1_000).filter(|_| counters.fire(Some(1_500), Duration::ZERO)).count()
+                });
             }
         });
         assert_eq!(counters.counts().fired, 1_500);

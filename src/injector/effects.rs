@@ -46,12 +46,12 @@ impl Armed {
         let occasion = self.occasion(id, rule, look)?;
         let (nth, key) = occasion.on_path?;
         let occurrence = occasion.occurrence;
-        self.fire(id).then(|| Delay { rule: id, occurrence, by: fault.delay(key, nth) })
+        self.fire(id, look.now).then(|| Delay { rule: id, occurrence, by: fault.delay(key, nth) })
     }
 
     /// Counts the operation if the rule looks at it; its number, if the rule fires.
     pub(super) fn fired(&self, id: RuleId, rule: &Rule, look: &mut Look<'_>) -> Option<u64> {
         let occasion = self.occasion(id, rule, look)?;
-        self.fire(id).then_some(occasion.occurrence)
+        self.fire(id, look.now).then_some(occasion.occurrence)
     }
 }

@@ -3,8 +3,9 @@
 use std::ops::Range;
 
 use super::armed::{Armed, Look, Occasion};
+use crate::media::Medium;
 use crate::op::OpKind;
-use crate::plan::fault::{Fault, Tear};
+use crate::plan::fault::{Astray, Fault, Tear};
 use crate::plan::{Decision, Lost, Rule, RuleId, Unwritten, bytes_of};
 use crate::scenario::Rest;
 
@@ -27,7 +28,7 @@ impl Armed {
                 continue;
             };
             let fails = occasion.on_path.is_some_and(|(nth, _)| fault.fails(nth));
-            decision.unwritten = (fails && self.fire(id)).then(|| Unwritten {
+            decision.unwritten = (fails && self.fire(id, look.now)).then(|| Unwritten {
                 rule: id,
                 occurrence: occasion.occurrence,
                 pages: fault.pages(),
@@ -41,7 +42,11 @@ impl Armed {
     /// What fails is not lost.
     pub(super) fn decide_losses(&self, look: &mut Look<'_>, decision: &mut Decision) {
         for (id, rule) in self.rules(look.target) {
-            if !matches!(rule.fault, Fault::LostWrite(_) | Fault::TornWrite(_)) {
+            let loses = matches!(
+                rule.fault,
+                Fault::LostWrite(_) | Fault::TornWrite(_) | Fault::Misdirected(_)
+            );
+            if !loses || look.op.kind != OpKind::Write {
                 continue;
             }
             let Some(occasion) = self.occasion(id, rule, look) else {
@@ -52,7 +57,7 @@ impl Armed {
             }
             let lost = lost((id, rule), &occasion, look);
             let lost = lost.map_or_else(Vec::new, |lost| uncovered(&decision.lost, lost));
-            if !lost.is_empty() && self.fire(id) {
+            if !lost.is_empty() && self.fire(id, look.now) {
                 decision.lost.extend(lost);
             }
         }
@@ -62,15 +67,33 @@ impl Armed {
 fn lost((id, rule): (RuleId, &Rule), occasion: &Occasion, look: &Look<'_>) -> Option<Lost> {
     let (nth, key) = occasion.on_path?;
     let write = rule.scope.clip(bytes_of(&look.op));
-    let (bytes, rest, keep) = match &rule.fault {
-        Fault::LostWrite(fault) => (fault.lost(key, nth, &write), Rest::Old, None),
+    let whole = Lost {
+        rule: id,
+        occurrence: occasion.occurrence,
+        bytes: 0..0,
+        rest: Rest::Old,
+        keep: None,
+        lands: None,
+    };
+    Some(match &rule.fault {
+        Fault::LostWrite(fault) => Lost { bytes: fault.lost(key, nth, &write), ..whole },
         Fault::TornWrite(fault) => {
             let Tear { lost, keep } = fault.torn(key, nth, &write)?;
-            (lost, fault.rest, Some(keep))
+            Lost { bytes: lost, rest: fault.rest, keep: Some(keep), ..whole }
+        }
+        Fault::Misdirected(fault) => {
+            let Astray { bytes, elsewhere } = fault.astray(key, nth, &write, look.file_len()?)?;
+            Lost { bytes, lands: Some(elsewhere), ..whole }
         }
         _ => return None,
-    };
-    Some(Lost { rule: id, occurrence: occasion.occurrence, bytes, rest, keep })
+    })
+}
+
+impl Look<'_> {
+    /// How many bytes the file has; `None` if nobody has said.
+    pub(super) fn file_len(&self) -> Option<u64> {
+        self.target.medium.map(Medium::len).filter(|len| *len != u64::MAX)
+    }
 }
 
 /// The parts that no earlier rule has.
@@ -85,8 +108,7 @@ fn uncovered(earlier: &[Lost], lost: Lost) -> Vec<Lost> {
         parts = parts.into_iter().flat_map(cut).collect();
         parts.retain(|part| !part.is_empty());
     }
-    parts.retain(|part| !part.is_empty());
-    parts.into_iter().map(|bytes| Lost { bytes, ..lost.clone() }).collect()
+    parts.iter().filter_map(|part| lost.within(part)).collect()
 }
 
 #[cfg(test)]
@@ -97,7 +119,7 @@ mod tests {
     fn the_first_rule_has_a_byte() {
         let lost = |rule, bytes| {
             let rule = RuleId(rule);
-            Lost { rule, occurrence: 1, bytes, rest: Rest::Old, keep: None }
+            Lost { rule, occurrence: 1, bytes, rest: Rest::Old, keep: None, lands: None }
         };
         let earlier = [lost(0, 10..20), lost(1, 30..40)];
         let bytes = |range| -> Vec<Range<u64>> {

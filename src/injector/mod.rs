@@ -8,6 +8,7 @@ mod counters;
 mod effects;
 mod lasting;
 mod losses;
+mod misreads;
 mod queue;
 mod regions;
 mod selection;

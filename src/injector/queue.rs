@@ -35,6 +35,10 @@ impl Armed {
         let counters = &self.counters[usize::from(id.0)];
         let busy = counters.busy_until(|busy| fault.busy(busy, look.now, look.op.len));
         let by = fault.wait(busy, look.now);
-        (by > Duration::ZERO && self.fire(id)).then_some(Delay { rule: id, occurrence, by })
+        (by > Duration::ZERO && self.fire(id, look.now)).then_some(Delay {
+            rule: id,
+            occurrence,
+            by,
+        })
     }
 }

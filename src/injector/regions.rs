@@ -37,7 +37,7 @@ impl Armed {
             // What the reader never gets is no fire.
             cut(&mut found, limit);
             let found = uncovered(&decision.regions, found);
-            if !found.is_empty() && self.fire(id) {
+            if !found.is_empty() && self.fire(id, look.now) {
                 let numbered = found.into_iter().map(|found| Corrupted { occurrence, ..found });
                 merge(&mut decision.regions, numbered);
             }

@@ -13,7 +13,9 @@ use super::armed::keeps_writes;
 use crate::media::Medium;
 use crate::op::{OpKind, OpSet};
 use crate::plan::fault::Fault;
-use crate::plan::{Corrupted, DamageId, DataAccess, Flip, Lost, Place, Rule, RuleId, Unreadable};
+use crate::plan::{
+    Corrupted, DamageId, DataAccess, Flip, Lost, Misread, Place, Rule, RuleId, Unreadable,
+};
 
 /// The rules that select one path: matched once per node and name, not once per operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -153,6 +155,12 @@ impl Armed {
         self.plan().damage_id(lost.rule, file, place, 0)
     }
 
+    /// The damage id of bytes that a read got from another place.
+    pub fn misread_id(&self, misread: &Misread, file: &Path) -> DamageId {
+        let place = Place::Misread { start: misread.bytes.start, occurrence: misread.occurrence };
+        self.plan().damage_id(misread.rule, file, place, 0)
+    }
+
     /// The damage id of a bad sector.
     pub fn sector_id(&self, bad: &Unreadable, identity: Option<&Path>) -> DamageId {
         let place = Place::Sector { start: bad.sector.start };
@@ -162,7 +170,7 @@ impl Armed {
 }
 
 fn is_fleeting(rule: &Rule) -> bool {
-    matches!(rule.fault, Fault::BitFlip(_) | Fault::Corrupt(_))
+    matches!(rule.fault, Fault::BitFlip(_) | Fault::Corrupt(_) | Fault::Misdirected(_))
         && rule.access == DataAccess::Counted
 }
 

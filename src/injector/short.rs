@@ -36,6 +36,6 @@ impl Armed {
         let (nth, key) = occasion.on_path?;
         let len = fault.moved(key, nth, look.op.len)?;
         let occurrence = occasion.occurrence;
-        self.fire(id).then_some(Shortened { rule: id, occurrence, len })
+        self.fire(id, look.now).then_some(Shortened { rule: id, occurrence, len })
     }
 }

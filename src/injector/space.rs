@@ -77,6 +77,7 @@ impl Armed {
             0 => decision.failure = Some(refused(rule, space.errno)),
             len => decision.short = Some(Shortened { rule, occurrence: 0, len }),
         }
+        self.fire(rule, now);
     }
 
     /// All or nothing.
@@ -91,6 +92,7 @@ impl Armed {
         let capacity = limit.map_or(u64::MAX, |(_, space)| space.blocks);
         let granted = self.usage.grow(key, (len, wanted), capacity, |granted| granted >= wanted);
         let (rule, space) = limit.filter(|_| granted < wanted)?;
+        self.fire(rule, now);
         Some(refused(rule, space.errno))
     }
 
@@ -101,7 +103,10 @@ impl Armed {
         if self.usage.make(inodes) {
             return None;
         }
-        limit.map(|(rule, space)| refused(rule, space.errno))
+        limit.map(|(rule, space)| {
+            self.fire(rule, now);
+            refused(rule, space.errno)
+        })
     }
 
     /// What there is and what is left, `now` after arming; `None`: as much as below.
@@ -123,7 +128,7 @@ impl Armed {
     }
 
     fn spaces(&self, now: Duration) -> impl Iterator<Item = (RuleId, Space)> {
-        let open = self.plan().numbered().filter(move |(_, rule)| rule.trigger.is_open(now));
+        let open = self.plan().numbered().filter(move |(_, rule)| self.is_open(rule, now));
         open.filter_map(|(id, rule)| match &rule.fault {
             Fault::Space(space) => Some((id, *space)),
             _ => None,

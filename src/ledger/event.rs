@@ -99,6 +99,9 @@ pub struct Event {
     /// in further events. Of a write: those that it lost. Of others: what became of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lost: Vec<LostBytes>,
+    /// Bytes that a read got from another place.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub misread: Vec<MisreadBytes>,
     /// Damage id of a bad sector.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
@@ -188,6 +191,12 @@ pub struct LostBytes {
     /// Of a write that was torn: how many sectors of 512 bytes the medium got.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep: Option<u64>,
+    /// Of a write that was misdirected: the first of the bytes of the file where they are now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<u64>,
+    /// Of the place where such a write landed: the first of the bytes that it was meant for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<u64>,
     /// How many of them the medium holds as something else than what was written; of bytes that were
     /// lost just now, or read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -200,6 +209,24 @@ pub struct LostBytes {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
     /// Damage id: of the write that lost them, in every ledger of this plan.
+    pub id: String,
+}
+
+/// A stretch of bytes that a read got from another place of the file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MisreadBytes {
+    /// First byte and number of those that were asked for.
+    pub bytes: (u64, u64),
+    /// The first of as many that the target got.
+    pub from: u64,
+    /// How many of them are something else than what was asked for.
+    pub changed: u64,
+    /// The bytes that were asked for: up to 64 in hexadecimal, of more their BLAKE3 as `blake3:` and
+    /// 64 digits.
+    pub before: String,
+    /// The bytes that the target got, likewise; other damage comes on top.
+    pub after: String,
+    /// Damage id.
     pub id: String,
 }
 

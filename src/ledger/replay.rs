@@ -11,8 +11,8 @@ use super::{Event, Outcome, Region, RegionContent, unescape};
 use crate::errno::Errno;
 use crate::scenario::{
     BitAmount, BitFlip, BitPosition, Content, Corrupt, Distribution, ErrorFault, Fault, Fsync,
-    Latency, LostWrite, PathPattern, Persistence, RegionAmount, RegionPosition, Rule, Scenario,
-    SectorAmount, Short, ShortLength, TornWrite, When, WritePart,
+    Latency, LostWrite, Misdirected, PathPattern, Persistence, RegionAmount, RegionPosition, Rule,
+    Scenario, SectorAmount, Short, ShortLength, TornWrite, When, WritePart,
 };
 
 /// More rules than a plan can number.
@@ -68,6 +68,7 @@ pub fn replay(scenario: &Scenario, seed: u64, events: &[Event]) -> Result<Replay
     let mut rules = Vec::new();
     let delivered = events.iter().any(|event| event.outcome == Outcome::Delivered);
     let mut by_rule = by_rule(scenario, if delivered { events } else { &[] })?;
+    let firsts = first_made(scenario, &by_rule);
     for rule in &scenario.rules {
         let events = by_rule.remove(rule.name.as_str()).unwrap_or_default();
         let mut made = match &rule.fault {
@@ -80,6 +81,8 @@ pub fn replay(scenario: &Scenario, seed: u64, events: &[Event]) -> Result<Replay
         };
         for (number, new) in (1..).zip(&mut made) {
             new.name = format!("{}/{number}", rule.name);
+            let event = rule.when.after_event.as_deref();
+            new.when.after_event = event.and_then(|event| firsts.get(event).cloned());
         }
         rules.extend(made);
     }
@@ -87,9 +90,35 @@ pub fn replay(scenario: &Scenario, seed: u64, events: &[Event]) -> Result<Replay
         return Err(ReplayError::TooMany { rules: rules.len() });
     }
     let name = scenario.name.as_ref().map(|name| format!("replay of {name}"));
-    let scenario =
-        Scenario { name: Some(name.unwrap_or_else(|| "replay".into())), seed: Some(seed), rules };
+    let scenario = Scenario {
+        name: Some(name.unwrap_or_else(|| "replay".into())),
+        seed: Some(seed),
+        presets: Vec::new(),
+        rules,
+    };
     Ok(Replay { scenario, omitted })
+}
+
+/// Of the rules that are made of each rule, the name of the one that fires first.
+fn first_made<'a>(
+    scenario: &'a Scenario,
+    by_rule: &BTreeMap<&str, Vec<&Event>>,
+) -> BTreeMap<&'a str, String> {
+    let made = scenario.rules.iter().filter_map(|rule| {
+        let events = by_rule.get(&*rule.name)?;
+        let number = if is_stored(&rule.fault) { first_file(events) } else { 0 };
+        Some((&*rule.name, format!("{}/{}", rule.name, number + 1)))
+    });
+    made.collect()
+}
+
+/// The place of the file of the first event among those that a scenario can name.
+fn first_file(events: &[&Event]) -> usize {
+    let file = |event: &Event| event.file.clone().unwrap_or_else(|| event.path.clone());
+    let named = events.iter().filter(|event| exactly(&[event]).is_some());
+    let files: BTreeSet<String> = named.map(|event| file(event)).collect();
+    let first = events.iter().min_by_key(|event| event.seq).map(|event| file(event));
+    first.and_then(|first| files.iter().position(|one| *one == first)).unwrap_or(0)
 }
 
 fn by_rule<'a>(
@@ -257,6 +286,8 @@ enum Effect {
     Lost(Option<u64>, Option<u64>),
     /// Writing back failed.
     Unwritten,
+    /// A byte that was meant, and one that was met instead.
+    Astray(u64, u64),
 }
 
 fn counted_rules(rule: &Rule, events: &[&Event]) -> Result<Vec<Rule>, ReplayError> {
@@ -291,8 +322,12 @@ fn counted_rules(rule: &Rule, events: &[&Event]) -> Result<Vec<Rule>, ReplayErro
 /// what the medium did not get.
 fn follows(rule: &Rule, event: &Event) -> bool {
     let stays = matches!(rule.fault, Fault::Dead(_) | Fault::Readonly);
-    let keeps = matches!(rule.fault, Fault::LostWrite(_) | Fault::TornWrite(_) | Fault::Fsync(_));
-    (stays || keeps) && event.occurrence.is_none()
+    let keeps = matches!(
+        rule.fault,
+        Fault::LostWrite(_) | Fault::TornWrite(_) | Fault::Fsync(_) | Fault::Misdirected(_)
+    );
+    let landed = event.lost.first().is_some_and(|lost| lost.from.is_some());
+    landed || (stays || keeps) && event.occurrence.is_none()
 }
 
 /// The numbers that the next rule counts for these occurrences of the original. An operation that
@@ -300,7 +335,10 @@ fn follows(rule: &Rule, event: &Event) -> bool {
 /// of the rules before, sorted.
 fn seen_by_next(fault: &Fault, nth: &[u64], answered: &mut Vec<u64>) -> Vec<u64> {
     let damage = matches!(fault, Fault::BitFlip(_) | Fault::Corrupt(_) | Fault::BadSector(_));
-    let losses = matches!(fault, Fault::LostWrite(_) | Fault::TornWrite(_) | Fault::Fsync(_));
+    let losses = matches!(
+        fault,
+        Fault::LostWrite(_) | Fault::TornWrite(_) | Fault::Fsync(_) | Fault::Misdirected(_)
+    );
     if damage || losses {
         return nth.to_vec();
     }
@@ -340,6 +378,12 @@ fn effect(rule: &Rule, event: &Event) -> Result<Effect, ReplayError> {
             Ok(Effect::Lost(at, first.keep))
         }
         Fault::Fsync(_) => Ok(Effect::Unwritten),
+        Fault::Misdirected(_) => {
+            let read = event.misread.first().map(|read| (read.bytes.0, read.from));
+            let written = event.lost.first().and_then(|lost| Some((lost.bytes.0, lost.to?)));
+            let (at, to) = read.or(written).ok_or_else(|| lacks("its `misread` or `lost`"))?;
+            Ok(Effect::Astray(at, to))
+        }
         Fault::Latency(_) | Fault::BadSector(_) => {
             let delay = event.delay_ns.map(Effect::DelayNs);
             delay.ok_or_else(|| lacks("its `delay_ns`"))
@@ -370,9 +414,11 @@ fn counted_rule(rule: &Rule, effect: Effect, nth: Vec<u64>) -> Rule {
         Effect::Same => rule.fault.clone(),
         Effect::Lost(at, keep) => lost_again(rule, at, keep),
         Effect::Unwritten => fails_again(&rule.fault),
+        Effect::Astray(at, to) => astray_again(&rule.fault, at, to),
     };
     Rule {
         name: String::new(),
+        domain: rule.domain.clone(),
         select: rule.select.clone(),
         when: When { nth, ..window(&rule.when) },
         fault,
@@ -402,6 +448,16 @@ fn fails_again(fault: &Fault) -> Fault {
     }
 }
 
+/// The original's block, at the places that it had.
+fn astray_again(fault: &Fault, at: u64, to: u64) -> Fault {
+    match fault {
+        Fault::Misdirected(astray) => {
+            Fault::Misdirected(Misdirected { at: Some(at), to: Some(to), ..*astray })
+        }
+        other => other.clone(),
+    }
+}
+
 fn region_size(rule: &Rule) -> u32 {
     match &rule.fault {
         Fault::Corrupt(corrupt) => corrupt.region,
@@ -411,7 +467,13 @@ fn region_size(rule: &Rule) -> u32 {
 
 /// The part of a trigger that says which operations are counted at all.
 fn window(when: &When) -> When {
-    When { after: when.after, for_: when.for_, ..When::default() }
+    When {
+        after: when.after,
+        for_: when.for_,
+        cycle: when.cycle,
+        after_event: when.after_event.clone(),
+        ..When::default()
+    }
 }
 
 fn incomplete(rule: &Rule, event: &Event, what: &'static str) -> ReplayError {

@@ -25,6 +25,26 @@ pub struct Loss {
     pub file: Arc<Path>,
     /// How many sectors the medium got of a write that was torn.
     pub keep: Option<u64>,
+    /// Of a write that was misdirected: where the other of its two places is.
+    pub astray: Option<Elsewhere>,
+}
+
+/// The other place of a write that was misdirected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// Whether its bytes are here that were meant to be there; else they are there.
+    pub landed: bool,
+    /// The first byte of the stretch.
+    pub here: u64,
+    /// The first of as many bytes at the other place.
+    pub there: u64,
+}
+
+impl Elsewhere {
+    /// The byte at the other place that goes with one of the stretch.
+    pub fn of(&self, byte: u64) -> u64 {
+        self.there + (byte - self.here)
+    }
 }
 
 /// What the medium holds in place of what was written.

@@ -13,7 +13,7 @@ mod table;
 mod unsynced;
 mod usage;
 
-pub use behind::{Behind, Loss, Stale};
+pub use behind::{Behind, Elsewhere, Loss, Stale};
 pub use fates::Fates;
 pub use generations::Generations;
 pub use medium::{Binding, Medium};

@@ -197,7 +197,14 @@ mod tests {
 
     fn loss() -> Arc<Loss> {
         let file = Arc::from(Path::new("f"));
-        Arc::new(Loss { rule: RuleId(3), occurrence: 1, id: DamageId(1), file, keep: None })
+        Arc::new(Loss {
+            rule: RuleId(3),
+            occurrence: 1,
+            id: DamageId(1),
+            file,
+            keep: None,
+            astray: None,
+        })
     }
 
     fn dirty(unsynced: &Unsynced, range: Range<u64>) {

@@ -22,12 +22,12 @@ pub fn compile(scenario: &Scenario, seed: u64, domain: &str, canonical: &[u8]) -
         seed,
         domain: domain.to_owned(),
         id: blake3::hash(canonical).to_hex().to_string(),
-        rules: scenario.rules.iter().map(compile_rule).collect(),
+        rules: scenario.rules.iter().map(|rule| compile_rule(rule, scenario)).collect(),
         paths,
     }
 }
 
-fn compile_rule(rule: &scenario::Rule) -> Rule {
+fn compile_rule(rule: &scenario::Rule, scenario: &Scenario) -> Rule {
     let fault = Fault::new(&rule.fault);
     let mut bytes = rule.select.bytes.clone().map(|bytes| fault.widen(bytes));
     // Of an fsync they are no part of the operation, but of what it writes back.
@@ -35,7 +35,7 @@ fn compile_rule(rule: &scenario::Rule) -> Rule {
         Fault::Fsync(fsync) => Fault::Fsync(fsync.limited(bytes.take())),
         other => other,
     };
-    let trigger = Trigger::new(&rule.when);
+    let trigger = Trigger::new(&rule.when).following(event(rule, scenario));
     let ops = if trigger.is_never() || fault.is_never() {
         OpSet::EMPTY
     } else {
@@ -45,7 +45,15 @@ fn compile_rule(rule: &scenario::Rule) -> Rule {
     let reach = fault.reach(ops);
     let access = access(&fault, &rule.when, reach);
     let scope = Scope { ops, bytes };
-    Rule { name: rule.name.clone(), scope, reach, trigger, fault, access }
+    let (name, domain) = (rule.name.clone(), rule.domain.clone());
+    Rule { name, domain, scope, reach, trigger, fault, access }
+}
+
+/// The rule that a rule waits for, which validation has found there.
+fn event(rule: &scenario::Rule, scenario: &Scenario) -> Option<RuleId> {
+    let event = rule.when.after_event.as_ref()?;
+    let place = scenario.rules.iter().position(|other| other.name == *event)?;
+    u16::try_from(place).ok().map(RuleId)
 }
 
 fn access(fault: &Fault, when: &When, ops: OpSet) -> DataAccess {

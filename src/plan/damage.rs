@@ -57,6 +57,13 @@ pub enum Place {
         /// Which of the rule's matching operations it was.
         occurrence: u64,
     },
+    /// Bytes of one read that came from another place.
+    Misread {
+        /// Offset of the first of them.
+        start: u64,
+        /// Which of the rule's matching operations it was.
+        occurrence: u64,
+    },
     /// Bytes of one write that the medium did not get.
     Lost {
         /// Offset of the first of them.
@@ -78,13 +85,14 @@ impl Plan {
             Place::Sector { start } => (&b"sector"[..], start, 0, 0),
             Place::Region { start } => (&b"region"[..], start, 0, 0),
             Place::RegionOnce { start, occurrence } => (&b"region once"[..], start, 0, occurrence),
+            Place::Misread { start, occurrence } => (&b"misread"[..], start, 0, occurrence),
             Place::Lost { start, occurrence } => (&b"lost"[..], start, 0, occurrence),
         };
         DamageId(hash_fields(&[
             DAMAGE_TAG,
             &self.seed().to_le_bytes(),
             self.rule(rule).name.as_bytes(),
-            self.domain().as_bytes(),
+            self.domain_of(rule).as_bytes(),
             file.as_os_str().as_bytes(),
             kind,
             &at.to_le_bytes(),

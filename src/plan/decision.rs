@@ -28,6 +28,8 @@ pub struct Decision {
     pub told: Option<RuleId>,
     /// The first sector in the way. Reads give the good bytes before it, or fail at it.
     pub unreadable: Option<Unreadable>,
+    /// Bytes that a read gets from another place, without overlap.
+    pub misread: Vec<Misread>,
     /// Bytes that a read returns as something else, sorted and without overlap.
     pub regions: Vec<Corrupted>,
     /// Bits to flip in what a read returns once its regions are filled, sorted by byte and bit, each at most once.
@@ -48,6 +50,7 @@ impl Decision {
             && self.short.is_none()
             && self.told.is_none()
             && self.unreadable.is_none()
+            && self.misread.is_empty()
             && self.regions.is_empty()
             && self.flips.is_empty()
             && self.lost.is_empty()
@@ -163,6 +166,30 @@ pub struct Lost {
     pub rest: Rest,
     /// Of a write that was torn: how many sectors of 512 bytes the medium got.
     pub keep: Option<u64>,
+    /// Of a write that was misdirected: the first of as many bytes that it gets them at.
+    pub lands: Option<u64>,
+}
+
+impl Lost {
+    /// What of it lies in a range.
+    pub fn within(&self, range: &Range<u64>) -> Option<Lost> {
+        let bytes = self.bytes.start.max(range.start)..self.bytes.end.min(range.end);
+        let lands = self.lands.map(|to| to + bytes.start.saturating_sub(self.bytes.start));
+        (!bytes.is_empty()).then(|| Lost { bytes, lands, ..self.clone() })
+    }
+}
+
+/// Bytes that a read gets from another place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Misread {
+    /// Which rule.
+    pub rule: RuleId,
+    /// Which of its matching operations this was, from 1.
+    pub occurrence: u64,
+    /// The bytes of the file that were asked for.
+    pub bytes: Range<u64>,
+    /// The first of as many that it gets.
+    pub from: u64,
 }
 
 /// Pages that an fsync cannot write back.

@@ -29,6 +29,8 @@ pub enum DataAccess {
 pub struct Rule {
     /// As in the scenario; part of every stream key.
     pub name: String,
+    /// In every stream key in place of the plan's domain, if the rule has its own.
+    pub domain: Option<String>,
     /// Which operations on the selected paths it looks at.
     pub scope: Scope,
     /// Which operations on them it may do something to: more than it looks at, for a fault that
@@ -64,6 +66,11 @@ impl Plan {
         &self.domain
     }
 
+    /// The domain of one rule's streams: its own, or else that of the plan.
+    pub fn domain_of(&self, rule: RuleId) -> &str {
+        self.rule(rule).domain.as_deref().unwrap_or(&self.domain)
+    }
+
     /// BLAKE3 of the canonical scenario, 64 hexadecimal digits.
     pub fn id(&self) -> &str {
         &self.id
@@ -97,7 +104,7 @@ impl Plan {
     pub fn stream(&self, rule: RuleId, file: &Path, purpose: Purpose) -> StreamKey {
         let name = &self.rule(rule).name;
         let file = file.as_os_str().as_bytes();
-        StreamKey::derive(self.seed, name, &self.domain, file, purpose)
+        StreamKey::derive(self.seed, name, self.domain_of(rule), file, purpose)
     }
 
     /// Whether a rule selects this file of the backing directory.

@@ -63,6 +63,8 @@ pub enum Purpose {
     LostWrite,
     /// Which block of a write is torn, and where.
     TornWrite,
+    /// Which block goes astray, and where.
+    Misdirected,
     /// Where `count` faults go.
     Placement,
     /// How much a short read or write moves.
@@ -82,6 +84,7 @@ impl Purpose {
             Purpose::Junk => b"junk",
             Purpose::LostWrite => b"lost write",
             Purpose::TornWrite => b"torn write",
+            Purpose::Misdirected => b"misdirected",
             Purpose::Placement => b"placement",
             Purpose::Length => b"length",
         }

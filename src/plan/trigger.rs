@@ -4,8 +4,9 @@
 
 use std::time::Duration;
 
+use super::RuleId;
 use super::seed::StreamKey;
-use crate::scenario::When;
+use crate::scenario::{Cycle, When};
 
 /// The conditions of one rule.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +19,9 @@ pub struct Trigger {
     pub chance: Option<Chance>,
     after: Duration,
     end: Option<Duration>,
+    cycle: Option<Cycle>,
+    /// The rule that must have fired before.
+    pub event: Option<RuleId>,
 }
 
 impl Trigger {
@@ -33,12 +37,20 @@ impl Trigger {
             chance: when.probability.filter(|p| *p < 1.0).map(Chance::new),
             after,
             end: when.for_.map(|length| after.saturating_add(length)),
+            cycle: when.cycle,
+            event: None,
         }
+    }
+
+    /// The same, once that rule has fired.
+    pub fn following(self, event: Option<RuleId>) -> Trigger {
+        Trigger { event, ..self }
     }
 
     /// Whether an operation `now` after arming is looked at, and counted, at all.
     pub fn is_open(&self, now: Duration) -> bool {
-        now >= self.after && self.end.is_none_or(|end| now < end)
+        let within = now >= self.after && self.end.is_none_or(|end| now < end);
+        within && self.cycle.is_none_or(|cycle| is_on(cycle, now - self.after))
     }
 
     /// Whether `nth` and `every` hold for the rule's `occurrence`-th matching operation, from 1.
@@ -51,6 +63,12 @@ impl Trigger {
     pub fn is_never(&self) -> bool {
         self.times == Some(0) || self.chance.is_some_and(|chance| chance.threshold == 0)
     }
+}
+
+/// Whether it is on, so long after it began.
+fn is_on(Cycle { on, off }: Cycle, since: Duration) -> bool {
+    let round = on.saturating_add(off).as_nanos().max(1);
+    since.as_nanos() % round < on.as_nanos()
 }
 
 /// A probability for each matching operation.
@@ -107,6 +125,18 @@ mod tests {
         let step = Duration::from_nanos(1);
         assert!(!trigger.is_open(ten - step) && trigger.is_open(ten));
         assert!(trigger.is_open(seventy - step) && !trigger.is_open(seventy));
+    }
+
+    #[test]
+    fn a_cycle_is_on_first_and_then_comes_and_goes() {
+        let [on, off] = [Duration::from_secs(5), Duration::from_secs(20)];
+        let after = Some(Duration::from_secs(10));
+        let trigger =
+            Trigger::new(&When { after, cycle: Some(Cycle { on, off }), ..When::default() });
+        let open: Vec<u64> =
+            (0..70).filter(|second| trigger.is_open(Duration::from_secs(*second))).collect();
+        let wanted: Vec<u64> = (10..15).chain(35..40).chain(60..65).collect();
+        assert_eq!(open, wanted);
     }
 
     #[test]

@@ -8,9 +8,10 @@ use serde_json::{Map, Value, json};
 use super::document_text;
 use super::file::parse;
 use super::{
-    BadSector, BitAmount, BitFlip, BitPosition, Content, Corrupt, Dead, Distribution, Evict, Fault,
-    Persistence, RegionAmount, RegionPosition, Rest, Rule, Scenario, SectorAmount, Select, Short,
-    ShortLength, Space, Stall, TornWrite, When, WritePart,
+    Acceleration, BadSector, BitAmount, BitFlip, BitPosition, Content, Corrupt, Cycle, Dead,
+    Distribution, Evict, Fault, Misdirected, Persistence, Preset, RegionAmount, RegionPosition,
+    Rest, Rule, Scenario, SectorAmount, Select, Short, ShortLength, Space, Stall, TornWrite, When,
+    WritePart,
 };
 use super::{duration, size};
 use crate::diagnostic::Diagnostic;
@@ -24,8 +25,18 @@ impl Scenario {
         object.insert("version".into(), json!(1));
         insert(&mut object, "name", self.name.clone());
         insert(&mut object, "seed", self.seed);
+        if !self.presets.is_empty() {
+            object.insert("preset".into(), self.presets.iter().map(Preset::canonical).collect());
+        }
         object.insert("rule".into(), Value::Array(rules));
         Value::Object(object)
+    }
+
+    /// What a plan's id is made of: the canonical form without where its figures come from, which
+    /// changes no fault.
+    pub fn fingerprint(&self) -> String {
+        let bare = Scenario { presets: Vec::new(), ..self.clone() };
+        bare.canonical().to_string()
     }
 
     /// The scenario of that canonical JSON, or of any JSON with the shape of the file. The spans
@@ -48,9 +59,34 @@ fn insert<T: Into<Value>>(object: &mut Map<String, Value>, key: &str, value: Opt
     }
 }
 
+impl Preset {
+    /// This preset as canonical JSON.
+    pub fn canonical(&self) -> Value {
+        let mut object = Map::new();
+        object.insert("name".into(), json!(self.name));
+        object.insert("evidence".into(), json!(self.evidence.name()));
+        let some = |list: &Vec<String>| (!list.is_empty()).then(|| list.clone());
+        insert(&mut object, "cite", some(&self.cite));
+        insert(&mut object, "assumptions", some(&self.assumptions));
+        if !self.real_rate.is_empty() {
+            object.insert("real_rate".into(), json!(self.real_rate));
+        }
+        insert(&mut object, "acceleration", self.acceleration.map(accelerated));
+        Value::Object(object)
+    }
+}
+
+fn accelerated(acceleration: Acceleration) -> Value {
+    let mut object = Map::new();
+    object.insert("method".into(), json!(acceleration.method.name()));
+    insert(&mut object, "factor", acceleration.factor);
+    Value::Object(object)
+}
+
 fn rule(rule: &Rule) -> Value {
     let mut object = Map::new();
     object.insert("name".into(), json!(rule.name));
+    insert(&mut object, "domain", rule.domain.clone());
     if !rule.select.is_everything() {
         object.insert("select".into(), select(&rule.select));
     }
@@ -83,7 +119,13 @@ fn when(when: &When) -> Value {
     insert(&mut object, "probability", when.probability);
     insert(&mut object, "after", when.after.map(duration::format));
     insert(&mut object, "for", when.for_.map(duration::format));
+    insert(&mut object, "cycle", when.cycle.map(cycle));
+    insert(&mut object, "after_event", when.after_event.clone());
     Value::Object(object)
+}
+
+fn cycle(cycle: Cycle) -> Value {
+    json!({ "on": duration::format(cycle.on), "off": duration::format(cycle.off) })
 }
 
 fn fault(fault: &Fault) -> Value {
@@ -108,6 +150,7 @@ fn fault(fault: &Fault) -> Value {
         }
         Fault::LostWrite(lost) => Value::Object(part(lost.part)),
         Fault::TornWrite(torn) => torn_write(torn),
+        Fault::Misdirected(astray) => misdirected(*astray),
         Fault::Fsync(fsync) => json!({
             "model": fsync.model.name(),
             "sequence": fsync.sequence,
@@ -222,6 +265,14 @@ fn torn_write(torn: &TornWrite) -> Value {
         Rest::Zero => "zero",
     };
     object.insert("rest".into(), json!(rest));
+    Value::Object(object)
+}
+
+fn misdirected(astray: Misdirected) -> Value {
+    let mut object = Map::new();
+    object.insert("block".into(), json!(size::format(u64::from(astray.block))));
+    insert(&mut object, "at", astray.at);
+    insert(&mut object, "to", astray.to);
     Value::Object(object)
 }
 

@@ -38,6 +38,14 @@ pub(super) fn write(value: &Value) -> Result<String, Mistake> {
             text += &line(key, value)?;
         }
     }
+    let presets = object.get("preset").and_then(tables).unwrap_or_default();
+    let header = if presets.len() == 1 { "[preset]" } else { "[[preset]]" };
+    for preset in presets {
+        text += &format!("\n{header}\n");
+        for (key, value) in ordered(preset) {
+            text += &line(key, value)?;
+        }
+    }
     for rule in object.get("rule").and_then(tables).unwrap_or_default() {
         text += "\n[[rule]]\n";
         text += &write_rule(rule)?;
@@ -46,7 +54,7 @@ pub(super) fn write(value: &Value) -> Result<String, Mistake> {
 }
 
 fn is_list_of_tables(key: &str, value: &Value) -> bool {
-    key == "rule" && tables(value).is_some_and(|tables| !tables.is_empty())
+    ["rule", "preset"].contains(&key) && tables(value).is_some_and(|tables| !tables.is_empty())
 }
 
 fn tables(value: &Value) -> Option<Vec<&Map<String, Value>>> {

@@ -12,6 +12,7 @@ use super::distribution;
 use super::document::{Field, Findings, Keys, Read, Table, did_you_mean};
 use super::fsync;
 use super::lost_write;
+use super::misdirected;
 use super::{ErrorFault, Fault};
 use super::{short, space, stall, throughput};
 use crate::diagnostic::Diagnostic;
@@ -36,8 +37,9 @@ const KINDS: Keys = Keys {
         "lost_write",
         "torn_write",
         "fsync",
+        "misdirected",
     ],
-    later: &["misdirected", "power_cut", "metadata", "kill"],
+    later: &["power_cut", "metadata", "kill"],
 };
 
 const ERROR_KEYS: Keys = Keys { of: "`error`", noun: "key", known: &["errno"], later: &[] };
@@ -69,7 +71,7 @@ pub(super) fn concerns(kind: &str) -> OpSet {
     let read = OpSet::EMPTY.with(OpKind::Read);
     match kind {
         "bit_flip" | "corrupt" => read,
-        "bad_sector" | "short" | "throughput" => read.with(OpKind::Write),
+        "bad_sector" | "short" | "throughput" | "misdirected" => read.with(OpKind::Write),
         "readonly" => OpSet::CHANGING,
         "space" => OpSet::MAKING
             .with(OpKind::Write)
@@ -133,6 +135,7 @@ fn read_kind(field: &Field<'_>, findings: &mut Findings) -> FaultRead {
         "lost_write" => lost_write::read_lost(&inner, findings),
         "torn_write" => lost_write::read_torn(&inner, findings),
         "fsync" => fsync::read(&inner, findings),
+        "misdirected" => misdirected::read(&inner, findings),
         _ => plain("latency", distribution::read_latency(&inner, findings)),
     }
 }

@@ -36,6 +36,8 @@ pub enum Fault {
     TornWrite(TornWrite),
     /// Writing back fails at an fsync.
     Fsync(Fsync),
+    /// One block of a read or write is that of another place.
+    Misdirected(Misdirected),
 }
 
 impl Fault {
@@ -56,8 +58,20 @@ impl Fault {
             Fault::LostWrite(_) => "lost_write",
             Fault::TornWrite(_) => "torn_write",
             Fault::Fsync(_) => "fsync",
+            Fault::Misdirected(_) => "misdirected",
         }
     }
+}
+
+/// One block that goes to, or comes from, another place of the same file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Misdirected {
+    /// Bytes a block: 512 or 4096. Blocks are aligned to it.
+    pub block: u32,
+    /// A byte of the block that is meant; `None`: one of those of the operation, drawn.
+    pub at: Option<u64>,
+    /// A byte of the block that is met instead; `None`: one of the others of the file, drawn.
+    pub to: Option<u64>,
 }
 
 /// How long a fault stays.

@@ -6,12 +6,18 @@ use toml::de::{DeTable, DeValue};
 
 use super::conflict::{self, Conflict};
 use super::document::{Field, Findings, Keys, Read, Table};
+use super::event;
+use super::preset;
 use super::rule::{self, RuleRead};
 use super::{Rule, Scenario};
 use crate::diagnostic::{Diagnostic, Severity};
 
-const KEYS: Keys =
-    Keys { of: "a scenario", noun: "key", known: &["version", "name", "seed", "rule"], later: &[] };
+const KEYS: Keys = Keys {
+    of: "a scenario",
+    noun: "key",
+    known: &["version", "name", "seed", "preset", "rule"],
+    later: &[],
+};
 
 /// The format that this file reads.
 const VERSION: u64 = 1;
@@ -66,10 +72,12 @@ fn read(text: &str, table: &Table<'_>, findings: &mut Findings) -> Option<Scenar
     let name =
         findings.read(table.get("name"), |field| rule::read_name(&field, "name = \"bit rot\""));
     let seed = findings.read(table.get("seed"), |field| field.natural("seed = 7"));
+    let presets = preset::read(table.get("preset"), findings);
     let rules = read_rules(table, findings);
     check_names(text, &rules, findings);
+    event::check(&rules, findings);
     let rules = check_conflicts(text, rules, findings);
-    Some(Scenario { name, seed, rules })
+    Some(Scenario { name, seed, presets, rules })
 }
 
 fn syntax(text: &str, error: &toml::de::Error) -> Diagnostic {

@@ -1,6 +1,6 @@
 //! Several scenarios as one: what several `--scenario` mean together.
 //!
-//! Rules are tried in the order of the files. Nothing is renamed or dropped: a clash is an error.
+//! Rules are tried in the order of the files, and every file's preset is kept. Nothing is renamed or dropped: a clash is an error.
 
 use std::collections::BTreeMap;
 
@@ -51,6 +51,7 @@ pub fn merge(scenarios: Vec<(String, Scenario)>) -> Result<Scenario, Vec<MergeEr
     let mut errors = duplicates(&scenarios);
     errors.extend(different_seeds(&scenarios));
     let names: Vec<String> = scenarios.iter().filter_map(|(_, one)| one.name.clone()).collect();
+    let presets = scenarios.iter().flat_map(|(_, one)| one.presets.clone()).collect();
     let seed = scenarios.iter().find_map(|(_, scenario)| scenario.seed);
     let (files, rules): (Vec<String>, Vec<Rule>) = scenarios
         .into_iter()
@@ -61,7 +62,7 @@ pub fn merge(scenarios: Vec<(String, Scenario)>) -> Result<Scenario, Vec<MergeEr
         return Err(errors);
     }
     let name = (!names.is_empty()).then(|| names.join(" + "));
-    Ok(Scenario { name, seed, rules })
+    Ok(Scenario { name, seed, presets, rules })
 }
 
 fn duplicates(scenarios: &[(String, Scenario)]) -> Vec<MergeError> {

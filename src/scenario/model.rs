@@ -6,7 +6,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use super::Fault;
+use super::{Fault, Preset};
 use crate::op::OpSet;
 
 /// A file of rules.
@@ -16,6 +16,8 @@ pub struct Scenario {
     pub name: Option<String>,
     /// The root of all randomness; absent: drawn, printed and recorded.
     pub seed: Option<u64>,
+    /// Where its figures come from: that of the file, or those of all files that were merged.
+    pub presets: Vec<Preset>,
     /// In file order, which is the order in which they are tried.
     pub rules: Vec<Rule>,
 }
@@ -25,6 +27,8 @@ pub struct Scenario {
 pub struct Rule {
     /// Unique in its plan; part of every stream key, so that rules are independent of each other.
     pub name: String,
+    /// What mounts share whose damage is to be the same; `None`: each has its own by its id.
+    pub domain: Option<String>,
     /// Which operations or stored bytes.
     pub select: Select,
     /// Which of their occurrences.
@@ -69,6 +73,19 @@ pub struct When {
     pub after: Option<Duration>,
     /// For this long, from `after` on.
     pub for_: Option<Duration>,
+    /// Now and then, from `after` on.
+    pub cycle: Option<Cycle>,
+    /// Not before this rule of the same scenario has fired.
+    pub after_event: Option<String>,
+}
+
+/// Time that comes and goes: `on` first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cycle {
+    /// For so long it holds; more than 0.
+    pub on: Duration,
+    /// For so long it does not; more than 0.
+    pub off: Duration,
 }
 
 impl Select {

@@ -12,8 +12,12 @@ use super::{Rule, When};
 use crate::diagnostic::Diagnostic;
 use crate::op::{OpKind, OpSet};
 
-const KEYS: Keys =
-    Keys { of: "a rule", noun: "key", known: &["name", "select", "when", "fault"], later: &[] };
+const KEYS: Keys = Keys {
+    of: "a rule",
+    noun: "key",
+    known: &["name", "domain", "select", "when", "fault"],
+    later: &[],
+};
 
 /// A rule, as far as it could be read, and where its parts stand.
 #[derive(Debug)]
@@ -24,6 +28,8 @@ pub(super) struct RuleRead {
     pub(super) rule: Option<Rule>,
     /// Each position of `at`, with the byte that it names.
     pub(super) at: Vec<(u64, Range<usize>)>,
+    /// The rule that it waits for, even if the rest is wrong.
+    pub(super) event: Option<(String, Range<usize>)>,
 }
 
 pub(super) fn read(table: &Table<'_>, findings: &mut Findings) -> RuleRead {
@@ -34,6 +40,8 @@ pub(super) fn read(table: &Table<'_>, findings: &mut Findings) -> RuleRead {
         let text = read_name(&field, "name = \"one-flip\"")?;
         Ok((text, field.span()))
     }));
+    let domain = table.get("domain");
+    let domain = findings.read(domain, |field| read_name(&field, "domain = \"controller-1\""));
     let mut select = select::read(table.get("select"), findings);
     let when = when::read(table.get("when"), findings);
     let fault = fault::read(table, findings);
@@ -46,17 +54,20 @@ pub(super) fn read(table: &Table<'_>, findings: &mut Findings) -> RuleRead {
     if let Some(kind) = fault.kind {
         narrow_ops(&mut select, kind);
     }
+    let event = when.when.after_event.clone().zip(when.event.clone());
     let complete = findings.errors() == errors_before;
     let rule = name.clone().zip(fault.fault).filter(|_| complete);
     RuleRead {
         rule: rule.map(|((name, _), fault)| Rule {
             name,
+            domain,
             select: select.select,
             when: when.when,
             fault,
         }),
         name,
         at: fault.at,
+        event,
     }
 }
 
@@ -145,7 +156,7 @@ fn check_limit(when: &WhenRead, fault: &FaultRead, findings: &mut Findings) {
         let message = format!("`{key}` picks accesses, and `{kind}` is a limit for all of them");
         findings.push(
             Diagnostic::error("access-trigger-on-limit", span.clone(), message)
-                .help("`after` and `for` say when it holds"),
+                .help("`after`, `for`, `cycle` and `after_event` say when it holds"),
         );
     }
 }

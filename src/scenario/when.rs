@@ -4,16 +4,23 @@
 
 use std::ops::Range;
 
-use super::When;
 use super::document::{Field, Findings, Keys, Read, Table};
+use super::{Cycle, When};
+use super::{fault, rule};
 use crate::diagnostic::Diagnostic;
 
 const KEYS: Keys = Keys {
     of: "`when`",
     noun: "key",
-    known: &["nth", "every", "times", "probability", "after", "for"],
-    later: &["cycle", "after_event"],
+    known: &["nth", "every", "times", "probability", "after", "for", "cycle", "after_event"],
+    later: &[],
 };
+
+const CYCLE_KEYS: Keys = Keys { of: "`cycle`", noun: "key", known: &["on", "off"], later: &[] };
+
+const EVENT_EXAMPLE: &str = "after_event = \"first-error\"";
+
+const CYCLE_EXAMPLE: &str = "cycle = { on = \"5s\", off = \"20s\" }";
 
 /// A `when` and which keys of it count or draw accesses.
 #[derive(Debug, Default)]
@@ -21,6 +28,8 @@ pub(super) struct WhenRead {
     pub(super) when: When,
     /// The keys `nth`, `every`, `times`, `probability` that are there, right or wrong.
     pub(super) by_access: Vec<(&'static str, Range<usize>)>,
+    /// Where `after_event` stands.
+    pub(super) event: Option<Range<usize>>,
 }
 
 pub(super) fn read(field: Option<Field<'_>>, findings: &mut Findings) -> WhenRead {
@@ -40,9 +49,13 @@ pub(super) fn read(field: Option<Field<'_>>, findings: &mut Findings) -> WhenRea
         probability: table.get("probability").and_then(|field| fraction(&field, findings)),
         after: findings.read(table.get("after"), |field| field.duration("after = \"10s\"")),
         for_: findings.read(table.get("for"), |field| window(&field)),
+        cycle: table.get("cycle").and_then(|field| read_cycle(&field, findings)),
+        after_event: findings
+            .read(table.get("after_event"), |field| rule::read_name(&field, EVENT_EXAMPLE)),
     };
     check_together(&table, &nth, &when, findings);
-    WhenRead { when, by_access: by_access(&table) }
+    let event = table.get("after_event").map(|field| field.span());
+    WhenRead { when, by_access: by_access(&table), event }
 }
 
 fn by_access(table: &Table<'_>) -> Vec<(&'static str, Range<usize>)> {
@@ -118,6 +131,18 @@ fn window(field: &Field<'_>) -> Read<std::time::Duration> {
             .help("write how long it holds, as in `for = \"1m\"`, or leave `for` out"));
     }
     Ok(window)
+}
+
+fn read_cycle(field: &Field<'_>, findings: &mut Findings) -> Option<Cycle> {
+    let table = findings.keep(field.table(CYCLE_EXAMPLE))?;
+    CYCLE_KEYS.check(&table, findings);
+    let mut part = |key, why| {
+        let field = table.require(key, "`cycle`", CYCLE_EXAMPLE);
+        findings.keep(field.and_then(|field| fault::positive(&field, why, CYCLE_EXAMPLE)))
+    };
+    let on = part("on", "the rule never fires");
+    let off = part("off", "it never ends; leave `cycle` out");
+    Some(Cycle { on: on?, off: off? })
 }
 
 /// Conditions that are right by themselves and never hold together.

@@ -44,6 +44,7 @@ fn event(rule: &str) -> Event {
         bits: Vec::new(),
         regions: Vec::new(),
         lost: Vec::new(),
+        misread: Vec::new(),
         id: None,
         sector: None,
         returned: None,

@@ -18,7 +18,8 @@ fn scenario(fault: Fault, when: When) -> Scenario {
     Scenario {
         name: Some("rot".into()),
         seed: None,
-        rules: vec![Rule { name: "r".into(), select, when, fault }],
+        presets: Vec::new(),
+        rules: vec![Rule { name: "r".into(), domain: None, select, when, fault }],
     }
 }
 
@@ -203,6 +204,7 @@ fn delays_become_one_rule_for_each_delay_that_counts_the_same_operations() {
     let replay = replay(&original, 1, &events).unwrap().scenario;
     let expected = |name: &str, nth: &[u64], ns| Rule {
         name: name.into(),
+        domain: None,
         select: original.rules[0].select.clone(),
         when: When { nth: nth.to_vec(), ..window.clone() },
         fault: Fault::Latency(Latency {
@@ -283,7 +285,16 @@ fn a_torn_write_becomes_the_same_tear_and_what_became_of_it_nothing() {
     let lost = |op: &str, start, keep, occurrence| {
         let (changed, before, after) = (Some(1), None, None);
         let bytes = (start, 100);
-        let lost = vec![LostBytes { bytes, keep, changed, before, after, id: "x".into() }];
+        let lost = vec![LostBytes {
+            bytes,
+            keep,
+            to: None,
+            from: None,
+            changed,
+            before,
+            after,
+            id: "x".into(),
+        }];
         Event { op: op.into(), lost, occurrence, ..event("r") }
     };
     let events = [

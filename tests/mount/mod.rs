@@ -2,6 +2,7 @@
 
 mod attributes;
 mod bad_sector;
+mod composing;
 mod confinement;
 mod crash;
 mod dead;
@@ -17,11 +18,13 @@ mod lifecycle;
 mod limits;
 mod lost_random;
 mod lost_write;
+mod misdirected;
 mod names;
 mod one_bit;
 mod ownership;
 mod page_fills;
 mod passthrough;
+mod presets;
 mod rate;
 mod readonly;
 mod refusals;

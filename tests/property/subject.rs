@@ -17,6 +17,7 @@ use errorfs::scenario::{
 pub(crate) fn rule(name: &str, fault: Fault) -> Rule {
     Rule {
         name: name.to_owned(),
+        domain: None,
         select: Select { paths: Vec::new(), ops: None, bytes: None },
         when: When::default(),
         fault,
@@ -35,7 +36,7 @@ pub(crate) fn regions(content: Content, rate: f64, region: u32, persistence: Per
 
 /// Rules in force, with nothing to place.
 pub(crate) fn arm(seed: u64, rules: Vec<Rule>) -> Armed {
-    let scenario = Scenario { name: None, seed: None, rules };
+    let scenario = Scenario { name: None, seed: None, presets: Vec::new(), rules };
     Armed::new(compile(&scenario, seed, "node-1", b""), Placement::default())
 }
 

@@ -19,6 +19,12 @@ pub(crate) fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
+/// The scenarios that errorfs ships.
+pub(crate) fn shipped() -> Vec<PathBuf> {
+    let sets = ["scenarios", "scenarios/cords-fast17", "scenarios/jaffer-atc19"];
+    sets.iter().flat_map(|set| files(&folder(set))).collect()
+}
+
 /// What `errorfs check` says to a file: status, stdout, stderr.
 pub(crate) fn check(arguments: &[&str], directory: &Path) -> (i32, String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_errorfs"))

@@ -63,8 +63,14 @@ fn select_of_ops(index: usize) -> impl Strategy<Value = Select> {
 }
 
 fn window() -> impl Strategy<Value = When> {
-    (proptest::option::of(duration()), proptest::option::of(duration()))
-        .prop_map(|(after, for_)| When { after, for_, ..When::default() })
+    let cycle = (duration(), duration()).prop_map(|(on, off)| Cycle { on, off });
+    let times = (proptest::option::of(duration()), proptest::option::of(duration()));
+    (times, proptest::option::of(cycle)).prop_map(|((after, for_), cycle)| When {
+        after,
+        for_,
+        cycle,
+        ..When::default()
+    })
 }
 
 fn when() -> impl Strategy<Value = When> {
@@ -200,7 +206,11 @@ fn write_part(sizes: &'static [u32]) -> impl Strategy<Value = WritePart> {
 
 fn lost() -> impl Strategy<Value = Fault> {
     let torn = (proptest::option::of(1u64..8), any::<bool>(), write_part(&[4096]));
+    let places = (proptest::option::of(0u64..1 << 20), proptest::option::of(1u64 << 21..1 << 40));
+    let astray = (select(&[512u32, 4096][..]), places)
+        .prop_map(|(block, (at, to))| Fault::Misdirected(Misdirected { block, at, to }));
     prop_oneof![
+        astray,
         write_part(&[512, 4096]).prop_map(|part| Fault::LostWrite(LostWrite { part })),
         torn.prop_map(|(keep, zero, part)| {
             let rest = if zero { Rest::Zero } else { Rest::Old };
@@ -278,15 +288,42 @@ fn rule(index: usize) -> impl Strategy<Value = Rule> {
         losses.boxed(),
         fsyncs.boxed()
     ]
-    .prop_map(move |(select, when, fault)| Rule { name: name.clone(), select, when, fault })
+    .prop_map(move |(select, when, fault)| {
+        let domain = (index % 2 == 1).then(|| format!("domain {index}"));
+        // Any rule can wait for an earlier one: no chain of these comes back.
+        let after_event = (index > 0).then(|| format!("rule \"{}\" \\ é", index - 1));
+        Rule { name: name.clone(), domain, select, when: When { after_event, ..when }, fault }
+    })
+}
+
+fn preset() -> impl Strategy<Value = Preset> {
+    let text = || select(vec!["a", "b \"c\" \\ d", "é → ü"]).prop_map(String::from);
+    let texts = move || proptest::collection::vec(text(), 0..3);
+    let acceleration = (select(Method::ALL.to_vec()), 1.0..1e9).prop_map(|(method, factor)| {
+        Acceleration { method, factor: (method != Method::ExactK).then_some(factor) }
+    });
+    let rates = proptest::collection::btree_map("[a-z0-9_]{1,9}", 0.0..1e6, 0..3);
+    let said = (text(), texts(), texts(), select(Evidence::ALL.to_vec()));
+    let cited = said.prop_filter("field and lab have a source", |(_, cite, _, evidence)| {
+        !cite.is_empty() || !matches!(evidence, Evidence::Field | Evidence::Lab)
+    });
+    (cited, rates, proptest::option::of(acceleration)).prop_map(
+        |(said, real_rate, acceleration)| {
+            let (name, cite, assumptions, evidence) = said;
+            Preset { name, cite, evidence, assumptions, real_rate, acceleration }
+        },
+    )
 }
 
 fn scenario() -> impl Strategy<Value = Scenario> {
     let rules = (0usize..5).prop_flat_map(|count| (0..count).map(rule).collect::<Vec<_>>());
     let name = proptest::option::of(select(vec!["a", "b \"c\" \\ d", "é → ü"]));
-    (name, proptest::option::of(any::<u64>()), rules).prop_map(|(name, seed, rules)| Scenario {
+    let presets = proptest::collection::vec(preset(), 0..3);
+    let parts = (name, proptest::option::of(any::<u64>()), presets, rules);
+    parts.prop_map(|(name, seed, presets, rules)| Scenario {
         name: name.map(String::from),
         seed,
+        presets,
         rules,
     })
 }

@@ -17,7 +17,7 @@ mod order;
 
 fn rule(name: &str, fault: Fault, when: When) -> Rule {
     let select = Select { paths: Vec::new(), ops: None, bytes: None };
-    Rule { name: name.to_owned(), select, when, fault }
+    Rule { name: name.to_owned(), domain: None, select, when, fault }
 }
 
 fn error(errno: Errno) -> Fault {
@@ -46,7 +46,7 @@ fn nth(n: u64) -> When {
 }
 
 fn plan(rules: Vec<Rule>) -> Plan {
-    let scenario = Scenario { name: None, seed: None, rules };
+    let scenario = Scenario { name: None, seed: None, presets: Vec::new(), rules };
     compile(&scenario, 7, "", b"")
 }
 
@@ -262,6 +262,23 @@ fn the_time_window_is_not_counted_outside() {
     };
     assert_eq!([9, 10, 11, 70].map(fails), [false, true, false, false]);
     assert_eq!(armed.counts(RuleId(0)).matched, 2);
+}
+
+#[test]
+fn a_rule_that_waits_for_another_counts_from_the_next_operation_on() {
+    let once = nth(2);
+    let waiting = When { after_event: Some("first".into()), nth: vec![1], ..When::default() };
+    let armed = arm(vec![rule("second", late(5), waiting), rule("first", error(Errno::EIO), once)]);
+    let selection = armed.select(Path::new("f"));
+    let path = Path::new("f");
+    let target = Target { selection: &selection, path, origin: path, medium: None };
+    let asked = |ms| {
+        let decision = armed.decide(&op(OpKind::Open, 0, 0), &target, Duration::from_millis(ms));
+        (decision.failure.is_some(), decision.delay.is_some())
+    };
+    let answers = [1, 2, 3, 4].map(asked);
+    assert_eq!(answers, [(false, false), (true, false), (false, true), (false, false)]);
+    assert_eq!(armed.counts(RuleId(0)).matched, 2, "only what came after");
 }
 
 #[test]

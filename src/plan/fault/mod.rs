@@ -10,6 +10,7 @@ mod fsync;
 mod grid;
 mod latency;
 mod lost_write;
+mod misdirected;
 mod readonly;
 mod short;
 mod space;
@@ -27,6 +28,7 @@ pub use fsync::Fsync;
 pub use grid::Grid;
 pub use latency::{DELAY_MAX, Latency};
 pub use lost_write::{LostWrite, Tear, TornWrite};
+pub use misdirected::{Astray, Misdirected};
 pub use short::Short;
 pub use space::{BLOCK, Space};
 pub use stall::Stall;
@@ -67,6 +69,8 @@ pub enum Fault {
     TornWrite(TornWrite),
     /// Writing back fails at an fsync.
     Fsync(Fsync),
+    /// One block of a read or write is that of another place.
+    Misdirected(Misdirected),
 }
 
 impl Fault {
@@ -87,6 +91,7 @@ impl Fault {
             scenario::Fault::LostWrite(fault) => Fault::LostWrite(LostWrite::new(fault)),
             scenario::Fault::TornWrite(fault) => Fault::TornWrite(TornWrite::new(fault)),
             scenario::Fault::Fsync(fault) => Fault::Fsync(Fsync::new(fault)),
+            scenario::Fault::Misdirected(fault) => Fault::Misdirected(Misdirected::new(fault)),
         }
     }
 
@@ -107,6 +112,7 @@ impl Fault {
             Fault::LostWrite(_) => "lost_write",
             Fault::TornWrite(_) => "torn_write",
             Fault::Fsync(_) => "fsync",
+            Fault::Misdirected(_) => "misdirected",
         }
     }
 
@@ -126,6 +132,7 @@ impl Fault {
             Fault::Throughput(_) => throughput::CONCERNS,
             Fault::LostWrite(_) | Fault::TornWrite(_) => lost_write::CONCERNS,
             Fault::Fsync(_) => fsync::CONCERNS,
+            Fault::Misdirected(_) => misdirected::CONCERNS,
         }
     }
 
@@ -180,7 +187,10 @@ impl Fault {
 
     /// Whether the medium does not get all that is written, so that errorfs must keep what it holds.
     pub fn keeps_writes(&self) -> bool {
-        matches!(self, Fault::LostWrite(_) | Fault::TornWrite(_) | Fault::Fsync(_))
+        matches!(
+            self,
+            Fault::LostWrite(_) | Fault::TornWrite(_) | Fault::Fsync(_) | Fault::Misdirected(_)
+        )
     }
 
     /// The stream that it draws from.
@@ -194,6 +204,7 @@ impl Fault {
             Fault::Short(_) => Some(Purpose::Length),
             Fault::LostWrite(_) => Some(Purpose::LostWrite),
             Fault::TornWrite(_) => Some(Purpose::TornWrite),
+            Fault::Misdirected(_) => Some(Purpose::Misdirected),
             Fault::Error(_)
             | Fault::Fsync(_)
             | Fault::Stall(_)
