@@ -151,15 +151,15 @@ errnos! {
     EHWPOISON = 133,
 }
 
+/// Second names, each with the one that errorfs writes.
+pub const ALIASES: [(&str, &str); 3] =
+    [("EWOULDBLOCK", "EAGAIN"), ("EDEADLOCK", "EDEADLK"), ("ENOTSUP", "EOPNOTSUPP")];
+
 impl Errno {
     /// The error of that name, as in `errno(3)`; aliases give the number they share.
     pub fn from_name(name: &str) -> Option<Errno> {
-        let name = match name {
-            "EWOULDBLOCK" => "EAGAIN",
-            "EDEADLOCK" => "EDEADLK",
-            "ENOTSUP" => "EOPNOTSUPP",
-            other => other,
-        };
+        let alias = ALIASES.iter().find(|(alias, _)| *alias == name);
+        let name = alias.map_or(name, |(_, name)| *name);
         ERRNOS.iter().find(|(known, _)| *known == name).map(|(_, errno)| *errno)
     }
 

@@ -9,6 +9,7 @@ use super::exit::{Exit, Failure};
 use super::scenarios::{self, Checked};
 use crate::diagnostic;
 use crate::scenario::Preset;
+use crate::scenario::schema;
 
 /// Say everything that is wrong with scenario files, and mount nothing.
 #[derive(Debug, Args)]
@@ -16,8 +17,11 @@ pub(super) struct Check {
     /// How to say it: human to stderr; json (one object a file) and github to stdout.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
+    /// Print the JSON Schema of scenario files instead, for editors
+    #[arg(long, conflicts_with = "files")]
+    schema: bool,
     /// Scenario files.
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required_unless_present = "schema", value_name = "FILE")]
     files: Vec<PathBuf>,
 }
 
@@ -33,6 +37,10 @@ enum Format {
 
 /// Runs the verb.
 pub(super) fn run(check: &Check) -> Result<Exit, Failure> {
+    if check.schema {
+        super::out(&format!("{:#}", schema()))?;
+        return Ok(Exit::Done);
+    }
     let checked: Vec<Checked> = check.files.iter().map(|path| scenarios::check(path)).collect();
     let out: String = match check.format {
         Format::Human => {

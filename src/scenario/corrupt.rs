@@ -14,17 +14,17 @@ use super::when::fraction;
 use super::{Content, Corrupt, Fault, Persistence, RegionAmount, RegionPosition};
 use crate::diagnostic::Diagnostic;
 
-const KEYS: Keys = Keys {
+pub(super) const KEYS: Keys = Keys {
     of: "`corrupt`",
     noun: "key",
     known: &["content", "rate", "count", "at", "region", "persistence"],
     later: &[],
 };
 
-const CONTENT_KEYS: Keys =
+pub(super) const CONTENT_KEYS: Keys =
     Keys { of: "`content`", noun: "key", known: &["byte", "junk"], later: &[] };
 
-const POSITION_KEYS: Keys =
+pub(super) const POSITION_KEYS: Keys =
     Keys { of: "a position", noun: "key", known: &["byte", "generation"], later: &[] };
 
 const CONTENT_EXAMPLE: &str = "content = \"junk\"";

@@ -12,17 +12,17 @@ use super::when::fraction;
 use super::{BadSector, BitAmount, BitFlip, BitPosition, Fault, Persistence, SectorAmount};
 use crate::diagnostic::Diagnostic;
 
-const BIT_FLIP_KEYS: Keys = Keys {
+pub(super) const BIT_FLIP_KEYS: Keys = Keys {
     of: "`bit_flip`",
     noun: "key",
     known: &["rate", "count", "at", "persistence"],
     later: &[],
 };
 
-const BAD_SECTOR_KEYS: Keys =
+pub(super) const BAD_SECTOR_KEYS: Keys =
     Keys { of: "`bad_sector`", noun: "key", known: &["rate", "count", "at", "sector"], later: &[] };
 
-const POSITION_KEYS: Keys =
+pub(super) const POSITION_KEYS: Keys =
     Keys { of: "a position", noun: "key", known: &["byte", "bit", "generation"], later: &[] };
 
 const AMOUNTS: [&str; 3] = ["rate", "count", "at"];

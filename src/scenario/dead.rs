@@ -6,7 +6,7 @@ use super::{Dead, Fault, Flap};
 use crate::diagnostic::Diagnostic;
 use crate::errno::Errno;
 
-const KEYS: Keys =
+pub(super) const KEYS: Keys =
     Keys { of: "`dead`", noun: "key", known: &["errno", "for", "down", "up"], later: &[] };
 
 const FLAP_EXAMPLE: &str = "down = \"1s\"` and `up = \"5s\"";

@@ -9,10 +9,10 @@ use super::fault::positive;
 use super::{Distribution, Fault, Latency};
 use crate::diagnostic::Diagnostic;
 
-const LATENCY_KEYS: Keys =
+pub(super) const LATENCY_KEYS: Keys =
     Keys { of: "`latency`", noun: "key", known: &["distribution", "step"], later: &[] };
 
-const DISTRIBUTIONS: Keys = Keys {
+pub(super) const DISTRIBUTIONS: Keys = Keys {
     of: "`distribution`",
     noun: "distribution",
     known: &["constant", "uniform", "normal", "lognormal", "pareto", "empirical"],
@@ -32,31 +32,31 @@ const SIGMA_MAX: f64 = 10.0;
 const SHAPES: (f64, f64) = (0.1, 100.0);
 
 /// A kind with two keys.
-struct Shaped {
+pub(super) struct Shaped {
     kind: &'static str,
-    keys: Keys,
+    pub(super) keys: Keys,
     example: &'static str,
 }
 
-const UNIFORM: Shaped = Shaped {
+pub(super) const UNIFORM: Shaped = Shaped {
     kind: "`uniform`",
     keys: Keys { of: "`uniform`", noun: "key", known: &["from", "to"], later: &[] },
     example: "uniform = { from = \"1ms\", to = \"9ms\" }",
 };
 
-const NORMAL: Shaped = Shaped {
+pub(super) const NORMAL: Shaped = Shaped {
     kind: "`normal`",
     keys: Keys { of: "`normal`", noun: "key", known: &["mean", "deviation"], later: &[] },
     example: "normal = { mean = \"8ms\", deviation = \"1ms\" }",
 };
 
-const LOGNORMAL: Shaped = Shaped {
+pub(super) const LOGNORMAL: Shaped = Shaped {
     kind: "`lognormal`",
     keys: Keys { of: "`lognormal`", noun: "key", known: &["median", "sigma"], later: &[] },
     example: "lognormal = { median = \"20ms\", sigma = 1.2 }",
 };
 
-const PARETO: Shaped = Shaped {
+pub(super) const PARETO: Shaped = Shaped {
     kind: "`pareto`",
     keys: Keys { of: "`pareto`", noun: "key", known: &["scale", "shape"], later: &[] },
     example: "pareto = { scale = \"1ms\", shape = 1.5 }",

@@ -19,7 +19,7 @@ use crate::diagnostic::Diagnostic;
 use crate::errno::{ERRNOS, Errno};
 use crate::op::{OpKind, OpSet};
 
-const KINDS: Keys = Keys {
+pub(super) const KINDS: Keys = Keys {
     of: "`fault`",
     noun: "fault",
     known: &[
@@ -42,9 +42,11 @@ const KINDS: Keys = Keys {
     later: &["power_cut", "metadata", "kill"],
 };
 
-const ERROR_KEYS: Keys = Keys { of: "`error`", noun: "key", known: &["errno"], later: &[] };
+pub(super) const ERROR_KEYS: Keys =
+    Keys { of: "`error`", noun: "key", known: &["errno"], later: &[] };
 
-const READONLY_KEYS: Keys = Keys { of: "`readonly`", noun: "key", known: &[], later: &[] };
+pub(super) const READONLY_KEYS: Keys =
+    Keys { of: "`readonly`", noun: "key", known: &[], later: &[] };
 
 const ERROR_EXAMPLE: &str = "fault = { error = { errno = \"EIO\" } }";
 

@@ -12,7 +12,7 @@ use super::rule::{self, RuleRead};
 use super::{Rule, Scenario};
 use crate::diagnostic::{Diagnostic, Severity};
 
-const KEYS: Keys = Keys {
+pub(super) const KEYS: Keys = Keys {
     of: "a scenario",
     noun: "key",
     known: &["version", "name", "seed", "preset", "rule"],

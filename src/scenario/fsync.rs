@@ -4,7 +4,7 @@ use super::document::{Field, Findings, Keys, Read, Table, did_you_mean};
 use super::fault::FaultRead;
 use super::{CacheModel, Evict, Fault, Fsync};
 
-const KEYS: Keys =
+pub(super) const KEYS: Keys =
     Keys { of: "`fsync`", noun: "key", known: &["model", "sequence", "evict"], later: &[] };
 
 const MODEL_EXAMPLE: &str = "model = \"ext4-ordered\"";

@@ -9,10 +9,10 @@ use super::fault::FaultRead;
 use super::{Fault, LostWrite, Rest, TornWrite, WritePart};
 use crate::diagnostic::Diagnostic;
 
-const LOST_KEYS: Keys =
+pub(super) const LOST_KEYS: Keys =
     Keys { of: "`lost_write`", noun: "key", known: &["block", "at"], later: &[] };
 
-const TORN_KEYS: Keys =
+pub(super) const TORN_KEYS: Keys =
     Keys { of: "`torn_write`", noun: "key", known: &["keep", "rest", "block", "at"], later: &[] };
 
 const BLOCK_EXAMPLE: &str = "block = \"4KiB\"";

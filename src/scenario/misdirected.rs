@@ -7,7 +7,7 @@ use super::fault::FaultRead;
 use super::{Fault, Misdirected};
 use crate::diagnostic::Diagnostic;
 
-const KEYS: Keys =
+pub(super) const KEYS: Keys =
     Keys { of: "`misdirected`", noun: "key", known: &["block", "at", "to"], later: &[] };
 
 /// What filesystems and drives with large sectors write at once.

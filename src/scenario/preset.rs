@@ -9,14 +9,14 @@ use super::document::{Field, Findings, Keys, Read, Table, did_you_mean};
 use super::rule;
 use crate::diagnostic::Diagnostic;
 
-const KEYS: Keys = Keys {
+pub(super) const KEYS: Keys = Keys {
     of: "`preset`",
     noun: "key",
     known: &["name", "cite", "evidence", "assumptions", "real_rate", "acceleration"],
     later: &[],
 };
 
-const ACCELERATION_KEYS: Keys =
+pub(super) const ACCELERATION_KEYS: Keys =
     Keys { of: "`acceleration`", noun: "key", known: &["method", "factor"], later: &[] };
 
 const NAME_EXAMPLE: &str = "name = \"nearline-hdd\"";

@@ -12,7 +12,7 @@ use super::{Rule, When};
 use crate::diagnostic::Diagnostic;
 use crate::op::{OpKind, OpSet};
 
-const KEYS: Keys = Keys {
+pub(super) const KEYS: Keys = Keys {
     of: "a rule",
     noun: "key",
     known: &["name", "domain", "select", "when", "fault"],

@@ -11,12 +11,15 @@ use super::size;
 use super::{PathPattern, Select};
 use crate::op::{OpKind, OpSet};
 
-const KEYS: Keys = Keys {
+pub(super) const KEYS: Keys = Keys {
     of: "`select`",
     noun: "key",
     known: &["path", "ops", "bytes"],
     later: &["size", "uid", "gid", "pid", "comm", "cgroup"],
 };
+
+/// Words for several operations.
+pub(super) const GROUPS: [&str; 3] = ["data", "metadata", "all"];
 
 /// Operations that concern a range of a file's bytes.
 pub(super) const BYTE_OPS: OpSet = OpSet::EMPTY
@@ -99,9 +102,8 @@ fn read_op(item: &Field<'_>) -> Read<OpWord> {
     let names = || OpKind::ALL.into_iter().map(OpKind::name);
     set.map(|set| OpWord { word: word.into(), set, span: item.span() }).ok_or_else(|| {
         let list: Vec<&str> = names().collect();
-        let groups = ["data", "metadata", "all"];
         item.error("unknown-op", format!("`{word}` is not an operation"))
-            .label(did_you_mean(word, names().chain(groups)))
+            .label(did_you_mean(word, names().chain(GROUPS)))
             .help(format!("operations are: {}; groups are: data, metadata, all", list.join(", ")))
     })
 }

@@ -4,7 +4,7 @@ use super::document::{Field, Findings, Keys, Read, Table};
 use super::{Fault, Short, ShortLength};
 use crate::diagnostic::Diagnostic;
 
-const KEYS: Keys =
+pub(super) const KEYS: Keys =
     Keys { of: "`short`", noun: "key", known: &["keep", "at_most", "multiple"], later: &[] };
 
 pub(super) fn read(table: &Table<'_>, findings: &mut Findings) -> Option<Fault> {

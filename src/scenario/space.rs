@@ -5,7 +5,7 @@ use super::document::{Findings, Keys, Table};
 use super::{Fault, Space};
 use crate::errno::Errno;
 
-const KEYS: Keys =
+pub(super) const KEYS: Keys =
     Keys { of: "`space`", noun: "key", known: &["capacity", "inodes", "errno"], later: &[] };
 
 const EXAMPLE: &str = "capacity = \"64MiB\"";

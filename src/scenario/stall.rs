@@ -4,7 +4,7 @@ use super::document::{Findings, Keys, Table};
 use super::fault::positive;
 use super::{Fault, Stall};
 
-const KEYS: Keys = Keys { of: "`stall`", noun: "key", known: &["for"], later: &[] };
+pub(super) const KEYS: Keys = Keys { of: "`stall`", noun: "key", known: &["for"], later: &[] };
 
 pub(super) fn read(table: &Table<'_>, findings: &mut Findings) -> Option<Fault> {
     KEYS.check(table, findings);

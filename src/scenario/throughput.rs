@@ -3,7 +3,7 @@
 use super::document::{Field, Findings, Keys, Read, Table};
 use super::{Fault, Throughput};
 
-const KEYS: Keys =
+pub(super) const KEYS: Keys =
     Keys { of: "`throughput`", noun: "key", known: &["per_second", "burst"], later: &[] };
 
 const EXAMPLE: &str = "per_second = \"10MiB\"";

@@ -9,14 +9,15 @@ use super::{Cycle, When};
 use super::{fault, rule};
 use crate::diagnostic::Diagnostic;
 
-const KEYS: Keys = Keys {
+pub(super) const KEYS: Keys = Keys {
     of: "`when`",
     noun: "key",
     known: &["nth", "every", "times", "probability", "after", "for", "cycle", "after_event"],
     later: &[],
 };
 
-const CYCLE_KEYS: Keys = Keys { of: "`cycle`", noun: "key", known: &["on", "off"], later: &[] };
+pub(super) const CYCLE_KEYS: Keys =
+    Keys { of: "`cycle`", noun: "key", known: &["on", "off"], later: &[] };
 
 const EVENT_EXAMPLE: &str = "after_event = \"first-error\"";
 

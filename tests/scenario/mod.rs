@@ -5,3 +5,4 @@ mod formats;
 mod merging;
 mod reference;
 mod round_trip;
+mod schema;
