@@ -216,8 +216,8 @@ impl<W: Write> Listing<'_, W> {
         let before = data.bytes(&corrupted.bytes)?;
         let id = self.armed.region_id(corrupted, Some(&file.path));
         let line = RegionLine {
-            rule: self.armed.rule_name(corrupted.rule),
-            fault: self.armed.fault_name(corrupted.rule),
+            rule: &self.armed.label(corrupted.rule).rule,
+            fault: self.armed.label(corrupted.rule).fault,
             path: escape(file.path.as_os_str().as_encoded_bytes()),
             region: region_line(corrupted.clone(), id, before, data.open()?),
             id: id.to_string(),
@@ -242,8 +242,8 @@ impl<W: Write> Listing<'_, W> {
         regions.get(over).iter().for_each(|region| region.fill(&mut stored, flip.byte));
         let before = stored[0];
         let line = BitLine {
-            rule: self.armed.rule_name(flip.rule),
-            fault: self.armed.fault_name(flip.rule),
+            rule: &self.armed.label(flip.rule).rule,
+            fault: self.armed.label(flip.rule).fault,
             path: escape(file.path.as_os_str().as_encoded_bytes()),
             byte: flip.byte,
             bit: flip.bit,
@@ -263,8 +263,8 @@ impl<W: Write> Listing<'_, W> {
 
     fn sector(&mut self, file: &Surveyed, bad: &Unreadable) -> std::io::Result<()> {
         let line = SectorLine {
-            rule: self.armed.rule_name(bad.rule),
-            fault: self.armed.fault_name(bad.rule),
+            rule: &self.armed.label(bad.rule).rule,
+            fault: self.armed.label(bad.rule).fault,
             path: escape(file.path.as_os_str().as_encoded_bytes()),
             sector: (bad.sector.start, bad.sector.end - bad.sector.start),
             id: self.armed.sector_id(bad, Some(&file.path)).to_string(),

@@ -29,7 +29,10 @@ impl Filesystem {
             let len = (bytes.end - bytes.start) as usize;
             let read = || self.read_stored(open, misread.from, len);
             let medium = judged.view.medium.as_deref();
-            let Ok((after, _)) = self.read_medium(medium, misread.from, read) else { continue };
+            let Ok((after, _)) = self.read_medium(medium, Some(&judged.armed), misread.from, read)
+            else {
+                continue;
+            };
             if after.len() == len {
                 let place = (bytes.start - offset) as usize..(bytes.end - offset) as usize;
                 let before = data[place.clone()].to_vec();

@@ -39,6 +39,14 @@ impl CachedPages {
         self.kept.store(files.len(), Ordering::Release);
     }
 
+    /// The same of all pages of what was read or written at `start`.
+    pub(super) fn keep_all(&self, file: FileKey, start: u64, bytes: &[u8]) {
+        let starts = (start..).step_by(PAGE as usize);
+        for (start, page) in starts.zip(bytes.chunks(PAGE as usize)) {
+            self.keep(file, start, page);
+        }
+    }
+
     /// A page holds what it should.
     pub(super) fn drop(&self, file: FileKey, start: u64) {
         self.update(file, |pages| drop(pages.remove(&start)));

@@ -6,6 +6,7 @@
 use std::time::{Duration, Instant};
 
 use super::inject::Judged;
+use super::timer::Owed;
 use super::{Answer, Filesystem};
 use crate::errno::Errno;
 use crate::ledger::{Event, Recorded};
@@ -47,7 +48,7 @@ impl Filesystem {
         judged.stalled_event().into_iter().for_each(|event| self.tell_stall(event));
         match wait([delay, queue], stall) {
             Some(wait) => {
-                self.timer.at(start + wait, judged.op.caller.pid, record);
+                self.timer.at(start + wait, judged.owed(), record);
                 self.end_stalls_without_ledger();
             }
             None => record(),
@@ -68,6 +69,21 @@ impl Filesystem {
     fn end_stalls_without_ledger(&self) {
         if self.ledger.failed() {
             self.timer.hurrying()();
+        }
+    }
+}
+
+impl Judged {
+    /// Why its answer waits.
+    fn owed(&self) -> Owed {
+        let Decision { delay, queue, stall, .. } = self.decision;
+        let delays = [delay, queue].into_iter().flatten().map(|delay| delay.rule);
+        let rules = delays.chain(stall.map(|stall| stall.rule));
+        Owed {
+            caller: self.op.caller.pid,
+            rules: rules.map(|rule| self.armed.key(rule)).collect(),
+            stalled: stall.is_some(),
+            holds_pages: self.holds_pages,
         }
     }
 }

@@ -8,7 +8,7 @@ use super::inject::Judged;
 use crate::injector::Armed;
 use crate::ledger::{Bit, Event, Outcome, escape};
 use crate::op::{Caller, Op};
-use crate::plan::{DamageId, Flip, RuleId, Unreadable};
+use crate::plan::{DamageId, Flip, Label, RuleId, Unreadable};
 
 /// More flipped bits of one operation follow in further events, so that lines stay short.
 pub(super) const BITS_MAX: usize = 64;
@@ -137,8 +137,8 @@ impl Judged {
     fn bits_event(&self, bits: &[Flipped], whole: &Event) -> Event {
         let Flip { rule, occurrence, .. } = bits[0].flip;
         Event {
-            rule: self.armed.rule_name(rule).to_owned(),
-            fault: self.armed.fault_name(rule).to_owned(),
+            rule: self.armed.label(rule).rule.clone(),
+            fault: self.armed.label(rule).fault.to_owned(),
             occurrence: (occurrence > 0).then_some(occurrence),
             bits: bits.iter().map(line).collect(),
             file: self.identity(rule).as_deref().map(written),
@@ -165,6 +165,11 @@ impl Judged {
 
     /// An event of this operation.
     pub(super) fn event(&self, rule: RuleId, occurrence: u64) -> Event {
+        self.event_of(self.armed.label(rule), occurrence)
+    }
+
+    /// The same of a rule that may be gone.
+    pub(super) fn event_of(&self, label: &Label, occurrence: u64) -> Event {
         let Op { kind, offset, len, caller, .. } = self.op;
         Event {
             op: kind.name().to_owned(),
@@ -178,19 +183,19 @@ impl Judged {
             pid: caller.pid,
             uid: caller.uid,
             comm: command_name(caller),
-            ..blank(&self.armed, rule)
+            ..blank(label, self.armed.generation())
         }
     }
 }
 
 /// Stored damage that nobody read, told when the mount ends.
-pub(super) fn never_read(armed: &Armed, file: &Path, rule: RuleId) -> Event {
+pub(super) fn never_read(armed: &Armed, file: &Path, label: &Label) -> Event {
     Event {
         outcome: Outcome::NeverRead,
         op: "unmount".to_owned(),
         path: written(file),
         file: Some(written(file)),
-        ..blank(armed, rule)
+        ..blank(label, armed.generation())
     }
 }
 
@@ -207,14 +212,16 @@ pub(super) fn line(flipped: &Flipped) -> Bit {
     }
 }
 
-fn blank(armed: &Armed, rule: RuleId) -> Event {
+pub(super) fn blank(label: &Label, generation: u64) -> Event {
     Event {
         seq: 0,
         mono_ns: 0,
         time: String::new(),
         outcome: Outcome::Delivered,
-        rule: armed.rule_name(rule).to_owned(),
-        fault: armed.fault_name(rule).to_owned(),
+        rule: label.rule.clone(),
+        fault: label.fault.to_owned(),
+        arming: Some(generation).filter(|generation| *generation > 1),
+        plan: None,
         op: String::new(),
         path: String::new(),
         to: None,

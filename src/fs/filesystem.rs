@@ -3,14 +3,16 @@
 use std::collections::HashSet;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
 use super::backing::Backings;
 use super::by_inode::ByInode;
 use super::cached_pages::CachedPages;
+use super::changing::{Changing, Kernel};
 use super::directories::DirHandle;
 use super::directory_cache::DirectoryCache;
+use super::flights::Flights;
 use super::handles::{Handles, OpenFile};
 use super::kind;
 use super::locate::proc_path;
@@ -64,6 +66,9 @@ pub struct Filesystem {
     pub(super) cached_pages: CachedPages,
     pub(super) ledger: Arc<Writer>,
     pub(super) timer: Timer,
+    pub(super) flights: &'static Flights,
+    pub(super) changing: Changing,
+    pub(super) kernel: OnceLock<Box<dyn Kernel>>,
     pub(super) armed_at: Instant,
     /// Counts what may change the path of many nodes at once.
     pub(super) names: AtomicU64,
@@ -103,6 +108,9 @@ impl Filesystem {
             cached_pages: CachedPages::default(),
             ledger: Arc::new(ledger),
             timer: Timer::start()?,
+            flights: Flights::of_a_mount(),
+            changing: Changing::default(),
+            kernel: OnceLock::new(),
             armed_at: Instant::now(),
             names: AtomicU64::new(0),
         })
@@ -136,7 +144,7 @@ impl Filesystem {
         kind::depth(&self.root)
     }
 
-    /// Answers everything that waits (disarm, unmount).
+    /// Answers everything that waits, and lets nothing wait any more (unmount).
     pub fn release_delayed(&self) {
         self.timer.release();
     }
@@ -157,8 +165,8 @@ impl Filesystem {
 
     /// A file or directory came into being through the mount.
     pub(super) fn born(&self, key: FileKey) {
-        if self.remembers() {
-            self.media.born(key);
+        if let Some(armed) = self.injector.current().filter(|armed| armed.damages_media()) {
+            self.media.born(key, armed.generation());
         }
     }
 
@@ -173,7 +181,8 @@ impl Filesystem {
     /// for what was created since.
     pub(super) fn origin(&self, node: &Arc<Node>) -> std::path::PathBuf {
         if self.media.is_born(node.key) {
-            return node.path();
+            let settled = self.media.origin(node.key);
+            return settled.map_or_else(|| node.path(), |path| path.to_path_buf());
         }
         let chain = node.ancestry();
         let known = chain.iter().position(|(node, _)| self.media.origin(node.key).is_some());

@@ -30,6 +30,8 @@ pub(super) struct Judged {
     pub(super) decision: Decision,
     /// The kernel asks for its page cache: who gets the bytes in the end, it does not say.
     pub(super) fills_cache: bool,
+    /// The kernel may hold pages of its cache until it is answered.
+    pub(super) holds_pages: bool,
 }
 
 impl Filesystem {
@@ -41,6 +43,7 @@ impl Filesystem {
         call: impl FnOnce(&Filesystem) -> Answer<T>,
         answer: impl FnOnce(Answer<T>) + Send + 'static,
     ) {
+        let _under_way = self.flights.begin(op.kind);
         let Some(judged) = self.judge(op, subject) else {
             return answer(self.counted(op, subject, call));
         };
@@ -59,6 +62,7 @@ impl Filesystem {
         fills_cache: bool,
         answer: impl FnOnce(Answer<Vec<u8>>) + Send + 'static,
     ) {
+        let _under_way = self.flights.begin(op.kind);
         let open = match self.open_files.get(handle) {
             Ok(open) => open,
             Err(errno) => return answer(Err(errno)),
@@ -102,6 +106,7 @@ impl Filesystem {
         how: Writing,
         answer: impl FnOnce(Answer<usize>) + Send + 'static,
     ) {
+        let _under_way = self.flights.begin(op.kind);
         let open = match self.open_files.get(handle) {
             Ok(open) => open,
             Err(errno) => return answer(Err(errno)),
@@ -151,7 +156,7 @@ impl Filesystem {
         let view = self.view_of(subject, &armed).ok()?;
         let lengthened = || self.lengthened(&op, subject);
         let file = armed.limits_space().then(lengthened).flatten();
-        self.decide(armed, view, op, file)
+        self.decide(armed, view, op, file, false)
     }
 
     /// The same for reads and writes. Rules that count accesses draw over the bytes that are there
@@ -170,7 +175,7 @@ impl Filesystem {
             // Pages are written back to where there is room already.
             file = (!of_cache).then_some((open.node.key, size));
         }
-        self.decide(armed, view, op, file)
+        self.decide(armed, view, op, file, of_cache || open.path.hides())
     }
 
     fn decide(
@@ -179,6 +184,7 @@ impl Filesystem {
         view: Arc<View>,
         op: Op,
         file: Option<(FileKey, u64)>,
+        holds_pages: bool,
     ) -> Option<Judged> {
         let behind = op.kind == OpKind::Read && view.may_be_behind();
         if !behind && !view.selection.ops.contains(op.kind) {
@@ -189,13 +195,14 @@ impl Filesystem {
         if armed.limits_space() {
             armed.take_room(&op, file, now, &mut decision);
         }
-        // When the mount ends nothing waits any more: a delay that will not be is not decided.
-        if self.timer.is_released() {
+        // When the mount ends nothing waits any more, and while the plan changes nothing that holds
+        // pages, which the kernel is to drop: a delay that will not be is not decided.
+        if self.timer.is_released() || (holds_pages && self.changing.is_under_way()) {
             (decision.delay, decision.queue, decision.stall) = (None, None, None);
         }
         let fills_cache = op.cached;
         let touched = behind || !decision.is_clean();
-        touched.then_some(Judged { armed, view, op, decision, fills_cache })
+        touched.then_some(Judged { armed, view, op, decision, fills_cache, holds_pages })
     }
 
     fn serve(&self, judged: &Judged, open: &OpenFile) -> Served {
@@ -218,7 +225,7 @@ impl Filesystem {
         };
         let offset = judged.op.offset;
         let read = || self.read_stored(open, offset, len as usize);
-        match self.read_medium(judged.view.medium.as_deref(), offset, read) {
+        match self.read_medium(judged.view.medium.as_deref(), Some(&judged.armed), offset, read) {
             Ok((data, missing)) => self.damage(judged, open, data, missing),
             Err(errno) => Served::nothing(errno, judged.events()),
         }

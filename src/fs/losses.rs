@@ -11,6 +11,7 @@ use super::inject::Judged;
 use super::missing::Missing;
 use super::stat::stat_fd;
 use super::{Answer, Filesystem, Node, Writing};
+use crate::injector::Armed;
 use crate::ledger::Outcome;
 use crate::media::{Content, Elsewhere, Loss, Medium, Room, Stale};
 use crate::op::{Op, OpKind};
@@ -121,7 +122,14 @@ impl Filesystem {
     pub(super) fn falls_behind(&self, node: &Arc<Node>) -> Option<Judged> {
         let (armed, view) = self.view_with_medium(node)?;
         let op = Op::new(OpKind::Write, 0, 0, crate::op::Caller::default());
-        let judged = Judged { armed, view, op, decision: Decision::default(), fills_cache: false };
+        let judged = Judged {
+            armed,
+            view,
+            op,
+            decision: Decision::default(),
+            fills_cache: false,
+            holds_pages: false,
+        };
         (judged.view.may_be_behind() && !self.ledger.failed()).then_some(judged)
     }
 
@@ -210,7 +218,9 @@ impl Filesystem {
     ) -> Option<Content> {
         let len = (range.end - range.start) as usize;
         let read = || self.read_for_page(open, range.start, len);
-        let (mut bytes, _) = self.read_medium(Some(medium), range.start, read).ok()?;
+        let armed = self.injector.current();
+        let medium = self.read_medium(Some(medium), armed.as_deref(), range.start, read);
+        let (mut bytes, _) = medium.ok()?;
         bytes.resize(len, 0); // beyond the end of the file there is nothing yet
         Content::new(bytes, &self.room)
     }
@@ -278,11 +288,13 @@ impl Filesystem {
         }
     }
 
-    /// Reads what the medium holds: the stored bytes, and what it has instead of some of them.
+    /// Reads what the medium holds: the stored bytes, and what it has instead of some of them by rules
+    /// that are in force.
     /// Repeats what a write came between.
     pub(super) fn read_medium(
         &self,
         medium: Option<&Medium>,
+        armed: Option<&Armed>,
         offset: u64,
         read: impl Fn() -> Answer<Vec<u8>>,
     ) -> Answer<(Vec<u8>, Vec<Missing>)> {
@@ -293,7 +305,11 @@ impl Filesystem {
         loop {
             let version = behind.version();
             let mut data = read()?;
-            let stale = behind.stale(&(offset..offset + data.len() as u64));
+            let mut stale = behind.stale(&(offset..offset + data.len() as u64));
+            if !stale.is_empty() {
+                let shows = |rule| armed.is_some_and(|armed| armed.has_in_force(rule));
+                stale.retain(|stale| shows(stale.of.rule));
+            }
             if behind.version() == version {
                 let show = |stale| Missing::show(stale, &mut data, offset);
                 let missing = stale.into_iter().map(show).collect();
@@ -308,7 +324,8 @@ pub(super) fn loss(judged: &Judged, lost: &Lost, astray: Option<Elsewhere>) -> A
     let Judged { armed, view, .. } = judged;
     let (rule, occurrence, keep) = (lost.rule, lost.occurrence, lost.keep);
     let id = armed.loss_id(lost, lost.bytes.start, &view.path);
-    Arc::new(Loss { rule, occurrence, id, file: Arc::from(&*view.path), keep, astray })
+    let (rule, label) = (armed.key(rule), Arc::clone(armed.label(rule)));
+    Arc::new(Loss { rule, label, occurrence, id, file: Arc::from(&*view.path), keep, astray })
 }
 
 fn within(stale: &[Stale], range: &Range<u64>) -> Vec<Stale> {

@@ -125,7 +125,7 @@ impl Filesystem {
             let waiting = bits.filter(|bit| self.fates.is_waiting(bit.id));
             let bits: Vec<Bit> = waiting.map(|bit| line(&bit)).collect();
             for bits in bits.chunks(BITS_MAX).map(<[Bit]>::to_vec) {
-                self.tell(vec![Event { bits, ..never_read(&armed, file, rule) }]);
+                self.tell(vec![Event { bits, ..never_read(&armed, file, armed.label(rule)) }]);
             }
             self.tell(unread_regions(&armed, rule, file, placed, &self.fates));
             self.tell(unread_sectors(&armed, rule, file, placed, &self.fates));
@@ -158,8 +158,10 @@ fn unread_regions(
     let regions = armed.placed_regions(rule, file, placed).into_iter().map(named);
     let waiting = regions.filter(|region| fates.is_waiting(region.id));
     let waiting: Vec<_> = waiting.map(|region| corruption::line(&region)).collect();
-    let event =
-        |regions: &[_]| Event { regions: regions.to_vec(), ..never_read(armed, file, rule) };
+    let event = |regions: &[_]| Event {
+        regions: regions.to_vec(),
+        ..never_read(armed, file, armed.label(rule))
+    };
     waiting.chunks(REGIONS_MAX).map(event).collect()
 }
 
@@ -168,7 +170,7 @@ fn what_is_left(before: &Before) -> Vec<Corrupted> {
     let Judged { armed, view, decision, .. } = &before.judged;
     let stored = |region: &Range<u64>| region.start..region.end.min(before.size);
     let regions = decision.regions.iter().map(|corrupted| stored(&corrupted.region));
-    regions.flat_map(|region| armed.damage(region, &view.target()).regions).collect()
+    regions.flat_map(|region| armed.damage_loaded(region, &view.target()).regions).collect()
 }
 
 fn is_same(one: &Corrupted, other: &Corrupted) -> bool {
@@ -207,7 +209,7 @@ fn unread_sectors(
     let event = |bad: Unreadable| Event {
         sector: Some((bad.sector.start, bad.sector.end - bad.sector.start)),
         id: Some(armed.sector_id(&bad, Some(file)).to_string()),
-        ..never_read(armed, file, rule)
+        ..never_read(armed, file, armed.label(rule))
     };
     placed.sectors.iter().map(sector).filter(waiting).map(event).collect()
 }
@@ -220,8 +222,8 @@ fn stored_damage(
 ) -> (Judged, Vec<Unreadable>) {
     let Damage { regions, flips, unreadable } = match range.is_empty() {
         true => Default::default(),
-        false => armed.damage(range, &view.target()),
+        false => armed.damage_loaded(range, &view.target()),
     };
     let decision = Decision { regions, flips, ..Decision::default() };
-    (Judged { armed, view, op, decision, fills_cache: false }, unreadable)
+    (Judged { armed, view, op, decision, fills_cache: false, holds_pages: false }, unreadable)
 }

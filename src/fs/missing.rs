@@ -13,7 +13,7 @@ use crate::injector::Armed;
 use crate::ledger::{Event, LostBytes, Outcome, bytes_or_hash};
 use crate::media::{Loss, Stale};
 use crate::op::OpKind;
-use crate::plan::{DamageId, RuleId};
+use crate::plan::{DamageId, Label};
 
 /// More stretches of one operation follow in further events, so that lines stay short.
 const LOST_MAX: usize = 16;
@@ -61,11 +61,11 @@ impl Filesystem {
             waiting.extend(medium.unsynced().failed());
             waiting.retain(|stale| self.fates.is_waiting(stale.of.id));
             for alike in waiting.chunk_by(|a, b| whose(a) == whose(b)) {
-                let (rule, file) = whose(&alike[0]);
+                let (label, file) = whose(&alike[0]);
                 let line = |stale: &Stale| Missing { stale: stale.clone(), stored: None }.line();
                 for some in alike.chunks(LOST_MAX) {
                     let lost = some.iter().map(line).collect();
-                    self.tell(vec![Event { lost, ..never_read(armed, file, rule) }]);
+                    self.tell(vec![Event { lost, ..never_read(armed, file, label) }]);
                 }
             }
         }
@@ -158,13 +158,13 @@ impl Judged {
             Arc::ptr_eq(&a.stale.of, &b.stale.of) && a.outcome() == b.outcome()
         };
         let event = |some: &[&Missing]| {
-            let Loss { rule, occurrence, file, .. } = &*some[0].stale.of;
+            let Loss { label, occurrence, file, .. } = &*some[0].stale.of;
             let own = matches!(self.op.kind, OpKind::Write | OpKind::Fsync);
             Event {
                 outcome: some[0].outcome(),
                 lost: some.iter().map(|one| one.line()).collect(),
                 file: Some(written(file)),
-                ..self.event(*rule, if own { *occurrence } else { 0 })
+                ..self.event_of(label, if own { *occurrence } else { 0 })
             }
         };
         let groups = missing.chunk_by(alike).flat_map(|group| group.chunks(LOST_MAX));
@@ -172,6 +172,6 @@ impl Judged {
     }
 }
 
-fn whose(stale: &Stale) -> (RuleId, &Path) {
-    (stale.of.rule, &stale.of.file)
+fn whose(stale: &Stale) -> (&Label, &Path) {
+    (&stale.of.label, &stale.of.file)
 }

@@ -48,6 +48,8 @@ struct State {
     /// Whether it may change without a request to us: it was open through a backing file so that it
     /// could be mapped and written that way, and a mapping outlives the descriptor.
     unseen: bool,
+    /// Whether the kernel may have pages of it in its cache that we filled.
+    cached: bool,
 }
 
 /// What few nodes have.
@@ -88,7 +90,11 @@ impl Node {
     /// A node without a parent is the root, or a file that was reached by its number alone.
     pub(super) fn new(id: NodeId, key: FileKey, parent: Option<Arc<Node>>, name: &OsStr) -> Node {
         let name = name.as_bytes().into();
-        Node { id, key, state: Mutex::new(State { parent, name, extra: None, unseen: false }) }
+        Node {
+            id,
+            key,
+            state: Mutex::new(State { parent, name, extra: None, unseen: false, cached: false }),
+        }
     }
 
     /// Where it was last seen.
@@ -161,6 +167,7 @@ impl Node {
             return DataPath::Passthrough(backing);
         }
         extra.without_backing += 1;
+        state.cached = true;
         if wanted == Wanted::Direct { DataPath::Direct } else { DataPath::Cached }
     }
 
@@ -185,6 +192,11 @@ impl Node {
     /// Whether it may change without a request to us, by way of a mapping.
     pub(super) fn changes_unseen(&self) -> bool {
         locked(&self.state).unseen
+    }
+
+    /// Whether the kernel may have pages of it in its cache that we filled.
+    pub(super) fn may_be_cached(&self) -> bool {
+        locked(&self.state).cached
     }
 
     /// Whether it is open for writing.

@@ -72,6 +72,16 @@ impl NodeTable {
         reading(self.shard(id)).get(&id).map(|counted| counted.node.clone())
     }
 
+    /// The nodes that are `wanted`, of all that the kernel knows.
+    pub(super) fn those(&self, wanted: impl Fn(&Node) -> bool) -> Vec<Arc<Node>> {
+        let of = |shard: &RwLock<HashMap<NodeId, Counted>>| -> Vec<Arc<Node>> {
+            let nodes = reading(shard);
+            let nodes = nodes.values().map(|counted| &counted.node);
+            nodes.filter(|node| wanted(node)).cloned().collect()
+        };
+        self.shards.iter().flat_map(of).collect()
+    }
+
     /// The node of a file, if the kernel knows it.
     pub(super) fn find(&self, attr: &Attr) -> Option<Arc<Node>> {
         if self.is_root(attr) {

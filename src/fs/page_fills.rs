@@ -45,6 +45,11 @@ impl PageFills {
         failed.insert((op.caller.pid, file, op.offset), fill);
     }
 
+    /// Another plan is in force: what failed under the one before need not fail again.
+    pub(super) fn forget(&self) {
+        locked(&self.failed).clear();
+    }
+
     /// The same fill, if it was answered with an error a moment ago: once.
     pub(super) fn repeats(&self, file: FileKey, op: &Op) -> Option<FailedFill> {
         let fill = locked(&self.failed).remove(&(op.caller.pid, file, op.offset))?;

@@ -7,7 +7,8 @@ use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fs::{AtFlags, Dir, Mode, OFlags, openat};
 use rustix::io::Errno;
@@ -49,12 +50,20 @@ pub struct SurveyError {
     pub source: Errno,
 }
 
+/// Under which path a file or directory is known, of which the present one is given.
+type Known<'a> = &'a dyn Fn(FileKey, &Path) -> Option<Arc<Path>>;
+
 /// Reads the directory tree. What vanishes meanwhile is left out.
 pub fn survey(root: BorrowedFd<'_>) -> Result<Survey, SurveyError> {
+    survey_known(root, &|_, _| None)
+}
+
+/// The same, with each file under the path by which it or what it lies in is known.
+pub(super) fn survey_known(root: BorrowedFd<'_>, known: Known<'_>) -> Result<Survey, SurveyError> {
     let failed = |source| SurveyError { path: PathBuf::from("."), source };
     // Opened anew: a root that is open as O_PATH names a place and cannot be read.
     let root = open_directory(root, c".").map_err(failed)?;
-    let Walk { mut found, others, .. } = Walk::over(root)?;
+    let Walk { mut found, others, .. } = Walk::over(root, known)?;
     found.sort_by(|a, b| a.0.path.as_os_str().cmp(b.0.path.as_os_str()));
     let survey = once_each(found);
     Ok(Survey { inodes: survey.files.len() as u64 + others, ..survey })
@@ -80,6 +89,8 @@ fn once_each(found: Vec<Found>) -> Survey {
 
 /// A directory that is being walked.
 struct Level {
+    /// By which path it is known.
+    known: PathBuf,
     /// Closed while the walk is far below it.
     directory: Option<OwnedFd>,
     key: FileKey,
@@ -88,7 +99,8 @@ struct Level {
 }
 
 /// A walk with a stack of its own: trees may be deeper than ours is, and than paths may be long.
-struct Walk {
+struct Walk<'a> {
+    known: Known<'a>,
     levels: Vec<Level>,
     path: PathBuf,
     found: Vec<Found>,
@@ -96,10 +108,10 @@ struct Walk {
     others: u64,
 }
 
-impl Walk {
-    fn over(root: OwnedFd) -> Result<Walk, SurveyError> {
+impl<'a> Walk<'a> {
+    fn over(root: OwnedFd, known: Known<'a>) -> Result<Walk<'a>, SurveyError> {
         let (levels, path, found) = (Vec::new(), PathBuf::new(), Vec::new());
-        let mut walk = Walk { levels, path, found, others: 1 };
+        let mut walk = Walk { known, levels, path, found, others: 1 };
         walk.enter(root)?;
         while let Some(level) = walk.levels.last_mut() {
             match level.waiting.pop() {
@@ -117,23 +129,35 @@ impl Walk {
     /// Notes the files of a directory, and which directories are in it.
     fn enter(&mut self, directory: OwnedFd) -> Result<(), SurveyError> {
         let key = stat_at(&directory, c"", AtFlags::EMPTY_PATH).map_err(|e| self.failed(e))?.key;
+        let known = self.known_as(key, self.path.file_name().unwrap_or_default());
         let mut waiting = Vec::new();
         for entry in Dir::read_from(&directory).map_err(|e| self.failed(e))? {
             let entry = entry.map_err(|e| self.failed(e))?;
             let name = OsStr::from_bytes(entry.file_name().to_bytes());
-            if name != "." && name != ".." && self.visit(&directory, name)? {
+            if name != "." && name != ".." && self.visit(&directory, &known, name)? {
                 waiting.push(name.to_owned());
             }
         }
-        self.levels.push(Level { directory: Some(directory), key, waiting });
+        self.levels.push(Level { known, directory: Some(directory), key, waiting });
         if let Some(above) = self.levels.len().checked_sub(LEVELS_OPEN_MAX + 1) {
             self.levels[above].directory = None;
         }
         Ok(())
     }
 
+    /// By which path the directory is known that is at the present one.
+    fn known_as(&self, key: FileKey, name: &OsStr) -> PathBuf {
+        let above = || self.levels.last().map_or(PathBuf::new(), |level| level.known.join(name));
+        (self.known)(key, &self.path).map_or_else(above, |path| path.to_path_buf())
+    }
+
     /// Notes a file; whether it is a directory.
-    fn visit(&mut self, directory: &OwnedFd, name: &OsStr) -> Result<bool, SurveyError> {
+    fn visit(
+        &mut self,
+        directory: &OwnedFd,
+        above: &Path,
+        name: &OsStr,
+    ) -> Result<bool, SurveyError> {
         let attr = match stat_at(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(attr) => attr,
             Err(Errno::NOENT) => return Ok(false),
@@ -141,7 +165,9 @@ impl Walk {
         };
         if attr.kind == FileKind::Regular {
             let FileKey { dev, ino, .. } = attr.key;
-            let file = Surveyed { path: self.path.join(name), len: attr.size, dev, ino };
+            let path = (self.known)(attr.key, &self.path.join(name));
+            let path = path.map_or_else(|| above.join(name), |path| path.to_path_buf());
+            let file = Surveyed { path, len: attr.size, dev, ino };
             self.found.push((file, attr.key, attr.nlink > 1));
         } else {
             self.others += 1;
@@ -187,7 +213,6 @@ fn open_directory(dir: impl AsFd, name: impl rustix::path::Arg) -> rustix::io::R
 mod tests {
     use std::fs;
     use std::os::unix::fs::symlink;
-    use std::path::Path;
 
     use super::*;
 

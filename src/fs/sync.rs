@@ -28,6 +28,7 @@ impl Filesystem {
         data_only: bool,
         answer: impl FnOnce(Answer<()>) + Send + 'static,
     ) {
+        let _under_way = self.flights.begin(op.kind);
         let open = match self.open_files.get(handle) {
             Ok(open) => open,
             Err(errno) => return answer(Err(errno)),
@@ -78,8 +79,8 @@ impl Filesystem {
                 }
             }
         }
-        let late = told.map(|rule| {
-            let mut event = judged.event(rule, 0);
+        let late = told.map(|loss| {
+            let mut event = judged.event_of(&loss.label, 0);
             with_errno(&mut event);
             event
         });

@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::{killed, locked};
+use crate::plan::RuleKey;
 
 /// How long an empty timer sleeps; whoever enters something wakes it.
 const IDLE: Duration = Duration::from_secs(3600);
@@ -30,13 +31,29 @@ struct Waiting {
     heap: BinaryHeap<Entry>,
     entered: u64,
     closed: bool,
+    /// How many batches of answers were taken out, and how many of those have been given.
+    taken: u64,
+    given: u64,
 }
 
 struct Entry {
     due: Instant,
     order: u64,
-    caller: u32,
+    owed: Owed,
     answer: Box<dyn FnOnce() + Send>,
+}
+
+/// An answer that somebody waits for, and why.
+#[derive(Clone, Debug, Default)]
+pub struct Owed {
+    /// The calling thread; 0 if it is not known.
+    pub caller: u32,
+    /// The rules that make it wait.
+    pub rules: Vec<RuleKey>,
+    /// Whether one of them says for how long, or it waits until it is released.
+    pub stalled: bool,
+    /// Whether the kernel may hold pages of its cache meanwhile.
+    pub holds_pages: bool,
 }
 
 impl Timer {
@@ -53,8 +70,8 @@ impl Timer {
     }
 
     /// Runs `answer` at `due`, or earlier: at once after [`Timer::release`], and soon after the
-    /// calling thread (`caller`, 0 if it is not known) is sent SIGKILL.
-    pub fn at(&self, due: Instant, caller: u32, answer: impl FnOnce() + Send + 'static) {
+    /// calling thread is sent SIGKILL.
+    pub fn at(&self, due: Instant, owed: Owed, answer: impl FnOnce() + Send + 'static) {
         let mut waiting = self.shared.lock();
         if waiting.closed {
             drop(waiting);
@@ -62,7 +79,7 @@ impl Timer {
         }
         waiting.entered += 1;
         let order = waiting.entered;
-        waiting.heap.push(Entry { due, order, caller, answer: Box::new(answer) });
+        waiting.heap.push(Entry { due, order, owed, answer: Box::new(answer) });
         drop(waiting);
         self.shared.changed.notify_all();
     }
@@ -71,6 +88,27 @@ impl Timer {
     pub(super) fn hurrying(&self) -> impl FnOnce() + Send + 'static {
         let shared = self.shared.clone();
         move || shared.hurry(|_| true)
+    }
+
+    /// Answers those of what waits that are `wanted`; returns when they are answered, and with them
+    /// whatever was about to be. How many there were.
+    pub fn answer(&self, wanted: impl Fn(&Owed) -> bool) -> usize {
+        let mut waiting = self.shared.lock();
+        let all = std::mem::take(&mut waiting.heap).into_sorted_vec();
+        let (go, stay): (Vec<_>, Vec<_>) = all.into_iter().partition(|entry| wanted(&entry.owed));
+        waiting.heap = stay.into();
+        let taken = waiting.taken;
+        drop(waiting);
+        let count = go.len();
+        // The first that are due are the last of a heap.
+        go.into_iter().rev().for_each(|entry| (entry.answer)());
+        self.shared.wait_until_given(taken);
+        count
+    }
+
+    /// How many answers wait.
+    pub fn count(&self) -> usize {
+        self.shared.lock().heap.len()
     }
 
     /// Answers everything that waits, now, and lets nothing wait from here on (disarm, unmount).
@@ -107,6 +145,16 @@ impl Shared {
             for entry in due {
                 (entry.answer)();
             }
+            self.lock().given += 1;
+            self.changed.notify_all();
+        }
+    }
+
+    /// Until as many batches have been given.
+    fn wait_until_given(&self, taken: u64) {
+        let mut waiting = self.lock();
+        while waiting.given < taken {
+            waiting = self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
@@ -116,6 +164,7 @@ impl Shared {
         loop {
             let due = waiting.take_due(Instant::now());
             if !due.is_empty() {
+                waiting.taken += 1;
                 return Some(due);
             }
             if waiting.closed {
@@ -138,7 +187,7 @@ impl Shared {
             let woken = self.changed.wait(waiting);
             waiting = woken.unwrap_or_else(PoisonError::into_inner);
         }
-        let caller = |entry: &Entry| (entry.order, entry.caller);
+        let caller = |entry: &Entry| (entry.order, entry.owed.caller);
         let mut callers: Vec<(u64, u32)> = waiting.heap.iter().map(caller).collect();
         let closed = waiting.closed;
         drop(waiting);
@@ -209,7 +258,7 @@ mod tests {
         for delay_ms in [30, 10, 20] {
             let sender = sender.clone();
             let due = now + Duration::from_millis(delay_ms);
-            timer.at(due, 0, move || sender.send(delay_ms).unwrap());
+            timer.at(due, Owed::default(), move || sender.send(delay_ms).unwrap());
         }
         let order: Vec<u64> = receiver.iter().take(3).collect();
         assert_eq!(order, [10, 20, 30]);
@@ -222,9 +271,9 @@ mod tests {
         let (sender, receiver) = mpsc::channel();
         let far = Instant::now() + Duration::from_secs(3600);
         let late = sender.clone();
-        timer.at(far, 0, move || late.send(1).unwrap());
+        timer.at(far, Owed::default(), move || late.send(1).unwrap());
         timer.release();
-        timer.at(far, 0, move || sender.send(2).unwrap());
+        timer.at(far, Owed::default(), move || sender.send(2).unwrap());
         assert_eq!(receiver.iter().take(2).collect::<Vec<i32>>(), [1, 2]);
     }
 }

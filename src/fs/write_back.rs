@@ -6,6 +6,7 @@
 
 use std::ops::Range;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 use rustix::fs::{OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
 
@@ -15,6 +16,7 @@ use super::handles::OpenFile;
 use super::losses::Losses;
 use super::{Answer, Filesystem, Writing};
 use crate::errno::Errno;
+use crate::injector::Armed;
 use crate::op::Op;
 
 impl Filesystem {
@@ -28,11 +30,21 @@ impl Filesystem {
         losses: &mut Losses,
     ) -> Answer<usize> {
         let range = op.offset..op.offset + page.len() as u64;
-        let held = self.cached_pages.held(open.node.key, range);
-        if held.is_empty() && self.view_with_medium(&open.node).is_none() {
+        let mut held = self.cached_pages.held(open.node.key, range.clone());
+        let change = self.changing.get();
+        let filled_under = match &change {
+            Some(change) => {
+                held.extend(change.refilled.held(open.node.key, range));
+                change.outgoing.clone()
+            }
+            None => self.injector.current(),
+        };
+        let damaged = |armed: &Arc<Armed>| self.view(&open.node, armed).medium.is_some();
+        let remembered = || self.view_with_medium(&open.node).is_some();
+        if held.is_empty() && !filled_under.as_ref().is_some_and(damaged) && !remembered() {
             return self.write_stored(open, op, page, how, losses);
         }
-        let mut served = self.stored_for_cache(open, op.offset, page.len())?;
+        let mut served = self.stored_for_cache(filled_under, open, op.offset, page.len())?;
         for (start, bytes) in held {
             overlay(&mut served, (start - op.offset) as usize, &bytes);
         }
@@ -47,6 +59,9 @@ impl Filesystem {
         }
         // What was written may be damaged as stored: the page is as the program left it.
         self.pages_hold(open, op.offset, page);
+        if let Some(change) = change {
+            change.refilled.keep_all(open.node.key, op.offset, page);
+        }
         Ok(page.len())
     }
 
@@ -56,6 +71,9 @@ impl Filesystem {
             let armed = self.injector.current();
             armed.is_some_and(|armed| self.view(&open.node, &armed).selection.fleeting)
         };
+        if let (Ok(data), Some(change)) = (got, self.changing.get()) {
+            change.refilled.keep_all(open.node.key, offset, data);
+        }
         if let Ok(data) = got
             && (!self.cached_pages.is_empty() || fleeting())
         {
@@ -65,7 +83,8 @@ impl Filesystem {
 
     /// Keeps those pages that hold something else than their stored damage makes of them.
     fn pages_hold(&self, open: &OpenFile, offset: u64, data: &[u8]) {
-        let told = self.stored_for_cache(open, offset, data.len()).unwrap_or_default();
+        let armed = self.injector.current();
+        let told = self.stored_for_cache(armed, open, offset, data.len()).unwrap_or_default();
         let starts = (offset..).step_by(PAGE as usize);
         for (start, page) in starts.zip(data.chunks(PAGE as usize)) {
             let place = (start - offset) as usize;
@@ -76,13 +95,23 @@ impl Filesystem {
         }
     }
 
-    /// The stored bytes with their damage, as a page of the cache has them as a rule.
-    fn stored_for_cache(&self, open: &OpenFile, offset: u64, len: usize) -> Answer<Vec<u8>> {
-        let Some((armed, view)) = self.view_with_medium(&open.node) else {
+    /// The stored bytes with their damage, as a page of the cache has them as a rule that was filled
+    /// under this plan.
+    fn stored_for_cache(
+        &self,
+        armed: Option<Arc<Armed>>,
+        open: &OpenFile,
+        offset: u64,
+        len: usize,
+    ) -> Answer<Vec<u8>> {
+        let viewed = |armed: Arc<Armed>| Some((self.view(&open.node, &armed), armed));
+        let damaged = armed.and_then(viewed).filter(|(view, _)| view.medium.is_some());
+        let Some((view, armed)) = damaged else {
             return self.read_for_page(open, offset, len);
         };
         let read = || self.read_for_page(open, offset, len);
-        let (mut bytes, _) = self.read_medium(view.medium.as_deref(), offset, read)?;
+        let (mut bytes, _) =
+            self.read_medium(view.medium.as_deref(), Some(&armed), offset, read)?;
         let damage = armed.damage(offset..offset + bytes.len() as u64, &view.target());
         damage.regions.iter().for_each(|region| region.fill(&mut bytes, offset));
         for flip in damage.flips {

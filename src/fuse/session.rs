@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::adapter::{Adapter, REQUEST_BYTES_MAX};
 use super::mounting::{MountError, MountOptions, Route};
 use crate::errno::Errno;
-use crate::fs::Filesystem;
+use crate::fs::{Filesystem, Kernel, NodeId};
 use crate::machine::{Detach, Mount, UnmountError, mount_at, remove};
 use crate::sys::confinement::confine;
 
@@ -52,6 +52,7 @@ impl Session {
     ) -> Result<Session, MountError> {
         let fs = Arc::new(fs);
         let session = start(fs.clone(), options)?;
+        fs.talk_to(Box::new(Notices(session.notifier())));
         let passthrough = match options.passthrough {
             true => hand_files_over(&fs, &session),
             false => Err(Passthrough::Declined),
@@ -93,6 +94,24 @@ impl Session {
         self.fs.release_delayed();
         let lazily = |_| remove(&self.mount, Detach::Lazily);
         remove(&self.mount, Detach::IfUnused).or_else(lazily)
+    }
+}
+
+/// What the kernel is told unasked.
+struct Notices(fuser::Notifier);
+
+impl std::fmt::Debug for Notices {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Notices")
+    }
+}
+
+impl Kernel for Notices {
+    fn forget_pages(&self, id: NodeId) {
+        // A file that the kernel has forgotten has no pages.
+        if let Err(error) = self.0.inval_inode(fuser::INodeNo(id.0), 0, 0) {
+            tracing::debug!("the kernel drops no pages: {error}");
+        }
     }
 }
 

@@ -3,30 +3,46 @@
 use std::ops::{ControlFlow, Range};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::counters::{PathStream, PathStreams, RuleCounters, Streams, find};
-use super::{Counts, Target, next_generation};
+use super::{Counts, Target};
 use crate::media::{Medium, Usage};
 use crate::op::{Op, OpKind, OpSet};
 use crate::plan::fault::{BadSector, BitFlip, Fault, runs};
 use crate::plan::seed::{Purpose, StreamKey};
 use crate::plan::{
-    Damage, DataAccess, Decision, Flip, Placed, Placement, Plan, Rule, RuleId, Unreadable, bytes_of,
+    Damage, DataAccess, Decision, Flip, Label, Placed, Placement, Plan, Rule, RuleId, RuleKey,
+    Unreadable, bytes_of,
 };
 
 /// A plan that is in force.
 #[derive(Debug)]
 pub struct Armed {
-    generation: u64,
-    plan: Plan,
+    pub(super) generation: u64,
+    pub(super) plan: Arc<Plan>,
     ops: OpSet,
     damages_media: bool,
     pub(super) limits_space: bool,
-    pub(super) usage: Usage,
-    placement: Placement,
-    pub(super) counters: Vec<RuleCounters>,
-    paths: PathStreams,
+    pub(super) usage: Arc<Usage>,
+    pub(super) placement: Placement,
+    pub(super) rules: Vec<Loaded>,
+    pub(super) paths: Arc<PathStreams>,
+}
+
+/// What is known of one rule beside what the plan says.
+#[derive(Clone, Debug)]
+pub(super) struct Loaded {
+    pub(super) key: RuleKey,
+    pub(super) label: Arc<Label>,
+    pub(super) counters: Arc<RuleCounters>,
+    /// Whether it is armed: one that is not decides how files are opened, and nothing else.
+    pub(super) in_force: bool,
+    /// From when on its times count.
+    pub(super) since: Duration,
+    /// Which generation of the plan came with it, when the places of its damage were chosen.
+    pub(super) placed_in: u64,
 }
 
 /// One operation that a rule is to answer: it matched, and the conditions hold.
@@ -49,25 +65,39 @@ pub(super) struct Look<'a> {
 impl Armed {
     /// A plan with all counts at zero.
     pub fn new(plan: Plan, placement: Placement) -> Armed {
+        let loaded = plan.rules().iter().map(Loaded::new).collect();
+        let usage = Arc::default();
+        Armed::of(Arc::new(plan), placement, loaded, usage, Arc::default())
+    }
+
+    /// A plan with what is known of its rules.
+    pub(super) fn of(
+        plan: Arc<Plan>,
+        placement: Placement,
+        rules: Vec<Loaded>,
+        usage: Arc<Usage>,
+        paths: Arc<PathStreams>,
+    ) -> Armed {
+        let in_force = plan.rules().iter().zip(&rules).filter(|(_, loaded)| loaded.in_force);
         Armed {
-            generation: next_generation(),
-            ops: plan.rules().iter().fold(OpSet::EMPTY, |ops, rule| ops.union(looked_at(rule))),
+            generation: 1,
+            ops: in_force.fold(OpSet::EMPTY, |ops, (rule, _)| ops.union(looked_at(rule))),
             damages_media: plan.rules().iter().any(damages_media),
             limits_space: plan.rules().iter().any(|rule| matches!(rule.fault, Fault::Space(_))),
-            usage: Usage::default(),
-            counters: plan.rules().iter().map(|_| RuleCounters::default()).collect(),
-            plan,
+            usage,
             placement,
-            paths: PathStreams::default(),
+            rules,
+            plan,
+            paths,
         }
     }
 
     /// The same, with what the files of the mount take at arming.
     pub fn with_usage(self, usage: Usage) -> Armed {
-        Armed { usage, ..self }
+        Armed { usage: Arc::new(usage), ..self }
     }
 
-    /// Different for every armed plan of this process, and rising; never 0.
+    /// Counts the plans of its mount, from 1: what was worked out under one holds for no other.
     pub fn generation(&self) -> u64 {
         self.generation
     }
@@ -77,7 +107,7 @@ impl Armed {
         &self.plan
     }
 
-    /// The operations that any rule looks at, on any path.
+    /// The operations that any rule in force looks at, on any path.
     pub fn ops(&self) -> OpSet {
         self.ops
     }
@@ -99,7 +129,12 @@ impl Armed {
 
     /// How often a rule was asked and answered, so far.
     pub fn counts(&self, rule: RuleId) -> Counts {
-        self.counters[usize::from(rule.0)].counts()
+        let trigger = &self.plan.rule(rule).trigger;
+        self.loaded(rule).counters.counts(trigger.is_conditional())
+    }
+
+    pub(super) fn loaded(&self, rule: RuleId) -> &Loaded {
+        &self.rules[usize::from(rule.0)]
     }
 
     /// What happens to this operation, `now` after arming. Counts it.
@@ -138,9 +173,18 @@ impl Armed {
     /// All stored damage in a byte range as of now, without counting anything: for `preview`, and
     /// for what an overwrite repairs. Rules are taken to be due, whatever their conditions.
     pub fn damage(&self, range: Range<u64>, target: &Target<'_>) -> Damage {
-        let regions = self.damaged_regions(range.clone(), target);
+        self.damage_by(&target.selection.rules, range, target)
+    }
+
+    /// The same of all rules, in force or not.
+    pub fn damage_loaded(&self, range: Range<u64>, target: &Target<'_>) -> Damage {
+        self.damage_by(&target.selection.loaded, range, target)
+    }
+
+    fn damage_by(&self, rules: &[RuleId], range: Range<u64>, target: &Target<'_>) -> Damage {
+        let regions = self.damaged_regions(rules, range.clone(), target);
         let (mut flips, mut unreadable) = (Vec::new(), Vec::new());
-        for (id, rule) in self.rules(target) {
+        for (id, rule) in rules.iter().map(|id| (*id, self.plan.rule(*id))) {
             let range = rule.scope.clip(range.clone());
             match &rule.fault {
                 _ if range.is_empty() => {}
@@ -228,10 +272,11 @@ impl Armed {
         rule: &Rule,
         look: &mut Look<'_>,
     ) -> Option<Occasion> {
-        if !rule.scope.covers(&look.op) || !self.is_open(rule, look.now) {
+        let loaded = self.loaded(id);
+        if !rule.scope.covers(&look.op) || !self.is_open(id, rule, look.now) {
             return None;
         }
-        let occurrence = self.counters[usize::from(id.0)].count();
+        let occurrence = loaded.counters.count();
         let stream = draws_per_path(rule).then(|| self.path_stream(id, rule, look));
         let on_path = stream.map(|stream| (stream.count(), stream));
         let due = rule.trigger.is_due(occurrence)
@@ -239,6 +284,9 @@ impl Armed {
                 (Some(chance), Some((nth, stream))) => chance.draw(stream.probability, *nth),
                 _ => true,
             };
+        if due && rule.trigger.is_conditional() {
+            loaded.counters.consider();
+        }
         due.then(|| Occasion {
             occurrence,
             on_path: on_path.map(|(nth, stream)| (nth, stream.fault)),
@@ -246,13 +294,14 @@ impl Armed {
     }
 
     /// Whether a rule looks at operations that come at `now` after arming.
-    pub(super) fn is_open(&self, rule: &Rule, now: Duration) -> bool {
-        let fired = |event: RuleId| self.counters[usize::from(event.0)].fired_before(now);
-        rule.trigger.is_open(now) && rule.trigger.event.is_none_or(fired)
+    pub(super) fn is_open(&self, id: RuleId, rule: &Rule, now: Duration) -> bool {
+        let fired = |event: RuleId| self.loaded(event).counters.fired_before(now);
+        let since = now.saturating_sub(self.loaded(id).since);
+        rule.trigger.is_open(since) && rule.trigger.event.is_none_or(fired)
     }
 
     pub(super) fn fire(&self, id: RuleId, now: Duration) -> bool {
-        self.counters[usize::from(id.0)].fire(self.plan.rule(id).trigger.times, now)
+        self.loaded(id).counters.fire(self.plan.rule(id).trigger.times, now)
     }
 
     /// The rule's stream on the operation's path: one look into the map an operation.
@@ -261,14 +310,15 @@ impl Armed {
         if look.streams.is_none() {
             look.streams = self.paths.of(path);
         }
-        if let Some(stream) = look.streams.as_ref().and_then(|streams| find(streams, id)) {
+        let key = self.loaded(id).key;
+        if let Some(stream) = look.streams.as_ref().and_then(|streams| find(streams, key)) {
             return Arc::clone(stream);
         }
         let probability = self.plan.stream(id, path, Purpose::Probability);
         let fault = rule.fault.purpose().map(|purpose| self.plan.stream(id, path, purpose));
         let stream = PathStream::new(probability, fault.unwrap_or(probability));
-        let streams = self.paths.add(path, id, stream);
-        let stream = find(&streams, id).map(Arc::clone);
+        let streams = self.paths.add(path, key, stream);
+        let stream = find(&streams, key).map(Arc::clone);
         look.streams = Some(streams);
         stream.expect("it has just been added")
     }
@@ -282,14 +332,15 @@ impl Armed {
     ) -> StreamKey {
         let derive = |path: &Path| self.plan.stream(id, path, purpose);
         match target.medium {
-            Some(medium) => medium.bind(self.generation, id, target.origin, derive),
+            Some(medium) => medium.bind(self.loaded(id).key, target.origin, derive),
             None => derive(target.origin),
         }
     }
 
     /// Where the faults of a `count` went in the target: nowhere, if it was not there at arming.
     pub(super) fn placed(&self, id: RuleId, target: &Target<'_>) -> Option<&Placed> {
-        let born = target.medium.is_some_and(Medium::is_born);
+        let placed_in = self.loaded(id).placed_in;
+        let born = target.medium.and_then(Medium::born_in).is_some_and(|born| born >= placed_in);
         self.placement.of(id, target.origin).filter(|_| !born)
     }
 
@@ -362,6 +413,21 @@ impl Armed {
                 self.bad_sectors((id, fault), fault.grid.bytes(number), look.target, &mut stop)
             });
         first
+    }
+}
+
+impl Loaded {
+    pub(super) fn new(rule: &Rule) -> Loaded {
+        static KEYS: AtomicU64 = AtomicU64::new(1);
+        let label = Label { rule: rule.name.clone(), fault: rule.fault.name() };
+        Loaded {
+            key: RuleKey(KEYS.fetch_add(1, Ordering::Relaxed)),
+            label: Arc::new(label),
+            counters: Arc::default(),
+            in_force: true,
+            since: Duration::ZERO,
+            placed_in: 1,
+        }
     }
 }
 

@@ -4,11 +4,11 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
-use crate::plan::RuleId;
+use crate::plan::RuleKey;
 use crate::plan::seed::StreamKey;
 
 /// Locks of the map of paths.
@@ -19,6 +19,8 @@ const SHARDS: usize = 64;
 pub struct Counts {
     /// Operations that it selects, inside its time window.
     pub matched: u64,
+    /// Those of them on which `nth`, `every` and `probability` held.
+    pub considered: u64,
     /// Operations to which it did something.
     pub fired: u64,
 }
@@ -27,9 +29,12 @@ pub struct Counts {
 #[derive(Debug, Default)]
 pub(super) struct RuleCounters {
     matched: AtomicU64,
+    considered: AtomicU64,
     fired: AtomicU64,
     /// When the operation came that it fired at first, since arming.
     first: OnceLock<Duration>,
+    /// Whether it selected the path of any operation so far.
+    reached: AtomicBool,
     /// When it fired, since arming: of a fault that stays.
     pub(super) begun: OnceLock<Duration>,
     /// Until when it is busy, in nanoseconds since arming: of a limit of bytes in time.
@@ -40,6 +45,23 @@ impl RuleCounters {
     /// Counts a matching operation; its number, from 1.
     pub(super) fn count(&self) -> u64 {
         self.matched.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Counts an operation on which the conditions held, of a rule that has any.
+    pub(super) fn consider(&self) {
+        self.considered.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// It selects a path that something was done to.
+    pub(super) fn reach(&self) {
+        if !self.reached.load(Ordering::Relaxed) {
+            self.reached.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether it did.
+    pub(super) fn is_reached(&self) -> bool {
+        self.reached.load(Ordering::Relaxed)
     }
 
     /// Counts a fire at an operation that came at `now`, unless there have been `times` of them
@@ -70,9 +92,12 @@ impl RuleCounters {
         until
     }
 
-    pub(super) fn counts(&self) -> Counts {
+    /// `conditional`: whether there are conditions; without any, each operation is considered.
+    pub(super) fn counts(&self, conditional: bool) -> Counts {
+        let matched = self.matched.load(Ordering::Relaxed);
         Counts {
-            matched: self.matched.load(Ordering::Relaxed),
+            matched,
+            considered: if conditional { self.considered.load(Ordering::Relaxed) } else { matched },
             fired: self.fired.load(Ordering::Relaxed),
         }
     }
@@ -98,7 +123,7 @@ impl PathStream {
 }
 
 /// The streams of one path: of the rules that asked for one so far.
-pub(super) type Streams = Arc<[(RuleId, Arc<PathStream>)]>;
+pub(super) type Streams = Arc<[(RuleKey, Arc<PathStream>)]>;
 
 /// The streams of every path that needed one.
 #[derive(Debug)]
@@ -124,7 +149,7 @@ impl PathStreams {
     }
 
     /// Adds a rule's stream to a path, unless somebody else was faster; what is known then.
-    pub(super) fn add(&self, path: &Path, rule: RuleId, stream: PathStream) -> Streams {
+    pub(super) fn add(&self, path: &Path, rule: RuleKey, stream: PathStream) -> Streams {
         let mut shard = self.shard(path).write().unwrap_or_else(PoisonError::into_inner);
         let known = shard.entry(path.into()).or_insert_with(|| Arc::from([]));
         if find(known, rule).is_none() {
@@ -132,6 +157,17 @@ impl PathStreams {
             *known = known.iter().cloned().chain([added]).collect();
         }
         Arc::clone(known)
+    }
+
+    /// Of rules that are no longer part of the plan nothing is kept.
+    pub(super) fn forget_rules(&self, gone: impl Fn(RuleKey) -> bool) {
+        for shard in &self.shards {
+            let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);
+            shard.retain(|_, streams| {
+                *streams = streams.iter().filter(|(rule, _)| !gone(*rule)).cloned().collect();
+                !streams.is_empty()
+            });
+        }
     }
 
     // Which shard and which place in it decide nothing but speed: the hash may be random.
@@ -144,7 +180,7 @@ impl PathStreams {
 }
 
 /// The stream of one rule.
-pub(super) fn find(streams: &Streams, rule: RuleId) -> Option<&Arc<PathStream>> {
+pub(super) fn find(streams: &Streams, rule: RuleKey) -> Option<&Arc<PathStream>> {
     streams.iter().find(|(known, _)| *known == rule).map(|(_, stream)| stream)
 }
 
@@ -162,7 +198,7 @@ mod tests {
                 });
             }
         });
-        assert_eq!(counters.counts().fired, 1_500);
+        assert_eq!(counters.counts(true).fired, 1_500);
     }
 
     #[test]
@@ -170,11 +206,11 @@ mod tests {
         let streams = PathStreams::default();
         let stream = || PathStream::new(StreamKey::from_u64(1), StreamKey::from_u64(2));
         let path = Path::new("a");
-        let known = streams.add(path, RuleId(0), stream());
-        find(&known, RuleId(0)).unwrap().count();
-        let known = streams.add(path, RuleId(1), stream());
-        assert_eq!(find(&known, RuleId(0)).unwrap().count(), 2);
-        streams.add(path, RuleId(0), stream());
+        let known = streams.add(path, RuleKey(0), stream());
+        find(&known, RuleKey(0)).unwrap().count();
+        let known = streams.add(path, RuleKey(1), stream());
+        assert_eq!(find(&known, RuleKey(0)).unwrap().count(), 2);
+        streams.add(path, RuleKey(0), stream());
         assert_eq!(streams.of(path).unwrap().len(), 2);
         assert!(streams.of(Path::new("b")).is_none());
     }

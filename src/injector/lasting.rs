@@ -49,11 +49,11 @@ impl Armed {
 
     /// When a rule with a fault that stays fired, since arming.
     fn begun(&self, id: RuleId) -> Option<Duration> {
-        self.counters[usize::from(id.0)].begun.get().copied()
+        self.loaded(id).counters.begun.get().copied()
     }
 
     /// Of several operations that set it off at once, the first in this call is the one.
     fn begin(&self, id: RuleId, now: Duration) {
-        let _ = self.counters[usize::from(id.0)].begun.set(now);
+        let _ = self.loaded(id).counters.begun.set(now);
     }
 }

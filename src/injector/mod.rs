@@ -14,6 +14,7 @@ mod regions;
 mod selection;
 mod short;
 mod space;
+mod succession;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,27 +27,23 @@ pub use selection::{Selection, Target};
 pub use space::Room;
 
 pub use crate::plan::DataAccess;
+pub use succession::RuleState;
 
 /// Where the plan in force is found. Cheap to ask: one atomic load.
 #[derive(Debug, Default)]
 pub struct Injector {
     armed: ArcSwapOption<Armed>,
+    /// How many plans there were.
+    generations: AtomicU64,
 }
 
-/// Numbers every armed plan of this process, so that nothing cached under one is used for another.
-static GENERATION: AtomicU64 = AtomicU64::new(1);
-
 impl Injector {
-    /// Puts a plan in force instead of the one before.
-    pub fn arm(&self, armed: Armed) -> Arc<Armed> {
+    /// Puts a plan in force instead of the one before. From here on it has its generation.
+    pub fn arm(&self, mut armed: Armed) -> Arc<Armed> {
+        armed.come_into_force(self.generations.fetch_add(1, Ordering::Relaxed) + 1);
         let armed = Arc::new(armed);
         self.armed.store(Some(Arc::clone(&armed)));
         armed
-    }
-
-    /// Back to plain passthrough; gives the plan that was in force.
-    pub fn disarm(&self) -> Option<Arc<Armed>> {
-        self.armed.swap(None)
     }
 
     /// The plan in force.
@@ -59,10 +56,6 @@ impl Injector {
     pub fn generation(&self) -> u64 {
         self.armed.load().as_ref().map_or(0, |armed| armed.generation())
     }
-}
-
-fn next_generation() -> u64 {
-    GENERATION.fetch_add(1, Ordering::Relaxed)
 }
 
 #[cfg(test)]

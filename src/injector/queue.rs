@@ -32,7 +32,7 @@ impl Armed {
         occurrence: u64,
         look: &Look<'_>,
     ) -> Option<Delay> {
-        let counters = &self.counters[usize::from(id.0)];
+        let counters = &self.loaded(id).counters;
         let busy = counters.busy_until(|busy| fault.busy(busy, look.now, look.op.len));
         let by = fault.wait(busy, look.now);
         (by > Duration::ZERO && self.fire(id, look.now)).then_some(Delay {

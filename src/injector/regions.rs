@@ -45,9 +45,14 @@ impl Armed {
     }
 
     /// All regions of a range that are stored corrupt, as of now, without counting.
-    pub(super) fn damaged_regions(&self, range: Range<u64>, target: &Target<'_>) -> Vec<Corrupted> {
+    pub(super) fn damaged_regions(
+        &self,
+        rules: &[RuleId],
+        range: Range<u64>,
+        target: &Target<'_>,
+    ) -> Vec<Corrupted> {
         let mut regions = Vec::new();
-        for (id, rule) in self.rules(target) {
+        for (id, rule) in rules.iter().map(|id| (*id, self.plan().rule(*id))) {
             if let Fault::Corrupt(fault) = &rule.fault
                 && fault.is_stored()
             {

@@ -14,14 +14,17 @@ use crate::media::Medium;
 use crate::op::{OpKind, OpSet};
 use crate::plan::fault::Fault;
 use crate::plan::{
-    Corrupted, DamageId, DataAccess, Flip, Lost, Misread, Place, Rule, RuleId, Unreadable,
+    Corrupted, DamageId, DataAccess, Flip, Label, Lost, Misread, Place, Rule, RuleId, Unreadable,
 };
 
 /// The rules that select one path: matched once per node and name, not once per operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Selection {
-    /// In file order.
+    /// Those in force, in file order.
     pub rules: Arc<[RuleId]>,
+    /// Those and the ones that are disarmed: `access` and `medium` are as if all were in force, so
+    /// that arming them again changes no file's way.
+    pub loaded: Arc<[RuleId]>,
     /// What they may do to the file's data.
     pub access: DataAccess,
     /// The operations that any of them looks at: for all others `decide` need not be called.
@@ -54,11 +57,9 @@ pub struct Target<'a> {
 impl Selection {
     /// The rules of either.
     pub fn union(&self, other: &Selection) -> Selection {
-        let mut rules: Vec<RuleId> = self.rules.iter().chain(&*other.rules).copied().collect();
-        rules.sort_unstable();
-        rules.dedup();
         Selection {
-            rules: rules.into(),
+            rules: together(&self.rules, &other.rules),
+            loaded: together(&self.loaded, &other.loaded),
             access: self.access.max(other.access),
             ops: self.ops.union(other.ops),
             medium: self.medium || other.medium,
@@ -80,7 +81,7 @@ impl Armed {
     pub fn select_file(&self, path: &Path, origin: &Path, medium: Option<&Medium>) -> Selection {
         let stored = |rule: &RuleId| self.plan().rule(*rule).fault.is_stored();
         let bound = |rule: &RuleId| {
-            medium.is_some_and(|medium| medium.identity(self.generation(), *rule).is_some())
+            medium.is_some_and(|medium| medium.identity(self.loaded(*rule).key).is_some())
         };
         let mut rules = self.plan().select(path);
         rules.retain(|rule| !stored(rule));
@@ -92,16 +93,26 @@ impl Armed {
         self.selection(rules)
     }
 
-    fn selection(&self, rules: Vec<RuleId>) -> Selection {
+    fn selection(&self, loaded: Vec<RuleId>) -> Selection {
+        loaded.iter().for_each(|rule| self.loaded(*rule).counters.reach());
+        let in_force = |rule: &&RuleId| self.loaded(**rule).in_force;
+        let all_in_force = loaded.iter().all(|rule| in_force(&rule));
+        let loaded: Arc<[RuleId]> = loaded.into();
+        let rules = match all_in_force {
+            true => Arc::clone(&loaded),
+            false => loaded.iter().filter(in_force).copied().collect(),
+        };
+        let all = || loaded.iter().map(|rule| self.plan().rule(*rule));
         let chosen = || rules.iter().map(|rule| self.plan().rule(*rule));
         Selection {
-            access: chosen().map(|rule| rule.access).max().unwrap_or(DataAccess::Untouched),
+            access: all().map(|rule| rule.access).max().unwrap_or(DataAccess::Untouched),
             ops: chosen().fold(OpSet::EMPTY, |ops, rule| ops.union(rule.reach)),
-            medium: chosen().any(|rule| rule.fault.is_stored()),
+            medium: all().any(|rule| rule.fault.is_stored()),
             fleeting: chosen().any(is_fleeting),
             fails_reads: chosen().any(fails_reads),
             keeps_writes: chosen().any(keeps_writes),
-            rules: rules.into(),
+            rules,
+            loaded,
         }
     }
 
@@ -110,20 +121,15 @@ impl Armed {
         self.plan().rule(rule).fault.names_places()
     }
 
-    /// A rule's name in the scenario.
-    pub fn rule_name(&self, rule: RuleId) -> &str {
-        &self.plan().rule(rule).name
-    }
-
-    /// The word for its kind of fault.
-    pub fn fault_name(&self, rule: RuleId) -> &'static str {
-        self.plan().rule(rule).fault.name()
+    /// A rule's name in the scenario, and the word for its kind of fault.
+    pub fn label(&self, rule: RuleId) -> &Arc<Label> {
+        &self.loaded(rule).label
     }
 
     /// The path that keys what a rule damages in a file; `None` if it damages nothing stored.
     pub fn identity(&self, rule: RuleId, target: &Target<'_>) -> Option<Arc<Path>> {
         self.plan().rule(rule).fault.is_stored().then(|| {
-            let bound = target.medium.and_then(|medium| medium.identity(self.generation(), rule));
+            let bound = target.medium.and_then(|medium| medium.identity(self.loaded(rule).key));
             bound.unwrap_or_else(|| Arc::from(target.origin))
         })
     }
@@ -167,6 +173,14 @@ impl Armed {
         let file = identity.unwrap_or(Path::new(""));
         self.plan().damage_id(bad.rule, file, place, bad.generation)
     }
+}
+
+/// Both, in file order.
+fn together(some: &[RuleId], others: &[RuleId]) -> Arc<[RuleId]> {
+    let mut rules: Vec<RuleId> = some.iter().chain(others).copied().collect();
+    rules.sort_unstable();
+    rules.dedup();
+    rules.into()
 }
 
 fn is_fleeting(rule: &Rule) -> bool {

@@ -7,7 +7,7 @@ use crate::errno::Errno;
 use crate::media::{FileKey, Usage};
 use crate::op::{Op, OpKind, OpSet};
 use crate::plan::fault::{BLOCK, Fault, Space};
-use crate::plan::{Decision, Failure, RuleId, Shortened};
+use crate::plan::{Decision, Failure, Rule, RuleId, Shortened};
 
 /// What there is and what of it is left, as statvfs(3) is to tell it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,7 +128,10 @@ impl Armed {
     }
 
     fn spaces(&self, now: Duration) -> impl Iterator<Item = (RuleId, Space)> {
-        let open = self.plan().numbered().filter(move |(_, rule)| self.is_open(rule, now));
+        let holds = move |(id, rule): &(RuleId, &Rule)| {
+            self.loaded(*id).in_force && self.is_open(*id, rule, now)
+        };
+        let open = self.plan().numbered().filter(holds);
         open.filter_map(|(id, rule)| match &rule.fault {
             Fault::Space(space) => Some((id, *space)),
             _ => None,

@@ -49,6 +49,8 @@ pub enum Outcome {
     /// The target read a corrupt region, and what it got is what is stored: zeros in place of zeros;
     /// or what a write lost is what was there before.
     Unchanged,
+    /// No fault, but another plan: from here on that one is in force, and so are its rules.
+    Armed,
     /// It was decided and not done: there was no room to keep what the medium holds.
     Skipped,
 }
@@ -68,6 +70,12 @@ pub struct Event {
     pub rule: String,
     /// Kind of fault, as in scenarios: `bit_flip`.
     pub fault: String,
+    /// Which of the plans of the mount decided it; absent: the first, which is the header's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arming: Option<u64>,
+    /// The plan that is in force from here on; of `armed` only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Box<Planned>>,
     /// Operation, as in scenarios: `read`.
     pub op: String,
     /// Relative to the mount's root, at the time of the operation. Bytes that are not UTF-8 are
@@ -128,6 +136,22 @@ pub struct Event {
     pub uid: u32,
     /// Who asked: the command name, empty if it is gone.
     pub comm: String,
+}
+
+/// A plan that was armed on a live mount.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Planned {
+    /// Hash of the canonical scenario, hexadecimal.
+    pub id: String,
+    /// The seed.
+    pub seed: u64,
+    /// The names of the rules that are in force, of those of the scenario.
+    pub rules: Vec<String>,
+    /// Whether all counts begin anew.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reset: bool,
+    /// The scenario in its canonical form.
+    pub scenario: serde_json::Value,
 }
 
 /// One flipped bit of an event.

@@ -171,6 +171,7 @@ impl State {
                 | Outcome::Gone
                 | Outcome::NeverRead
                 | Outcome::Released
+                | Outcome::Armed
                 | Outcome::Skipped => {
                     continue;
                 }

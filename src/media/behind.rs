@@ -10,13 +10,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Piece, Pieces};
-use crate::plan::{DamageId, RuleId};
+use crate::plan::{DamageId, Label, RuleKey};
 
 /// One write, or a part of it, that the medium did not get.
 #[derive(Debug)]
 pub struct Loss {
     /// The rule that lost it.
-    pub rule: RuleId,
+    pub rule: RuleKey,
+    /// What ledgers call that rule.
+    pub label: Arc<Label>,
     /// Which of the rule's matching operations it was, from 1.
     pub occurrence: u64,
     /// What ledgers call it.
@@ -103,6 +105,19 @@ impl Behind {
         let caught = state.stale.take(range);
         state.version += u64::from(!caught.is_empty());
         caught
+    }
+
+    /// The medium has what these losses kept from it.
+    pub fn forget(&self, gone: impl Fn(&Loss) -> bool) {
+        if !self.ever.load(Ordering::Acquire) {
+            return;
+        }
+        let mut state = self.state();
+        let all = state.stale.take(&(0..u64::MAX));
+        let count = all.len();
+        let kept: Vec<_> = all.into_iter().filter(|piece| !gone(&piece.of)).collect();
+        state.version += u64::from(kept.len() < count);
+        kept.into_iter().for_each(|piece| drop(state.stale.put(piece)));
     }
 
     /// A panic elsewhere leaves every stretch whole.

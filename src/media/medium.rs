@@ -9,7 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use arc_swap::ArcSwapOption;
 
 use super::{Behind, Generations, Unsynced};
-use crate::plan::RuleId;
+use crate::plan::RuleKey;
 use crate::plan::seed::StreamKey;
 
 /// The medium below one file.
@@ -21,15 +21,15 @@ pub struct Medium {
     generations: RwLock<Generations>,
     /// Bytes of the file, as `fs` said last; `u64::MAX`: it has not.
     len: AtomicU64,
-    born: AtomicBool,
+    /// In which generation of the plan the file was created, and one more; 0: it was there before.
+    born: AtomicU64,
     behind: Behind,
     unsynced: Unsynced,
 }
 
-/// What one armed plan knows of the file.
+/// What the rules of the armed plan know of the file.
 #[derive(Debug, Default)]
 struct Bound {
-    armed: u64,
     rules: Vec<Binding>,
 }
 
@@ -37,7 +37,7 @@ struct Bound {
 #[derive(Clone, Debug)]
 pub struct Binding {
     /// The rule.
-    pub rule: RuleId,
+    pub rule: RuleKey,
     /// The path that keys the damage.
     pub identity: Arc<Path>,
     /// The key made of it.
@@ -51,7 +51,7 @@ impl Default for Medium {
             overwritten: AtomicBool::new(false),
             generations: RwLock::default(),
             len: AtomicU64::new(u64::MAX),
-            born: AtomicBool::new(false),
+            born: AtomicU64::new(0),
             behind: Behind::default(),
             unsynced: Unsynced::default(),
         }
@@ -59,33 +59,41 @@ impl Default for Medium {
 }
 
 impl Medium {
-    /// A rule's stream for this file: bound to `origin` at the first look under an armed plan (by its
-    /// generation), and to that path for as long as the plan is in force and the medium lives.
+    /// A rule's stream for this file: bound to `origin` at the first look, and to that path for as
+    /// long as the rule stays as it is and the medium lives.
     pub fn bind(
         &self,
-        armed: u64,
-        rule: RuleId,
+        rule: RuleKey,
         origin: &Path,
         derive: impl Fn(&Path) -> StreamKey,
     ) -> StreamKey {
-        if let Some(key) = self.bound(armed, rule, |binding| binding.key) {
+        if let Some(key) = self.bound(rule, |binding| binding.key) {
             return key;
         }
         let made = Binding { rule, identity: Arc::from(origin), key: derive(origin) };
-        self.bound.rcu(|bound| Some(Arc::new(Bound::with(bound.as_deref(), armed, &made))));
+        self.bound.rcu(|bound| Some(Arc::new(Bound::with(bound.as_deref(), &made))));
         // Of two threads the first one has bound it.
-        self.bound(armed, rule, |binding| binding.key).unwrap_or(made.key)
+        self.bound(rule, |binding| binding.key).unwrap_or(made.key)
     }
 
     /// The path that a rule has been bound to.
-    pub fn identity(&self, armed: u64, rule: RuleId) -> Option<Arc<Path>> {
-        self.bound(armed, rule, |binding| Arc::clone(&binding.identity))
+    pub fn identity(&self, rule: RuleKey) -> Option<Arc<Path>> {
+        self.bound(rule, |binding| Arc::clone(&binding.identity))
     }
 
-    fn bound<T>(&self, armed: u64, rule: RuleId, take: impl FnOnce(&Binding) -> T) -> Option<T> {
-        let bound = self.bound.load();
-        let bound = bound.as_deref().filter(|bound| bound.armed == armed)?;
-        bound.find(rule).map(take)
+    fn bound<T>(&self, rule: RuleKey, take: impl FnOnce(&Binding) -> T) -> Option<T> {
+        self.bound.load().as_deref()?.find(rule).map(take)
+    }
+
+    /// Of rules that are no longer part of the plan nothing is remembered.
+    pub fn forget_rules(&self, gone: impl Fn(RuleKey) -> bool) {
+        self.bound.rcu(|bound| {
+            let rules = bound.as_deref().map_or(&[][..], |bound| &bound.rules);
+            let rules = rules.iter().filter(|binding| !gone(binding.rule)).cloned().collect();
+            Some(Arc::new(Bound { rules }))
+        });
+        self.behind.forget(|loss| gone(loss.rule));
+        self.unsynced.forget(|loss| gone(loss.rule));
     }
 
     /// Whether every byte is as first stored.
@@ -155,27 +163,31 @@ impl Medium {
 
     /// Whether the file was created through the mount: places chosen at arming are not its own.
     pub fn is_born(&self) -> bool {
-        self.born.load(Ordering::Relaxed)
+        self.born_in().is_some()
     }
 
-    pub(super) fn set_born(&self) {
-        self.born.store(true, Ordering::Relaxed);
+    /// Under which generation of the plan it was.
+    pub fn born_in(&self) -> Option<u64> {
+        self.born.load(Ordering::Relaxed).checked_sub(1)
+    }
+
+    pub(super) fn set_born(&self, generation: u64) {
+        self.born.store(generation + 1, Ordering::Relaxed);
     }
 }
 
 impl Bound {
-    fn find(&self, rule: RuleId) -> Option<&Binding> {
+    fn find(&self, rule: RuleKey) -> Option<&Binding> {
         self.rules.iter().find(|binding| binding.rule == rule)
     }
 
-    /// What was known under the same plan, and one binding more.
-    fn with(before: Option<&Bound>, armed: u64, binding: &Binding) -> Bound {
-        let before = before.filter(|bound| bound.armed == armed);
+    /// What was known, and one binding more.
+    fn with(before: Option<&Bound>, binding: &Binding) -> Bound {
         let mut rules = before.map_or_else(Vec::new, |bound| bound.rules.clone());
         if rules.iter().all(|known| known.rule != binding.rule) {
             rules.push(binding.clone());
         }
-        Bound { armed, rules }
+        Bound { rules }
     }
 }
 
@@ -184,16 +196,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_look_binds_a_rule_to_a_path_for_as_long_as_the_plan_is_in_force() {
+    fn the_first_look_binds_a_rule_to_a_path_until_the_rule_is_gone() {
         let medium = Medium::default();
-        let bind = |armed, rule, path: &str| {
+        let bind = |rule, path: &str| {
             let length = |path: &Path| StreamKey::from_u64(path.as_os_str().len() as u64);
-            medium.bind(armed, RuleId(rule), Path::new(path), length).to_u64()
+            medium.bind(RuleKey(rule), Path::new(path), length).to_u64()
         };
-        assert_eq!([bind(1, 0, "x.tmp"), bind(1, 3, "x"), bind(1, 0, "x")], [5, 1, 5]);
-        assert_eq!(medium.identity(1, RuleId(0)).as_deref(), Some(Path::new("x.tmp")));
-        assert_eq!(medium.identity(1, RuleId(1)), None);
-        assert_eq!([bind(2, 0, "x"), bind(2, 0, "y.tmp")], [1, 1]);
+        assert_eq!([bind(0, "x.tmp"), bind(3, "x"), bind(0, "x")], [5, 1, 5]);
+        assert_eq!(medium.identity(RuleKey(0)).as_deref(), Some(Path::new("x.tmp")));
+        assert_eq!(medium.identity(RuleKey(1)), None);
+        medium.forget_rules(|rule| rule == RuleKey(0));
+        assert_eq!([bind(0, "x"), bind(0, "y.tmp"), bind(3, "y")], [1, 1, 1]);
     }
 
     #[test]

@@ -54,7 +54,8 @@ impl Shard {
 struct Entry {
     medium: Option<Arc<Medium>>,
     origin: Option<Arc<Path>>,
-    born: bool,
+    /// Under which generation of the plan it was created.
+    born: Option<u64>,
 }
 
 impl Entry {
@@ -63,7 +64,7 @@ impl Entry {
             let remembers = !medium.is_pristine() || !medium.has_all();
             remembers || Arc::strong_count(medium) > 1
         };
-        self.born || self.origin.is_some() || self.medium.as_ref().is_some_and(in_use)
+        self.born.is_some() || self.origin.is_some() || self.medium.as_ref().is_some_and(in_use)
     }
 }
 
@@ -82,8 +83,8 @@ impl Media {
         let born = entry.born;
         let medium = entry.medium.get_or_insert_with(|| {
             let medium = Medium::default();
-            if born {
-                medium.set_born();
+            if let Some(generation) = born {
+                medium.set_born(generation);
             }
             Arc::new(medium)
         });
@@ -105,19 +106,20 @@ impl Media {
         self.shard(key).entries.remove(&key);
     }
 
-    /// The file or directory was created through the mount: it was not there at arming.
-    pub fn born(&self, key: FileKey) {
+    /// The file or directory was created through the mount, under this generation of the plan: it was
+    /// not there when that was armed.
+    pub fn born(&self, key: FileKey, generation: u64) {
         let mut shard = self.shard(key);
         let entry = shard.entry(key);
-        entry.born = true;
+        entry.born = Some(generation);
         if let Some(medium) = &entry.medium {
-            medium.set_born();
+            medium.set_born(generation);
         }
     }
 
     /// Whether it was created through the mount.
     pub fn is_born(&self, key: FileKey) -> bool {
-        self.shard(key).entries.get(&key).is_some_and(|entry| entry.born)
+        self.shard(key).entries.get(&key).is_some_and(|entry| entry.born.is_some())
     }
 
     /// Before a rename or link of what was there at arming: keeps the path that it had then.
@@ -125,9 +127,16 @@ impl Media {
     pub fn keep_origin(&self, key: FileKey, origin: &Path) {
         let mut shard = self.shard(key);
         let entry = shard.entry(key);
-        if !entry.born {
+        if entry.born.is_none() {
             entry.origin.get_or_insert_with(|| Arc::from(origin));
         }
+    }
+
+    /// A new plan finds the file under this path, born or not: by that its damage is keyed from now
+    /// on, if nothing has keyed it before. Gives the path that does.
+    pub fn settle_origin(&self, key: FileKey, path: &Path) -> Arc<Path> {
+        let mut shard = self.shard(key);
+        Arc::clone(shard.entry(key).origin.get_or_insert_with(|| Arc::from(path)))
     }
 
     /// The path at arming, where it differs from the present one. Also for directories.
@@ -211,7 +220,7 @@ mod tests {
     #[test]
     fn a_file_under_a_reused_inode_number_remembers_nothing_of_the_earlier_one() {
         let media = Media::default();
-        media.born(KEY);
+        media.born(KEY, 1);
         media.medium(KEY).written(0..10, 10);
         let later = FileKey { birth: KEY.birth + 1, ..KEY };
         assert!(!media.is_born(later));
@@ -226,7 +235,7 @@ mod tests {
         media.forget(KEY);
         assert_eq!(media.origin(KEY).as_deref(), Some(Path::new("a")));
         let new = FileKey { ino: 3, ..KEY };
-        media.born(new);
+        media.born(new, 1);
         media.keep_origin(new, Path::new("x.tmp"));
         assert_eq!(media.origin(new), None);
         assert!(media.is_born(new) && media.medium(new).is_born());

@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::{Loss, Piece, Pieces, Stale};
-use crate::plan::RuleId;
 
 /// What a filesystem writes back at once.
 const PAGE: u64 = 4096;
@@ -54,7 +53,7 @@ struct State {
     errors: u64,
     /// Whether anybody has been told of the last time, and whose doing that was.
     told: bool,
-    by: Option<RuleId>,
+    by: Option<Arc<Loss>>,
 }
 
 #[derive(Clone, Debug)]
@@ -124,7 +123,7 @@ impl Unsynced {
                 state.failed.put(Piece { bytes, content, of });
             }
         }
-        (state.errors, state.told, state.by) = (state.errors + 1, false, Some(loss.rule));
+        (state.errors, state.told, state.by) = (state.errors + 1, false, Some(Arc::clone(loss)));
         let of = |piece: Piece<()>| Stale {
             bytes: piece.bytes,
             content: piece.content,
@@ -153,6 +152,20 @@ impl Unsynced {
         gone.into_iter().map(stale).collect()
     }
 
+    /// What these losses keep from the medium is written back after all.
+    pub fn forget(&self, gone: impl Fn(&Loss) -> bool) {
+        if !self.ever.load(Ordering::Acquire) {
+            return;
+        }
+        let mut state = self.state();
+        let all = state.failed.take(&(0..u64::MAX));
+        let kept = all.into_iter().filter(|piece| !gone(&piece.of.loss));
+        kept.for_each(|piece| drop(state.failed.put(piece)));
+        if state.by.as_ref().is_some_and(|loss| gone(loss)) {
+            (state.by, state.told) = (None, true);
+        }
+    }
+
     /// What is in the cache only and will never be written back.
     pub fn failed(&self) -> Vec<Stale> {
         self.state().failed.within(&(0..u64::MAX)).into_iter().map(stale).collect()
@@ -166,11 +179,11 @@ impl Unsynced {
     }
 
     /// Whose error whoever knows of so many is to be told of, once; from then on they know.
-    pub fn tell(&self, known: &AtomicU64) -> Option<RuleId> {
+    pub fn tell(&self, known: &AtomicU64) -> Option<Arc<Loss>> {
         let mut state = self.state();
         let news = known.swap(state.errors, Ordering::AcqRel) < state.errors;
         state.told |= news;
-        state.by.filter(|_| news)
+        state.by.clone().filter(|_| news)
     }
 
     /// A panic elsewhere leaves every stretch whole.
@@ -193,18 +206,13 @@ mod tests {
 
     use super::*;
     use crate::media::Content;
-    use crate::plan::DamageId;
+    use crate::plan::{DamageId, Label, RuleKey};
 
     fn loss() -> Arc<Loss> {
         let file = Arc::from(Path::new("f"));
-        Arc::new(Loss {
-            rule: RuleId(3),
-            occurrence: 1,
-            id: DamageId(1),
-            file,
-            keep: None,
-            astray: None,
-        })
+        let label = Arc::new(Label { rule: "r".into(), fault: "fsync" });
+        let (rule, id, keep, astray) = (RuleKey(3), DamageId(1), None, None);
+        Arc::new(Loss { rule, label, occurrence: 1, id, file, keep, astray })
     }
 
     fn dirty(unsynced: &Unsynced, range: Range<u64>) {
@@ -252,9 +260,9 @@ mod tests {
         dirty(&unsynced, 0..1);
         unsynced.fail(&(0..9), &loss(), None);
         assert_eq!(unsynced.known(), 0, "nobody has been told");
-        assert_eq!(unsynced.tell(&one), Some(RuleId(3)));
-        assert_eq!(unsynced.tell(&one), None);
+        assert!(unsynced.tell(&one).is_some());
+        assert!(unsynced.tell(&one).is_none());
         assert_eq!(unsynced.known(), 1);
-        assert_eq!(unsynced.tell(&other), Some(RuleId(3)));
+        assert!(unsynced.tell(&other).is_some());
     }
 }

@@ -22,6 +22,6 @@ pub use decision::*;
 pub use filling::Filling;
 pub use paths::Paths;
 pub use placement::{NothingMatched, Placed, Placement, Surveyed};
-pub use rule::{DataAccess, Plan, Rule};
+pub use rule::{DataAccess, Label, Plan, Rule, RuleKey};
 pub use scope::{Scope, bytes_of};
 pub use trigger::{Chance, Trigger};

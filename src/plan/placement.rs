@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::fault::Fault;
 use super::sampler::distinct;
@@ -58,7 +59,7 @@ pub struct Placed {
 /// The places of every rule with a `count`.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Placement {
-    rules: HashMap<RuleId, HashMap<PathBuf, Placed>>,
+    rules: HashMap<RuleId, Arc<HashMap<PathBuf, Placed>>>,
 }
 
 impl Placement {
@@ -71,6 +72,14 @@ impl Placement {
     /// all chosen at arming only to the files in which they lie.
     pub fn reaches(&self, rule: RuleId, file: &Path) -> bool {
         self.rules.get(&rule).is_none_or(|files| files.contains_key(file))
+    }
+
+    /// What `other` has for a rule is what this has for another one: they are the same, and stay
+    /// where they are.
+    pub fn inherit(&mut self, rule: RuleId, other: &Placement, of: RuleId) {
+        if let Some(places) = other.rules.get(&of) {
+            self.rules.insert(rule, Arc::clone(places));
+        }
     }
 
     /// All places: the rule, the path that keys the file's damage, the places in it.
@@ -91,9 +100,19 @@ impl Plan {
     /// same files in the same order give the same places. Of more than 2^61 bytes, the first are
     /// considered.
     pub fn place(&self, files: &[Surveyed]) -> Result<Placement, NothingMatched> {
+        self.place_those(files, |_| true)
+    }
+
+    /// The same for some of the rules; the others have their places from elsewhere.
+    pub fn place_those(
+        &self,
+        files: &[Surveyed],
+        wanted: impl Fn(&Rule) -> bool,
+    ) -> Result<Placement, NothingMatched> {
         let mut placement = Placement::default();
-        for (id, rule) in self.numbered().filter(|(_, rule)| to_place(rule) > 0) {
-            placement.rules.insert(id, self.place_rule(id, rule, files)?);
+        let counts = |rule: &Rule| to_place(rule) > 0 && wanted(rule);
+        for (id, rule) in self.numbered().filter(|(_, rule)| counts(rule)) {
+            placement.rules.insert(id, Arc::new(self.place_rule(id, rule, files)?));
         }
         Ok(placement)
     }

@@ -24,6 +24,19 @@ pub enum DataAccess {
     Counted,
 }
 
+/// One rule for as long as it stays as it is: whatever plan it is part of, and at which place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RuleKey(pub u64);
+
+/// What ledgers call a rule, for those who tell of it when it may be gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Label {
+    /// Its name in the scenario.
+    pub rule: String,
+    /// The word for its kind of fault.
+    pub fault: &'static str,
+}
+
 /// One compiled rule.
 #[derive(Clone, Debug)]
 pub struct Rule {

@@ -59,6 +59,11 @@ impl Trigger {
             && self.every.is_none_or(|every| occurrence.is_multiple_of(every.max(1)))
     }
 
+    /// Whether there is more to it than a time window: not every occurrence is due.
+    pub fn is_conditional(&self) -> bool {
+        !self.nth.is_empty() || self.every.is_some() || self.chance.is_some()
+    }
+
     /// Whether no operation can ever fire it.
     pub fn is_never(&self) -> bool {
         self.times == Some(0) || self.chance.is_some_and(|chance| chance.threshold == 0)

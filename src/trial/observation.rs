@@ -184,6 +184,7 @@ impl fmt::Display for FaultSeen {
             Outcome::Skipped => f.write_str(" (not done: no room)"),
             Outcome::Released => f.write_str(" (let go)"),
             Outcome::Unchanged => f.write_str(" (read as it was)"),
+            Outcome::Armed => f.write_str(" (armed)"),
         }
     }
 }

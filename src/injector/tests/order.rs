@@ -29,7 +29,7 @@ fn a_delay_composes_with_a_failure_and_damage_does_not() {
     let decision = read(&armed, &Medium::default(), 0, 10);
     assert_eq!(decision.delay.map(|delay| delay.by), Some(Duration::from_millis(5)));
     assert!(decision.failure.is_some() && decision.flips.is_empty());
-    assert_eq!(armed.counts(RuleId(0)), Counts { matched: 1, fired: 0 });
+    assert_eq!(armed.counts(RuleId(0)), Counts { matched: 1, considered: 1, fired: 0 });
     assert_eq!(armed.counts(RuleId(2)).matched, 0);
 }
 
@@ -59,7 +59,7 @@ fn what_a_device_that_is_gone_fails_is_no_fire_and_later_failures_do_not_count_i
     let failures = failures.map(|kind| ask(&armed, None, kind, 0, 1).failure);
     let failures = failures.map(|failure| failure.map(|one| (one.rule.0, one.occurrence)));
     assert_eq!(failures, [Some((1, 1)), Some((0, 2)), Some((0, 0)), None]);
-    assert_eq!(armed.counts(RuleId(0)), Counts { matched: 2, fired: 1 });
+    assert_eq!(armed.counts(RuleId(0)), Counts { matched: 2, considered: 1, fired: 1 });
     let selection = armed.select(Path::new("f"));
     let path = Path::new("f");
     let target = Target { selection: &selection, path, origin: path, medium: None };
