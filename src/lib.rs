@@ -47,7 +47,7 @@
 //!
 //! # Who may use whom
 //!
-//! `cli` → `report` → `trial`, and `cli` → `fuse` → `fs` → `injector`, `media`, `ledger` → `plan` → `scenario` → `diagnostic`;
+//! `cli` → `report` → `trial`, and `cli` → `control`, `fuse` → `fs` → `injector`, `media`, `ledger` → `plan` → `scenario` → `diagnostic`;
 //! `op`, `errno` and `sys` are leaves. `fuser` is named in `fuse` alone, `libc` and `unsafe` stand in
 //! `sys` alone, and only `cli` prints or exits. `plan` and `injector` have no files, clock or
 //! randomness of their own. `tests/tidy.rs` keeps it so.
@@ -60,6 +60,7 @@
 //! * … a thread for each waiting reply? Two thousand waiting reads would stop the others.
 
 pub mod cli;
+pub mod control;
 pub mod diagnostic;
 pub mod errno;
 pub mod fs;

@@ -25,8 +25,8 @@ const GRACE: Duration = Duration::from_secs(2);
 ///
 ///   errorfs mount --scenario bitrot.toml ./data /mnt
 ///
-/// Stays in the foreground, unless --daemon. SIGTERM, SIGINT and `errorfs umount` end it. The
-/// backing directory is never changed by a fault.
+/// Stays in the foreground, unless --daemon. SIGTERM, SIGINT and `errorfs umount` end it; SIGHUP
+/// loads the scenario files anew. The backing directory is never changed by a fault.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Mount {
@@ -57,6 +57,8 @@ enum Ending {
     Gone(std::io::Result<()>),
     /// A signal, or the end of the parent process.
     Asked,
+    /// The scenario files are to be loaded anew.
+    Reload,
 }
 
 /// Mounts, waits for the end, unmounts. `typed`: the whole command line, for `--daemon`.
@@ -93,12 +95,19 @@ pub(super) fn run(args: &Mount, typed: &[OsString]) -> Result<Exit, Failure> {
 
 /// Until the mount is gone, or somebody asks that it go.
 fn serve(serving: &Serving, endings: &Receiver<Ending>) -> Result<Exit, Failure> {
-    match endings.recv() {
+    let reload = serving.reloading();
+    let ending = loop {
+        match (endings.recv(), &reload) {
+            (Ok(Ending::Reload), Some(reload)) => reload(),
+            (ending, _) => break ending,
+        }
+    };
+    match ending {
         Ok(Ending::Gone(Ok(()))) => Ok(Exit::Done),
         Ok(Ending::Gone(Err(error))) => {
             Err(Failure::new(Exit::Internal, format!("the session ended: {error}")))
         }
-        Ok(Ending::Asked) | Err(_) => unmount(serving, endings),
+        Ok(Ending::Asked | Ending::Reload) | Err(_) => unmount(serving, endings),
     }
 }
 
@@ -132,11 +141,25 @@ fn unmount(serving: &Serving, endings: &Receiver<Ending>) -> Result<Exit, Failur
     Ok(Exit::Done)
 }
 
+/// Whether there is a terminal from which this process is controlled.
+fn has_terminal() -> bool {
+    std::fs::File::open("/dev/tty").is_ok()
+}
+
 fn watch(args: &Mount, sender: &Sender<Ending>) -> Result<(), Failure> {
     let own = |error: std::io::Error| Failure::new(Exit::Internal, error.to_string());
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(own)?;
     let theirs = sender.clone();
-    let forward = move || signals.forever().for_each(|_| drop(theirs.send(Ending::Asked)));
+    let had_terminal = has_terminal();
+    let forward = move || {
+        for signal in signals.forever() {
+            let hung_up = had_terminal && !has_terminal();
+            let _ = theirs.send(match signal {
+                SIGHUP if !hung_up => Ending::Reload,
+                _ => Ending::Asked,
+            });
+        }
+    };
     std::thread::Builder::new().name("signals".into()).spawn(forward).map_err(own)?;
     if args.exit_with_parent {
         let theirs = sender.clone();

@@ -11,6 +11,7 @@ use super::eprint;
 use super::exit::{Exit, Failure};
 use super::place::Place;
 use super::serving::{PlanArgs, Serving};
+use crate::control::ENVIRONMENT;
 use crate::fuse::Session;
 use crate::isolation::{
     Enclosure, Ended, NamespaceError, Start, Surroundings, discard_writes, enter_namespace, show_at,
@@ -88,7 +89,9 @@ fn enclose(args: &Run) -> Result<Exit, Failure> {
     super::process::prepare();
     let (sender, gone) = channel();
     let serving = Serving::start(&args.plan, place, move |end| drop(sender.send(end)))?;
-    let start = Start { command: &args.command, cwd: cwd.as_deref(), surroundings };
+    let environment = [(ENVIRONMENT, serving.control())];
+    let environment = &environment[..];
+    let start = Start { command: &args.command, cwd: cwd.as_deref(), surroundings, environment };
     let ended = command(&start, &serving.session, &gone);
     let told = serving.tell_delivered();
     let exit = exit(args, ended?)?;

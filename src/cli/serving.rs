@@ -1,8 +1,6 @@
 //! From what was typed to a mounted filesystem under an armed plan: what `mount` and `run` share.
 
 use std::collections::HashSet;
-use std::io::ErrorKind;
-use std::os::fd::AsFd;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,18 +11,19 @@ use serde_json::{Value, json};
 use super::exit::{Exit, Failure};
 use super::place::Place;
 use super::{eprint, scenarios};
+use crate::control::{
+    Arming, Changed, Director, Problem, Server, Stage, Terms, default_path, serve,
+};
 use crate::diagnostic::plural;
-use crate::fs::{Filesystem, Settings, survey};
+use crate::fs::{Filesystem, Settings};
 use crate::fuse::{MountOptions, Session};
-use crate::injector::{Armed, Injector};
+use crate::injector::Injector;
 use crate::isolation::enter_namespace;
-use crate::ledger::{FORMAT, Header, Writer, escape};
-use crate::media::{Media, Usage};
+use crate::ledger::{Writer, escape};
+use crate::media::Media;
 use crate::op::{OpKind, OpSet};
-use crate::plan::fault::Fault;
-use crate::plan::seed::DRAW_VERSION;
-use crate::plan::{Placement, Plan, Surveyed, compile};
-use crate::scenario::{Scenario, size};
+use crate::plan::{Plan, Surveyed};
+use crate::scenario::{Scenario, duration, size};
 
 /// What is to go wrong, and where that is recorded.
 #[derive(Debug, Args)]
@@ -59,28 +58,40 @@ pub(super) struct PlanArgs {
     /// fit, they do
     #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = size::parse)]
     keep_max: u64,
+    #[command(flatten)]
+    pub(super) control: ControlArgs,
 }
 
 /// How long the kernel remembers what nobody else changes.
 const EXCLUSIVE_TTL: Duration = Duration::from_secs(3600);
+
+/// How the mount is asked and changed while it lives.
+#[derive(Debug, Args)]
+pub(super) struct ControlArgs {
+    /// Where to listen for `errorfs status` and the like; default: a socket of its own in
+    /// $XDG_RUNTIME_DIR/errorfs, for root /run/errorfs
+    #[arg(long, value_name = "SOCKET", conflicts_with = "no_control")]
+    control: Option<PathBuf>,
+    /// Listen nowhere
+    #[arg(long)]
+    no_control: bool,
+    /// Disarm everything after this time
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration::parse)]
+    limit: Option<Duration>,
+    /// Load the scenario and arm none of its rules: `errorfs arm` does
+    #[arg(long, requires = "scenario")]
+    disarmed: bool,
+}
 
 /// A mount, and what it was told.
 #[derive(Debug)]
 pub(super) struct Serving {
     /// The mount.
     pub(super) session: Session,
+    director: Director,
+    server: Option<Server>,
+    scenarios: Vec<PathBuf>,
     seed: Option<u64>,
-    ledger: Option<PathBuf>,
-}
-
-/// A plan with the places of its faults, ready to be armed.
-struct Readied {
-    plan: Plan,
-    placement: Placement,
-    media: Media,
-    usage: Usage,
-    header: Header,
-    ledger: PathBuf,
 }
 
 impl Serving {
@@ -90,26 +101,58 @@ impl Serving {
         place: Place,
         ended: impl FnOnce(std::io::Result<()>) + Send + 'static,
     ) -> Result<Serving, Failure> {
-        let readied = ready(args, &place)?;
-        let told = readied.as_ref().map(|ready| (ready.header.seed, ready.ledger.clone()));
+        let socket = socket(&args.control, &place)?;
+        let ledger = ledger(args)?;
+        ledger.iter().try_for_each(|ledger| place.must_not_hold(ledger, "ledger"))?;
+        let scenario = ledger.is_some().then(|| scenarios::load(&args.scenario)).transpose()?;
+        let mut stage = stage(args, &place, ledger)?;
+        if let Some(scenario) = scenario {
+            begin(&mut stage, scenario, args)?;
+        }
+        stage.limit(args.control.limit);
+        stage.remember_names(!ttl(args, stage.filesystem()).is_zero());
+        let (fs, seed) = (stage.filesystem().clone(), stage.seed());
         let options = MountOptions {
             allow_other: place.allow_other,
             restrictions: place.restrictions,
-            ttl: ttl(args, readied.as_ref()),
+            ttl: ttl(args, &fs),
             passthrough: !args.no_passthrough,
             ..MountOptions::new(&place.backing, &place.mountpoint)
         };
-        let fs = filesystem(place, readied, args.keep_max)?;
         let refused = |error: crate::fuse::MountError| Failure::caused(Exit::CannotMount, &error);
         let session = Session::mount(fs, &options, ended).map_err(refused)?;
-        let (seed, ledger) = told.unzip();
-        Ok(Serving { session, seed, ledger })
+        let director = Director::over(stage).map_err(own)?;
+        let server =
+            socket.map(|socket| listen(&socket, &director, &place, &session)).transpose()?;
+        let scenarios = args.scenario.iter().flat_map(std::path::absolute).collect();
+        Ok(Serving { session, director, server: server.flatten(), scenarios, seed })
+    }
+
+    /// The socket at which the mount can be asked.
+    pub(super) fn control(&self) -> Option<&Path> {
+        self.server.as_ref().map(Server::path)
+    }
+
+    /// What loads the scenario files anew, for as long as the process lives; `None` if there are
+    /// none. A mistake is told, and what was loaded stays.
+    pub(super) fn reloading(&self) -> Option<impl Fn() + Send + 'static> {
+        let (director, files) = (self.director.clone(), self.scenarios.clone());
+        (!files.is_empty()).then_some(move || match scenarios::load(&files) {
+            Ok(scenario) => director.post(move |stage| tell_reloaded(stage.replace(scenario))),
+            Err(failure) => {
+                eprint(&format!("{}; what was loaded stays", failure.message));
+            }
+        })
     }
 
     /// Says on a terminal's side what is mounted and how to end it.
     pub(super) fn tell_mounted(&self, daemon: bool) {
         let mountpoint = self.session.mounted().mountpoint.as_os_str().as_encoded_bytes();
-        let faults = if self.ledger.is_some() { "under faults" } else { "without faults" };
+        let faults = if self.session.filesystem().ledger().path().is_some() {
+            "under faults"
+        } else {
+            "without faults"
+        };
         let place = escape(mountpoint);
         let ends = if daemon { "`errorfs umount`" } else { "Ctrl-C or `errorfs umount`" };
         eprint(&format!("mounted at {place} {faults}; {ends} ends it"));
@@ -124,17 +167,19 @@ impl Serving {
             "pid": std::process::id(),
             "passthrough": self.session.passthrough().is_ok(),
             "seed": self.seed,
-            "ledger": self.ledger.as_deref().map(path),
+            "ledger": self.session.filesystem().ledger().path().map(path),
+            "control": self.control().map(path),
         })
     }
 
     /// Says what was delivered, once the mount is gone. A ledger that is not whole is a failure:
     /// from some moment on no fault was injected, and whatever was tried then was tried on good data.
     pub(super) fn tell_delivered(&self) -> Result<(), Failure> {
-        let Some(ledger) = &self.ledger else { return Ok(()) };
-        self.session.filesystem().tell_never_read();
         let writer = self.session.filesystem().ledger();
+        let Some(ledger) = writer.path() else { return Ok(()) };
+        self.session.filesystem().tell_never_read();
         writer.drain();
+        self.server.iter().for_each(Server::end);
         let delivered = writer.delivered();
         if delivered.is_empty() {
             eprint("no fault reached the target");
@@ -149,7 +194,8 @@ impl Serving {
                 "{rule}: {events} changed nothing: what they put there was stored there"
             ));
         }
-        let seed = self.seed.unwrap_or_default();
+        let seed = self.seed.or_else(|| Some(self.session.filesystem().armed()?.plan().seed()));
+        let seed = seed.unwrap_or_default();
         eprint(&format!("seed {seed}, ledger: {}", ledger.display()));
         match writer.failed() {
             true => Err(Failure::new(
@@ -162,35 +208,111 @@ impl Serving {
 }
 
 /// What the kernel answers by itself no rule sees: rules about looking keep it asking.
-fn ttl(args: &PlanArgs, readied: Option<&Readied>) -> Duration {
+fn ttl(args: &PlanArgs, fs: &Filesystem) -> Duration {
     let looks = OpSet::EMPTY.with(OpKind::Lookup).with(OpKind::Getattr);
-    let watched = |ready: &Readied| {
-        ready.plan.rules().iter().any(|rule| !rule.reach.intersection(looks).is_empty())
+    let watched = |armed: std::sync::Arc<crate::injector::Armed>| {
+        armed.plan().rules().iter().any(|rule| !rule.reach.intersection(looks).is_empty())
     };
-    match args.exclusive && !readied.is_some_and(watched) {
+    match args.exclusive && !fs.armed().is_some_and(watched) {
         true => EXCLUSIVE_TTL,
         false => Duration::ZERO,
     }
 }
 
-fn filesystem(
-    place: Place,
-    readied: Option<Readied>,
-    keep_max: u64,
-) -> Result<Filesystem, Failure> {
-    let settings = Settings { errorfs_is_root: rustix::process::geteuid().is_root(), keep_max };
-    let injector = Injector::default();
-    let (media, ledger) = match readied {
-        None => (Media::default(), Writer::none()),
-        Some(ready) => {
-            let ledger =
-                Writer::create(&ready.ledger, &ready.header).map_err(|error| no_ledger(&error))?;
-            injector.arm(Armed::new(ready.plan, ready.placement).with_usage(ready.usage));
-            (ready.media, ledger)
+fn own(error: std::io::Error) -> Failure {
+    Failure::new(Exit::Internal, error.to_string())
+}
+
+/// Where to listen, if anywhere.
+fn socket(args: &ControlArgs, place: &Place) -> Result<Option<PathBuf>, Failure> {
+    match &args.control {
+        _ if args.no_control => Ok(None),
+        Some(socket) => {
+            place.must_not_hold(socket, "control socket")?;
+            Ok(Some(std::path::absolute(socket).map_err(own)?))
         }
+        None => {
+            let chosen = default_path(&place.mountpoint);
+            Ok(chosen.filter(|path| place.must_not_hold(path, "control socket").is_ok()))
+        }
+    }
+}
+
+/// A socket that was asked for must come about; without the usual one the mount goes on.
+fn listen(
+    socket: &Path,
+    director: &Director,
+    place: &Place,
+    session: &Session,
+) -> Result<Option<Server>, Failure> {
+    let places = (&*session.mounted().mountpoint, &*place.backing);
+    match serve(director, socket, places, session.passthrough().is_ok()) {
+        Ok(server) => Ok(Some(server)),
+        Err(error) => {
+            let message = format!("nobody can ask this mount: {}: {error}", socket.display());
+            let unmounted = session.unmount();
+            unmounted.unwrap_or_else(|error| eprint(&error.to_string()));
+            Err(Failure::new(Exit::Usage, message))
+        }
+    }
+}
+
+/// The ledger that the mount begins with, if it does.
+fn ledger(args: &PlanArgs) -> Result<Option<PathBuf>, Failure> {
+    match &args.ledger {
+        Some(ledger) => Ok(Some(ledger.clone())),
+        None if args.scenario.is_empty() => Ok(None),
+        None => default_ledger().map(Some),
+    }
+}
+
+/// A filesystem on which nothing is loaded yet.
+fn stage(args: &PlanArgs, place: &Place, ledger: Option<PathBuf>) -> Result<Stage, Failure> {
+    let errorfs_is_root = rustix::process::geteuid().is_root();
+    let settings = Settings { errorfs_is_root, keep_max: args.keep_max };
+    let root = place.root.try_clone().map_err(own)?;
+    let (media, injector) = (Media::default(), Injector::default());
+    let fs = Filesystem::new(root, settings, injector, media, Writer::none()).map_err(own)?;
+    let path = |path: &Path| escape(path.as_os_str().as_encoded_bytes());
+    let options = json!({
+        "backing": path(&place.backing),
+        "mountpoint": path(&place.mountpoint),
+        "allow_other": place.allow_other,
+    });
+    let terms = Terms {
+        seed: args.seed,
+        domain: args.id.clone(),
+        remembers_names: false,
+        options,
+        ledger,
+        choose_ledger: || default_ledger().map_err(|failure| failure.message),
     };
-    let own = |error: std::io::Error| Failure::new(Exit::Internal, error.to_string());
-    Filesystem::new(place.root, settings, injector, media, ledger).map_err(own)
+    Ok(Stage::new(fs.into(), terms))
+}
+
+/// Loads the first scenario, and says what there is to say of it.
+fn begin(stage: &mut Stage, scenario: Scenario, args: &PlanArgs) -> Result<(), Failure> {
+    let arming = if args.control.disarmed { Arming::Disarmed } else { Arming::Armed };
+    let changed = stage.load(scenario, arming).map_err(|problem| {
+        let exit = match problem.code {
+            "nothing-matched" => Exit::NothingMatched,
+            "no-ledger" | "unreadable-directory" => Exit::Usage,
+            _ => Exit::BadFile,
+        };
+        Failure::new(exit, problem.detail)
+    })?;
+    if let Some(drawn) = changed.drawn {
+        tell_drawn(drawn);
+    }
+    changed.unselected.iter().for_each(|rule| tell_nothing_selected(rule));
+    Ok(())
+}
+
+fn tell_reloaded(changed: Result<Changed, Problem>) {
+    match changed {
+        Ok(changed) => eprint(&format!("reloaded: generation {}", changed.generation)),
+        Err(problem) => eprint(&format!("{}; what was loaded stays", problem.detail)),
+    }
 }
 
 /// Mounts the directory for temporary files on itself, in a private namespace that goes with this process, and asks
@@ -205,7 +327,7 @@ pub(super) fn attempt_passthrough() -> Result<(), String> {
         let (injector, media) = (Injector::default(), Media::default());
         let fs = Filesystem::new(root, settings, injector, media, Writer::none())?;
         let options = MountOptions::new(&directory, &directory);
-        let session = Session::mount(fs, &options, |_| {})?;
+        let session = Session::mount(fs.into(), &options, |_| {})?;
         let passthrough = session.passthrough();
         session.unmount()?;
         Ok(passthrough?)
@@ -213,66 +335,17 @@ pub(super) fn attempt_passthrough() -> Result<(), String> {
     attempt().map_err(|error| error.to_string())
 }
 
-fn no_ledger(error: &std::io::Error) -> Failure {
-    let remedy = match error.kind() {
-        ErrorKind::AlreadyExists => "; a ledger is never overwritten: name another or remove it",
-        _ => "",
-    };
-    Failure::new(Exit::Usage, format!("{error}{remedy}"))
-}
-
-/// The plan of the scenarios, if there are any.
-fn ready(args: &PlanArgs, place: &Place) -> Result<Option<Readied>, Failure> {
-    let ledger = match &args.ledger {
-        Some(ledger) => Some(ledger.clone()),
-        None if args.scenario.is_empty() => None,
-        None => Some(default_ledger()?),
-    };
-    let Some(ledger) = ledger else {
-        return Ok(None);
-    };
-    place.must_not_hold(&ledger, "ledger")?;
-    let scenario = scenarios::load(&args.scenario)?;
-    let seed = seed(args.seed, &scenario);
-    let canonical = scenario.canonical();
-    let plan = compile(&scenario, seed, &args.id, scenario.fingerprint().as_bytes());
-    let header = header(&plan, args, place, canonical);
-    let (placement, media, usage) = place_faults(&plan, place)?;
-    Ok(Some(Readied { plan, placement, media, usage, header, ledger }))
-}
-
 /// The seed in force; one that nobody chose is printed, or nobody could repeat the run.
 pub(super) fn seed(typed: Option<u64>, scenario: &Scenario) -> u64 {
     typed.or(scenario.seed).unwrap_or_else(|| {
         let drawn = u64::from(rand::random::<u32>());
-        eprint(&format!("seed {drawn} (--seed {drawn} repeats this run)"));
+        tell_drawn(drawn);
         drawn
     })
 }
 
-/// Chooses the places of every `count` among the files that are there, notes which of those have
-/// several names, and how much they take.
-fn place_faults(plan: &Plan, place: &Place) -> Result<(Placement, Media, Usage), Failure> {
-    let (media, mut usage) = (Media::default(), Usage::default());
-    let mut files = Vec::new();
-    if plan.rules().iter().any(|rule| needs_survey(&rule.fault)) {
-        let survey =
-            survey(place.root.as_fd()).map_err(|error| Failure::caused(Exit::Usage, &error))?;
-        for (key, first) in &survey.links {
-            media.keep_origin(*key, first);
-        }
-        usage = survey.usage();
-        files = survey.files;
-        tell_unselected(plan, &files);
-    }
-    let placement =
-        plan.place(&files).map_err(|error| Failure::caused(Exit::NothingMatched, &error))?;
-    Ok((placement, media, usage))
-}
-
-/// Whether a fault depends on what is there at arming.
-fn needs_survey(fault: &Fault) -> bool {
-    fault.is_stored() || matches!(fault, Fault::Space(_))
+fn tell_drawn(seed: u64) {
+    eprint(&format!("seed {seed} (--seed {seed} repeats this run)"));
 }
 
 /// A rule about stored bytes that selects nothing so far may be waiting for files, or be mistaken.
@@ -281,29 +354,13 @@ pub(super) fn tell_unselected(plan: &Plan, files: &[Surveyed]) {
     let selected: HashSet<_> = files.iter().flat_map(|file| plan.select(&file.path)).collect();
     for (id, rule) in stored {
         if !selected.contains(&id) {
-            eprint(&format!("rule `{}` selects no file that is there now", rule.name));
+            tell_nothing_selected(&rule.name);
         }
     }
 }
 
-fn header(plan: &Plan, args: &PlanArgs, place: &Place, scenario: Value) -> Header {
-    let path = |path: &Path| escape(path.as_os_str().as_encoded_bytes());
-    Header {
-        ledger: FORMAT,
-        errorfs: env!("CARGO_PKG_VERSION").to_owned(),
-        seed: plan.seed(),
-        draw: DRAW_VERSION,
-        plan: plan.id().to_owned(),
-        mount: args.id.clone(),
-        kernel: rustix::system::uname().release().to_string_lossy().into_owned(),
-        armed: jiff::Timestamp::now().to_string(),
-        options: json!({
-            "backing": path(&place.backing),
-            "mountpoint": path(&place.mountpoint),
-            "allow_other": place.allow_other,
-        }),
-        scenario,
-    }
+fn tell_nothing_selected(rule: &str) {
+    eprint(&format!("rule `{rule}` selects no file that is there now"));
 }
 
 /// A new file below the state directory of the XDG Base Directory Specification; below /var/lib if

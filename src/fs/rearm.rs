@@ -23,7 +23,9 @@ impl Filesystem {
         let outgoing = self.injector.current();
         self.changing.begin(outgoing.clone());
         self.flights.wait();
-        self.tell_armed(self.injector.generation() + 1, planned);
+        if outgoing.is_some() {
+            self.tell_armed(self.injector.generation() + 1, planned);
+        }
         let armed = self.injector.arm(next);
         self.flights.wait();
         let in_force = armed.in_force();

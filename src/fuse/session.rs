@@ -46,11 +46,10 @@ impl Session {
     /// Mounts the filesystem. From its return on the mount answers. `ended` is called when the
     /// mount is gone, whoever removed it.
     pub fn mount(
-        fs: Filesystem,
+        fs: Arc<Filesystem>,
         options: &MountOptions,
         ended: impl FnOnce(std::io::Result<()>) + Send + 'static,
     ) -> Result<Session, MountError> {
-        let fs = Arc::new(fs);
         let session = start(fs.clone(), options)?;
         fs.talk_to(Box::new(Notices(session.notifier())));
         let passthrough = match options.passthrough {

@@ -62,6 +62,8 @@ pub struct Start<'a> {
     pub cwd: Option<&'a Path>,
     /// What it finds.
     pub surroundings: Surroundings,
+    /// Variables of its environment, and those that it is not to have.
+    pub environment: &'a [(&'a str, Option<&'a Path>)],
 }
 
 impl Enclosure {
@@ -86,6 +88,12 @@ impl Enclosure {
         }
         if let Some(cwd) = start.cwd {
             keeper.arg("--cwd").arg(cwd);
+        }
+        for (name, value) in start.environment {
+            match value {
+                Some(value) => keeper.env(name, value),
+                None => keeper.env_remove(name),
+            };
         }
         let keeper = keeper.arg("--").args(start.command).spawn()?;
         forward_signals(ours.try_clone()?)?;

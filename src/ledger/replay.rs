@@ -255,7 +255,8 @@ fn exactly(events: &[&Event]) -> Option<Vec<PathPattern>> {
     paths.into_iter().map(exact_pattern).collect()
 }
 
-fn exact_pattern(escaped: &str) -> Option<PathPattern> {
+/// The pattern that matches this path (as ledgers write it) and no other; `None` if it is not text.
+pub fn exact_pattern(escaped: &str) -> Option<PathPattern> {
     let path = String::from_utf8(unescape(escaped)?).ok()?;
     let mut glob = String::with_capacity(path.len());
     for (at, letter) in path.char_indices() {

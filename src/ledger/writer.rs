@@ -10,9 +10,9 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::Instant;
 
@@ -35,20 +35,36 @@ pub enum Recorded {
 /// The open ledger of one mount. Shared by all workers; dropping it drains the queue.
 pub struct Writer {
     state: Arc<State>,
-    queue: Option<Queue>,
+    queue: OnceLock<Queue>,
 }
 
 struct Queue {
+    path: PathBuf,
     sender: SyncSender<Record>,
     thread: JoinHandle<()>,
+}
+
+/// What became of one rule's events so far.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Tally {
+    /// Events of delivered faults.
+    pub delivered: u64,
+    /// Of damage that changed nothing.
+    pub unchanged: u64,
+    /// When the last of either was recorded, RFC 3339.
+    pub last: String,
+    /// Events of delivered faults by the kind of fault and the operation.
+    pub ops: BTreeMap<(String, String), u64>,
 }
 
 /// What the thread and everyone who asks have in common.
 #[derive(Default)]
 struct State {
     failed: AtomicBool,
-    /// By rule: events of delivered faults, and of damage that changed nothing.
-    tally: Mutex<BTreeMap<String, (u64, u64)>>,
+    /// Events that could not be recorded.
+    lost: AtomicU64,
+    /// By rule.
+    tally: Mutex<BTreeMap<String, Tally>>,
 }
 
 struct Record {
@@ -63,6 +79,16 @@ impl Writer {
     /// Times count from this call. Open it before mounting, and never below the mount: errorfs
     /// would wait for itself.
     pub fn create(path: &Path, header: &Header) -> io::Result<Writer> {
+        let writer = Writer::none();
+        writer.begin(path, header)?;
+        Ok(writer)
+    }
+
+    /// The same for a writer that had no ledger so far. One that has one keeps it.
+    pub fn begin(&self, path: &Path, header: &Header) -> io::Result<()> {
+        if self.queue.get().is_some() {
+            return Ok(());
+        }
         let named = |error: io::Error| {
             io::Error::new(error.kind(), format!("ledger {}: {error}", path.display()))
         };
@@ -70,25 +96,30 @@ impl Writer {
         let mut line = serde_json::to_vec(header)?;
         line.push(b'\n');
         file.append(&line).map_err(named)?;
-        let state = Arc::new(State::default());
         let (sender, receiver) = sync_channel(QUEUE_RECORDS);
-        let clerk = Clerk::new(file, state.clone());
+        let clerk = Clerk::new(file, self.state.clone());
         let thread =
             Builder::new().name("errorfs-ledger".into()).spawn(move || clerk.work(&receiver))?;
-        let queue = Some(Queue { sender, thread });
-        Ok(Writer { state, queue })
+        let path = std::path::absolute(path)?;
+        let _ = self.queue.set(Queue { path, sender, thread });
+        Ok(())
+    }
+
+    /// Where the ledger is, if there is one.
+    pub fn path(&self) -> Option<&Path> {
+        self.queue.get().map(|queue| queue.path.as_path())
     }
 
     /// No ledger is wanted: faults are delivered at once, and still counted.
     pub fn none() -> Writer {
-        Writer { state: Arc::default(), queue: None }
+        Writer { state: Arc::default(), queue: OnceLock::new() }
     }
 
     /// Records the events of one operation (their `seq`, `mono_ns` and `time` are filled in here),
     /// then delivers its faults. `deliver` runs in the order of these calls, on the ledger's
     /// thread: it sends a reply or hands it to a timer, and does not wait.
     pub fn record(&self, events: Vec<Event>, deliver: impl FnOnce(Recorded) + Send + 'static) {
-        let Some(queue) = &self.queue else {
+        let Some(queue) = self.queue.get() else {
             self.state.count(&events);
             return deliver(Recorded::Written);
         };
@@ -116,12 +147,22 @@ impl Writer {
 
     /// How many events of each rule were delivered so far, by name of the rule.
     pub fn delivered(&self) -> BTreeMap<String, u64> {
-        self.state.told(|(delivered, _)| delivered)
+        self.state.told(|tally| tally.delivered)
     }
 
     /// How many events of each rule were of damage that changed nothing, by name of the rule.
     pub fn unchanged(&self) -> BTreeMap<String, u64> {
-        self.state.told(|(_, unchanged)| unchanged)
+        self.state.told(|tally| tally.unchanged)
+    }
+
+    /// What became of the events of each rule so far, by name of the rule.
+    pub fn tally(&self) -> BTreeMap<String, Tally> {
+        self.state.tally().clone()
+    }
+
+    /// How many events could not be recorded: their faults were not delivered.
+    pub fn lost(&self) -> u64 {
+        self.state.lost.load(Ordering::Relaxed)
     }
 
     /// Writes and delivers what is still waiting, then ends. Dropping does the same.
@@ -143,21 +184,21 @@ impl Drop for Writer {
 impl fmt::Debug for Writer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Writer")
-            .field("wanted", &self.queue.is_some())
+            .field("wanted", &self.queue.get().is_some())
             .field("failed", &self.failed())
             .finish_non_exhaustive()
     }
 }
 
 impl State {
-    fn tally(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, (u64, u64)>> {
+    fn tally(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Tally>> {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Of each rule the number that is wanted, if there is one.
-    fn told(&self, of: impl Fn((u64, u64)) -> u64) -> BTreeMap<String, u64> {
+    fn told(&self, of: impl Fn(&Tally) -> u64) -> BTreeMap<String, u64> {
         let tally = self.tally();
-        let counts = tally.iter().map(|(rule, counts)| (rule.clone(), of(*counts)));
+        let counts = tally.iter().map(|(rule, counts)| (rule.clone(), of(counts)));
         counts.filter(|(_, count)| *count > 0).collect()
     }
 
@@ -177,9 +218,20 @@ impl State {
                 }
             };
             match tally.get_mut(&event.rule) {
-                Some(counts) => *counts = (counts.0 + step.0, counts.1 + step.1),
-                None => drop(tally.insert(event.rule.clone(), step)),
+                Some(counts) => counts.add(event, step),
+                None => tally.entry(event.rule.clone()).or_default().add(event, step),
             }
+        }
+    }
+}
+
+impl Tally {
+    fn add(&mut self, event: &Event, (delivered, unchanged): (u64, u64)) {
+        self.delivered += delivered;
+        self.unchanged += unchanged;
+        self.last.clone_from(&event.time);
+        if delivered > 0 {
+            *self.ops.entry((event.fault.clone(), event.op.clone())).or_default() += delivered;
         }
     }
 }
@@ -248,8 +300,12 @@ impl Clerk {
                 None if !unwanted => Recorded::Lost,
                 _ => Recorded::Written,
             };
-            if recorded == Recorded::Written {
-                self.state.count(&record.events);
+            match recorded {
+                Recorded::Written => self.state.count(&record.events),
+                Recorded::Lost => {
+                    let count = record.events.len() as u64;
+                    self.state.lost.fetch_add(count, Ordering::Relaxed);
+                }
             }
             (record.deliver)(recorded);
         }

@@ -53,6 +53,11 @@ impl Trigger {
         within && self.cycle.is_none_or(|cycle| is_on(cycle, now - self.after))
     }
 
+    /// How long until operations are looked at, `now` after arming; `None`: they are, or were.
+    pub fn opens_in(&self, now: Duration) -> Option<Duration> {
+        self.after.checked_sub(now).filter(|time| !time.is_zero())
+    }
+
     /// Whether `nth` and `every` hold for the rule's `occurrence`-th matching operation, from 1.
     pub fn is_due(&self, occurrence: u64) -> bool {
         (self.nth.is_empty() || self.nth.binary_search(&occurrence).is_ok())

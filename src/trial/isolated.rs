@@ -95,7 +95,7 @@ impl Isolated {
     /// `errorfs run` up to its command.
     fn errorfs(&self, own: &Path, tmp: &Path, seed: Option<u64>) -> Result<Command, TrialError> {
         let mut command = Command::new("/proc/self/exe");
-        command.arg0("errorfs").arg("run").arg("--on").arg(&self.directory);
+        command.arg0("errorfs").args(["run", "--no-control", "--on"]).arg(&self.directory);
         command.arg("--show").arg(own.join("tmp")).arg(tmp);
         if self.copies {
             let copy = own.join("copy");

@@ -33,6 +33,8 @@ fn event(rule: &str) -> Event {
         outcome: Outcome::Delivered,
         rule: rule.into(),
         fault: "error".into(),
+        arming: None,
+        plan: None,
         op: "read".into(),
         path: "data".into(),
         to: None,

@@ -1,0 +1,30 @@
+//! The live mount's API: HTTP/1.1 and JSON over a Unix socket.
+//!
+//! `stage` holds what is loaded and changes it, one change at a time, on a thread of its own; `routes`
+//! has every request in one table; `server` listens, `client` asks. Nothing here ever touches the
+//! mount: errorfs would wait for itself.
+
+mod additions;
+mod client;
+mod events;
+mod holders;
+mod metrics;
+mod openapi;
+mod problem;
+mod reasons;
+mod requests;
+mod routes;
+mod server;
+mod shot;
+mod socket;
+mod stage;
+mod status;
+
+pub use client::{Client, ClientError, Reply};
+pub use events::EventsQuery;
+pub use problem::Problem;
+pub use routes::{ROUTES, Route};
+pub use server::{Server, serve};
+pub use shot::Shot;
+pub use socket::{ENVIRONMENT, FindError, default_path, find};
+pub use stage::{Arming, Changed, Director, Stage, Terms};

@@ -1,0 +1,59 @@
+//! Why a request was not done: `application/problem+json` (RFC 9457).
+
+use serde_json::{Value, json};
+
+use crate::diagnostic::{self, Diagnostic};
+
+/// Why a request was not done. Nothing has changed then.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    /// The status of HTTP.
+    pub status: u16,
+    /// Stable, kebab-case, as those of `errorfs check`.
+    pub code: &'static str,
+    /// What is wrong, and what to do.
+    pub detail: String,
+    /// What is wrong with a scenario, as `errorfs check --format json` has it.
+    pub diagnostics: Vec<Value>,
+}
+
+impl Problem {
+    /// A problem with an explanation.
+    pub fn new(status: u16, code: &'static str, detail: impl Into<String>) -> Problem {
+        Problem { status, code, detail: detail.into(), diagnostics: Vec::new() }
+    }
+
+    /// A scenario is not sound.
+    pub fn scenario(text: &str, diagnostics: &[Diagnostic]) -> Problem {
+        let errors = diagnostics.iter().filter(|one| one.severity == diagnostic::Severity::Error);
+        let first = errors.clone().next();
+        let detail = first.map_or("the scenario is not sound", |one| &one.message).to_owned();
+        let code = first.map_or("bad-scenario", |one| one.code);
+        let mut json = diagnostic::to_json("request", text, diagnostics);
+        let diagnostics = match json["diagnostics"].take() {
+            Value::Array(diagnostics) => diagnostics,
+            _ => Vec::new(),
+        };
+        Problem { status: 422, code, detail, diagnostics }
+    }
+
+    /// There is no such rule.
+    pub fn no_rule(name: &str) -> Problem {
+        Problem::new(404, "unknown-rule", format!("there is no rule `{name}`"))
+    }
+
+    /// The body of the answer.
+    pub fn to_json(&self) -> Value {
+        let mut body = json!({
+            "type": "about:blank",
+            "title": self.code,
+            "status": self.status,
+            "code": self.code,
+            "detail": self.detail,
+        });
+        if !self.diagnostics.is_empty() {
+            body["diagnostics"] = Value::Array(self.diagnostics.clone());
+        }
+        body
+    }
+}

@@ -1,0 +1,136 @@
+//! Where the sockets of live mounts are: one private directory a user, one socket a mount.
+
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, MetadataExt as _};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+use crate::machine::absolute;
+
+/// The variable by which `errorfs run` tells its command where the socket is.
+pub const ENVIRONMENT: &str = "ERRORFS_CONTROL";
+
+/// Why no mount was found.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs)]
+pub enum FindError {
+    #[error(
+        "no errorfs that can be asked is mounted at {0}; `findmnt -t fuse.errorfs` shows what is"
+    )]
+    NotThere(PathBuf),
+    #[error(
+        "no mount of errorfs that can be asked is yours; mount one, or name its socket: --socket"
+    )]
+    None,
+    #[error("several mounts of errorfs are yours: name the mountpoint of one")]
+    Several,
+    #[error(
+        "there is no directory for control sockets: set XDG_RUNTIME_DIR, or name the socket: --socket"
+    )]
+    Nowhere,
+}
+
+/// Where the sockets of this user's mounts are by default.
+fn directory() -> Option<PathBuf> {
+    if rustix::process::geteuid().is_root() {
+        return Some("/run/errorfs".into());
+    }
+    let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+    Some(runtime.filter(|path| path.is_absolute())?.join("errorfs"))
+}
+
+/// The path of a new socket for a mount at `mountpoint` by this process, in a private directory;
+/// `None` if there is no place for one. Removes what dead mounts left there.
+pub fn default_path(mountpoint: &Path) -> Option<PathBuf> {
+    let directory = directory()?;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory).ok()?;
+    let found = std::fs::symlink_metadata(&directory).ok()?;
+    let private = found.is_dir()
+        && found.uid() == rustix::process::geteuid().as_raw()
+        && found.mode() & 0o077 == 0;
+    if !private {
+        return None;
+    }
+    sockets(&directory).iter().for_each(|path| drop(remove_dead(path)));
+    Some(directory.join(format!("{}.{}.sock", token(mountpoint), std::process::id())))
+}
+
+/// Removes a socket that nobody listens on; whether somebody does, or something else is there.
+pub(super) fn remove_dead(path: &Path) -> io::Result<bool> {
+    let found = match std::fs::symlink_metadata(path) {
+        Ok(found) => found,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    if !found.file_type().is_socket() || is_alive(path) {
+        return Ok(true);
+    }
+    std::fs::remove_file(path)?;
+    Ok(false)
+}
+
+/// The socket of the mount at that mountpoint, or of the only one that there is.
+pub fn find(mountpoint: Option<&Path>) -> Result<PathBuf, FindError> {
+    let directory = directory().ok_or(FindError::Nowhere)?;
+    let mut alive = sockets(&directory);
+    if let Some(mountpoint) = mountpoint {
+        let wanted = token(&resolved(mountpoint));
+        let of_mount = |path: &PathBuf| {
+            let name = path.file_name().unwrap_or_default().as_bytes();
+            name.starts_with(wanted.as_bytes())
+        };
+        alive.retain(of_mount);
+    }
+    alive.retain(|path| is_alive(path));
+    match (alive.pop(), alive.is_empty(), mountpoint) {
+        (Some(only), true, _) => Ok(only),
+        (Some(_), false, _) => Err(FindError::Several),
+        (None, _, Some(mountpoint)) => Err(FindError::NotThere(mountpoint.to_owned())),
+        (None, _, None) => Err(FindError::None),
+    }
+}
+
+fn sockets(directory: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    let paths = entries.map(|entry| entry.path());
+    paths.filter(|path| path.extension().is_some_and(|end| end == "sock")).collect()
+}
+
+fn is_alive(path: &Path) -> bool {
+    UnixStream::connect(path).is_ok()
+}
+
+/// Without symbolic links, and without asking what is mounted there anything.
+fn resolved(mountpoint: &Path) -> PathBuf {
+    let path = absolute(mountpoint).unwrap_or_else(|_| mountpoint.to_owned());
+    let above = path.parent().and_then(|above| std::fs::canonicalize(above).ok());
+    match (above, path.file_name()) {
+        (Some(above), Some(name)) => above.join(name),
+        _ => path,
+    }
+}
+
+/// Stands for a mountpoint in the name of its socket.
+fn token(mountpoint: &Path) -> String {
+    blake3::hash(mountpoint.as_os_str().as_bytes()).to_hex()[..16].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::net::UnixListener;
+
+    #[test]
+    fn a_socket_that_nobody_listens_on_goes_and_everything_else_stays() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("a.sock");
+        let listener = UnixListener::bind(&path).unwrap();
+        assert!(remove_dead(&path).unwrap());
+        drop(listener);
+        assert!(!remove_dead(&path).unwrap() && !path.exists());
+        assert!(!remove_dead(&path).unwrap());
+        std::fs::write(&path, b"mine").unwrap();
+        assert!(remove_dead(&path).unwrap() && path.exists());
+    }
+}

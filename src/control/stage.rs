@@ -1,0 +1,400 @@
+//! What is loaded on a live mount, and how it changes: one change at a time, on one thread. A change
+//! happens as a whole or not at all, and is answered when it holds.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use serde_json::{Value, json};
+
+use super::Problem;
+use crate::fs::{Filesystem, Pending};
+use crate::injector::Armed;
+use crate::ledger::{FORMAT, Header, Planned, escape};
+use crate::op::{OpKind, OpSet};
+use crate::plan::fault::Fault;
+use crate::plan::seed::DRAW_VERSION;
+use crate::plan::{Placement, Plan, Rule, Surveyed, compile};
+use crate::scenario::Scenario;
+
+/// What the mount was told, and what does not change while it lives.
+#[derive(Debug)]
+pub struct Terms {
+    /// The seed that stands whatever scenarios say.
+    pub seed: Option<u64>,
+    /// Tells this mount's damage from that of others.
+    pub domain: String,
+    /// Whether the kernel remembers names and attributes, so that rules about them come too late.
+    pub remembers_names: bool,
+    /// What ledgers say of the mount.
+    pub options: Value,
+    /// The ledger, if it is settled.
+    pub ledger: Option<PathBuf>,
+    /// Chooses a ledger when the first plan comes, if it is not.
+    pub choose_ledger: fn() -> Result<PathBuf, String>,
+}
+
+/// What is loaded.
+#[derive(Debug)]
+pub struct Stage {
+    fs: Arc<Filesystem>,
+    terms: Terms,
+    shown: Arc<ArcSwap<Shown>>,
+}
+
+/// What is loaded, for everybody to see.
+#[derive(Clone, Debug)]
+pub(super) struct Shown {
+    pub(super) scenario: Scenario,
+    pub(super) seed: Option<u64>,
+    /// BLAKE3 of the canonical scenario.
+    pub(super) plan: String,
+    /// When everything is disarmed.
+    pub(super) until: Option<Instant>,
+    /// When it became so.
+    pub(super) since: jiff::Timestamp,
+}
+
+/// What came of a change.
+#[derive(Clone, Debug, Default)]
+pub struct Changed {
+    /// The generation of the plan that is in force.
+    pub generation: u64,
+    /// Open files that some rule waits for.
+    pub pending: Vec<Pending>,
+    /// Rules about stored bytes that select no file that is there now.
+    pub unselected: Vec<String>,
+    /// The seed, if nobody chose it.
+    pub drawn: Option<u64>,
+}
+
+/// Whether rules are armed that a change brings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arming {
+    /// They are.
+    Armed,
+    /// They are not, until somebody says so.
+    Disarmed,
+}
+
+impl Stage {
+    /// A mount on which nothing is loaded.
+    pub fn new(fs: Arc<Filesystem>, terms: Terms) -> Stage {
+        let scenario = Scenario { name: None, seed: None, presets: Vec::new(), rules: Vec::new() };
+        let since = jiff::Timestamp::now();
+        let plan = String::new();
+        let shown = Shown { scenario, seed: terms.seed, plan, until: None, since };
+        Stage { fs, terms, shown: Arc::new(ArcSwap::from_pointee(shown)) }
+    }
+
+    /// The mount.
+    pub fn filesystem(&self) -> &Arc<Filesystem> {
+        &self.fs
+    }
+
+    /// The seed in force.
+    pub fn seed(&self) -> Option<u64> {
+        self.shown.load().seed
+    }
+
+    pub(super) fn scenario(&self) -> Scenario {
+        self.shown.load().scenario.clone()
+    }
+
+    /// Loads a scenario instead of the one before, armed. Rules that are the same in both keep their
+    /// counts and their damage, and stay disarmed if they were.
+    pub fn replace(&mut self, scenario: Scenario) -> Result<Changed, Problem> {
+        self.load(scenario, Arming::Armed)
+    }
+
+    /// The same; rules that are new are armed or not.
+    pub fn load(&mut self, scenario: Scenario, arming: Arming) -> Result<Changed, Problem> {
+        let before = self.fs.armed();
+        let shown = self.shown.load_full();
+        let (seed, drawn) = self.seed_for(&scenario);
+        let same_seed = shown.seed == Some(seed);
+        let known = |rule: &str| shown.scenario.rules.iter().find(|known| known.name == rule);
+        let stays: BTreeSet<&str> = scenario
+            .rules
+            .iter()
+            .filter_map(|rule| {
+                let same = same_seed && known(&rule.name) == Some(rule) && before.is_some();
+                same.then_some(&*rule.name)
+            })
+            .collect();
+        let canonical = scenario.canonical();
+        let plan = compile(&scenario, seed, &self.terms.domain, scenario.fingerprint().as_bytes());
+        self.must_be_asked(&plan)?;
+        let (next, unselected) = self.prepare(before.as_deref(), plan, &stays)?;
+        let next = match arming {
+            Arming::Armed => next,
+            Arming::Disarmed => next.with_in_force(self.fs.age(), |rule| {
+                let armed = before.iter().flat_map(|before| before.states());
+                stays.contains(rule) && armed.filter(|s| s.in_force).any(|s| s.label.rule == rule)
+            }),
+        };
+        self.begin_ledger(&next, &canonical)?;
+        let plan = next.plan().id().to_owned();
+        let since = jiff::Timestamp::now();
+        let (scenario, until) = (scenario.clone(), shown.until);
+        self.shown.store(Arc::new(Shown { scenario, seed: Some(seed), plan, until, since }));
+        Ok(Changed { unselected, drawn, ..self.arm(next, false) })
+    }
+
+    /// Arms or disarms some rules, or all.
+    pub(super) fn set_armed(
+        &mut self,
+        rules: Option<&str>,
+        armed: bool,
+    ) -> Result<Changed, Problem> {
+        let Some(before) = self.fs.armed() else {
+            return match rules {
+                Some(rule) => Err(Problem::no_rule(rule)),
+                None => Ok(self.unchanged()),
+            };
+        };
+        if let Some(rule) = rules.filter(|rule| before.states().all(|s| s.label.rule != **rule)) {
+            return Err(Problem::no_rule(rule));
+        }
+        let states: Vec<_> = before.states().collect();
+        let is_meant = |rule: &str| rules.is_none_or(|only| only == rule);
+        let wanted = |rule: &str| {
+            let state = states.iter().find(|state| state.label.rule == rule);
+            if is_meant(rule) { armed } else { state.is_some_and(|state| state.in_force) }
+        };
+        if states.iter().all(|state| state.in_force == wanted(&state.label.rule)) {
+            return Ok(self.unchanged());
+        }
+        let next = before.with_in_force(self.fs.age(), wanted);
+        Ok(self.arm(next, false))
+    }
+
+    /// All counts at zero, all times from now on.
+    pub(super) fn reset(&mut self) -> Changed {
+        match self.fs.armed() {
+            Some(before) => self.arm(before.anew(self.fs.age()), true),
+            None => self.unchanged(),
+        }
+    }
+
+    /// Everything is disarmed by itself after this time; `None`: it is not.
+    pub fn limit(&mut self, time: Option<Duration>) {
+        let until = time.map(|time| Instant::now() + time);
+        self.shown.store(Arc::new(Shown { until, ..(**self.shown.load()).clone() }));
+    }
+
+    /// From now on the kernel remembers names and attributes, or it does not.
+    pub fn remember_names(&mut self, remembers: bool) {
+        self.terms.remembers_names = remembers;
+    }
+
+    fn unchanged(&self) -> Changed {
+        let generation = self.fs.armed().map_or(0, |armed| armed.generation());
+        Changed { generation, pending: self.fs.pending(), ..Changed::default() }
+    }
+
+    fn arm(&self, next: Armed, reset: bool) -> Changed {
+        let in_force = next.states().filter(|state| state.in_force);
+        let planned = Planned {
+            id: next.plan().id().to_owned(),
+            seed: next.plan().seed(),
+            rules: in_force.map(|state| state.label.rule.clone()).collect(),
+            reset,
+            scenario: self.scenario().canonical(),
+        };
+        self.fs.rearm(next, planned);
+        self.unchanged()
+    }
+
+    /// The seed in force: what was typed, what the scenario says, what was before, or a new one.
+    fn seed_for(&self, scenario: &Scenario) -> (u64, Option<u64>) {
+        let before = self.shown.load().seed;
+        match self.terms.seed.or(scenario.seed).or(before) {
+            Some(seed) => (seed, None),
+            None => {
+                let drawn = u64::from(rand::random::<u32>());
+                (drawn, Some(drawn))
+            }
+        }
+    }
+
+    /// What the kernel answers by itself no rule sees.
+    fn must_be_asked(&self, plan: &Plan) -> Result<(), Problem> {
+        let looks = OpSet::EMPTY.with(OpKind::Lookup).with(OpKind::Getattr);
+        let hidden = |rule: &&Rule| !rule.reach.intersection(looks).is_empty();
+        match plan.rules().iter().find(hidden).filter(|_| self.terms.remembers_names) {
+            None => Ok(()),
+            Some(rule) => Err(Problem::new(
+                409,
+                "names-remembered",
+                format!(
+                    "rule `{}` is about lookup or getattr, which the kernel answers by itself: the \
+                     mount was made with --exclusive; mount without it",
+                    rule.name
+                ),
+            )),
+        }
+    }
+
+    /// The plan with the places of its damage, and the rules about stored bytes that select nothing.
+    fn prepare(
+        &self,
+        before: Option<&Armed>,
+        plan: Plan,
+        stays: &BTreeSet<&str>,
+    ) -> Result<(Armed, Vec<String>), Problem> {
+        let is_new = |rule: &Rule| !stays.contains(&*rule.name);
+        let needed = plan.rules().iter().any(|rule| is_new(rule) && needs_survey(&rule.fault));
+        let nothing = Scenario { name: None, seed: None, presets: Vec::new(), rules: Vec::new() };
+        let none = Armed::new(compile(&nothing, 0, "", b""), Placement::default());
+        let (before, now) = (before.unwrap_or(&none), self.fs.age());
+        let stays = |rule: &str| stays.contains(rule);
+        if !needed {
+            let next = Armed::after(before, plan, Placement::default(), now, stays);
+            return Ok((next, Vec::new()));
+        }
+        let unreadable = |error: crate::fs::SurveyError| {
+            Problem::new(500, "unreadable-directory", format!("{error}: {}", error.source))
+        };
+        let survey = self.fs.survey().map_err(unreadable)?;
+        let placement = plan
+            .place_those(&survey.files, is_new)
+            .map_err(|error| Problem::new(422, "nothing-matched", error.to_string()))?;
+        let unselected = unselected(&plan, &survey.files, is_new);
+        let next = Armed::after(before, plan, placement, now, stays);
+        let next = match before.limits_space() {
+            true => next,
+            false => next.with_usage(survey.usage()),
+        };
+        Ok((next, unselected))
+    }
+
+    /// The first plan begins the ledger.
+    fn begin_ledger(&mut self, first: &Armed, scenario: &Value) -> Result<(), Problem> {
+        if self.fs.armed().is_some() || self.fs.ledger().path().is_some() {
+            return Ok(());
+        }
+        let no_ledger = |why: String| Problem::new(500, "no-ledger", why);
+        let path = match self.terms.ledger.take() {
+            Some(path) => path,
+            None => (self.terms.choose_ledger)().map_err(no_ledger)?,
+        };
+        let header = Header {
+            ledger: FORMAT,
+            errorfs: env!("CARGO_PKG_VERSION").to_owned(),
+            seed: first.plan().seed(),
+            draw: DRAW_VERSION,
+            plan: first.plan().id().to_owned(),
+            mount: self.terms.domain.clone(),
+            kernel: rustix::system::uname().release().to_string_lossy().into_owned(),
+            armed: jiff::Timestamp::now().to_string(),
+            options: self.terms.options.clone(),
+            scenario: scenario.clone(),
+        };
+        self.fs.ledger().begin(&path, &header).map_err(|error| {
+            let exists = error.kind() == std::io::ErrorKind::AlreadyExists;
+            let remedy = match exists {
+                true => "; a ledger is never overwritten: name another or remove it",
+                false => "",
+            };
+            no_ledger(format!("{error}{remedy}"))
+        })
+    }
+}
+
+/// Whether a fault depends on what is there at arming.
+fn needs_survey(fault: &Fault) -> bool {
+    fault.is_stored() || matches!(fault, Fault::Space(_))
+}
+
+/// Rules about stored bytes that select no file of these: they wait for files, or are mistaken.
+fn unselected(plan: &Plan, files: &[Surveyed], of: impl Fn(&Rule) -> bool) -> Vec<String> {
+    let selected: BTreeSet<_> = files.iter().flat_map(|file| plan.select(&file.path)).collect();
+    let stored = plan.numbered().filter(|(_, rule)| rule.fault.is_stored() && of(rule));
+    stored.filter(|(id, _)| !selected.contains(id)).map(|(_, rule)| rule.name.clone()).collect()
+}
+
+impl Changed {
+    /// The body of an answer.
+    pub fn to_json(&self) -> Value {
+        let mut json = json!({
+            "generation": self.generation,
+            "pending": self.pending.iter().map(pending).collect::<Vec<_>>(),
+        });
+        if !self.unselected.is_empty() {
+            json["unselected"] = json!(self.unselected);
+        }
+        if let Some(seed) = self.drawn {
+            json["seed"] = json!(seed);
+        }
+        json
+    }
+}
+
+pub(super) fn pending(pending: &Pending) -> Value {
+    let waits = match pending.waits {
+        crate::fs::Waits::Passthrough => "passthrough",
+        crate::fs::Waits::PageCache => "page_cache",
+    };
+    let path = escape(pending.path.as_os_str().as_encoded_bytes());
+    json!({ "path": path, "waits": waits, "rules": pending.rules })
+}
+
+type Job = Box<dyn FnOnce(&mut Stage) + Send>;
+
+/// Whom to ask for changes: they are made one after another.
+#[derive(Clone, Debug)]
+pub struct Director {
+    jobs: Sender<Job>,
+    fs: Arc<Filesystem>,
+    shown: Arc<ArcSwap<Shown>>,
+}
+
+impl Director {
+    /// Changes this stage from now on, on a thread of its own.
+    pub fn over(stage: Stage) -> std::io::Result<Director> {
+        let (jobs, waiting) = channel();
+        let (fs, shown) = (stage.fs.clone(), stage.shown.clone());
+        let thread = std::thread::Builder::new().name("changes".into());
+        thread.spawn(move || direct(stage, &waiting))?;
+        Ok(Director { jobs, fs, shown })
+    }
+
+    /// Has something done with the stage, in its turn. Returns at once.
+    pub fn post(&self, job: impl FnOnce(&mut Stage) + Send + 'static) {
+        let _ = self.jobs.send(Box::new(job));
+    }
+
+    /// The mount.
+    pub fn filesystem(&self) -> &Arc<Filesystem> {
+        &self.fs
+    }
+
+    pub(super) fn shown(&self) -> Arc<Shown> {
+        self.shown.load_full()
+    }
+}
+
+fn direct(mut stage: Stage, jobs: &Receiver<Job>) {
+    /// Nothing is to be done by itself.
+    const IDLE: Duration = Duration::from_secs(3600);
+    loop {
+        let until = stage.shown.load().until;
+        let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+        match jobs.recv_timeout(left.unwrap_or(IDLE)) {
+            Ok(job) => job(&mut stage),
+            Err(RecvTimeoutError::Timeout)
+                if until.is_some_and(|until| until <= Instant::now()) =>
+            {
+                stage.limit(None);
+                let _ = stage.set_armed(None, false);
+                tracing::warn!("the time is over: nothing is armed any more (--for)");
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
