@@ -8,6 +8,7 @@ mod bench;
 mod cli;
 mod clients;
 mod compliance;
+mod control;
 mod differential;
 mod documents;
 mod drill;

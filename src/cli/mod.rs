@@ -1,14 +1,19 @@
 //! The command line: one file a verb. The only place that prints or exits.
 
+mod arm;
+mod asking;
 mod capture;
 mod check;
 mod daemon;
 mod doctor;
 mod drill;
+mod events;
 mod exercise;
 mod exit;
 mod guard;
+mod inject;
 mod keeper;
+mod metrics;
 mod mount;
 mod mount_program;
 mod place;
@@ -17,10 +22,14 @@ mod process;
 mod progress;
 mod ready;
 mod recipes;
+mod release;
+mod reload;
 mod replay;
+mod reset;
 mod run;
 mod scenarios;
 mod serving;
+mod status;
 mod sweeper;
 mod umount;
 
@@ -44,6 +53,15 @@ struct Cli {
 enum Verb {
     Mount(mount::Mount),
     Run(run::Run),
+    Status(status::Status),
+    Arm(arm::Arm),
+    Disarm(arm::Disarm),
+    Reload(reload::Reload),
+    Inject(inject::Inject),
+    Events(events::Events),
+    Release(release::Release),
+    Reset(reset::Reset),
+    Metrics(metrics::Metrics),
     Check(check::Check),
     Preview(preview::Preview),
     Replay(replay::Replay),
@@ -93,6 +111,15 @@ fn dispatch(verb: Verb, typed: &[OsString]) -> Result<Exit, Failure> {
         Verb::Keeper(args) => keeper::run(args),
         Verb::Capture(args) => capture::run(&args),
         Verb::Sweeper(args) => sweeper::run(&args),
+        Verb::Status(args) => status::run(&args),
+        Verb::Arm(args) => arm::arm(&args),
+        Verb::Disarm(args) => arm::disarm(&args),
+        Verb::Reload(args) => reload::run(&args),
+        Verb::Inject(args) => inject::run(&args),
+        Verb::Events(args) => events::run(&args),
+        Verb::Release(args) => release::run(&args),
+        Verb::Reset(args) => reset::run(&args),
+        Verb::Metrics(args) => metrics::run(&args),
         Verb::Check(check) => check::run(&check),
         Verb::Preview(args) => preview::run(&args),
     }

@@ -281,6 +281,7 @@ fn stage(args: &PlanArgs, place: &Place, ledger: Option<PathBuf>) -> Result<Stag
     });
     let terms = Terms {
         seed: args.seed,
+        files: args.scenario.iter().flat_map(std::path::absolute).collect(),
         domain: args.id.clone(),
         remembers_names: false,
         options,

@@ -7,6 +7,7 @@
 mod additions;
 mod client;
 mod events;
+mod files;
 mod holders;
 mod metrics;
 mod openapi;

@@ -80,6 +80,14 @@ pub const ROUTES: &[Route] = &[
         body: SCENARIO,
         ..route("PUT", "/v1/scenario", "load another scenario")
     },
+    Route {
+        options: LOAD,
+        ..route(
+            "POST",
+            "/v1/reload",
+            "load the scenario files anew that the mount was started with",
+        )
+    },
     route("GET", "/v1/rules", "every rule with its counts"),
     Route {
         options: &["arm", "first", "holders"],
@@ -123,6 +131,7 @@ fn handler(route: &Route) -> MethodRouter<App> {
         (_, "/v1/status") => get(get_status),
         ("GET", "/v1/scenario") => get(get_scenario),
         ("PUT", "/v1/scenario") => on(MethodFilter::PUT, put_scenario),
+        (_, "/v1/reload") => post(reload),
         ("GET", "/v1/rules") => get(get_rules),
         ("POST", "/v1/rules") => post(post_rules),
         ("GET", "/v1/rules/{name}") => get(get_rule),
@@ -277,6 +286,15 @@ async fn put_scenario(
 ) -> Result<Answer, Answer> {
     let scenario = scenario(&headers, &read(body)?)?;
     let made = make(&app, &headers, move |stage| stage.load(scenario, arming(query))).await?;
+    Ok(changed(&app, query, made).await)
+}
+
+async fn reload(
+    State(app): State<App>,
+    Options(query): Options<ChangeQuery>,
+    headers: HeaderMap,
+) -> Result<Answer, Answer> {
+    let made = make(&app, &headers, move |stage| stage.reload(arming(query))).await?;
     Ok(changed(&app, query, made).await)
 }
 

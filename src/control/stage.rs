@@ -25,6 +25,8 @@ use crate::scenario::Scenario;
 pub struct Terms {
     /// The seed that stands whatever scenarios say.
     pub seed: Option<u64>,
+    /// The scenario files that it was started with.
+    pub files: Vec<PathBuf>,
     /// Tells this mount's damage from that of others.
     pub domain: String,
     /// Whether the kernel remembers names and attributes, so that rules about them come too late.
@@ -142,6 +144,16 @@ impl Stage {
         let (scenario, until) = (scenario.clone(), shown.until);
         self.shown.store(Arc::new(Shown { scenario, seed: Some(seed), plan, until, since }));
         Ok(Changed { unselected, drawn, ..self.arm(next, false) })
+    }
+
+    /// Loads the files anew that the mount was started with.
+    pub(super) fn reload(&mut self, arming: Arming) -> Result<Changed, Problem> {
+        if self.terms.files.is_empty() {
+            let detail = "the mount was started without scenario files: name some";
+            return Err(Problem::new(409, "no-files", detail));
+        }
+        let scenario = super::files::load(&self.terms.files)?;
+        self.load(scenario, arming)
     }
 
     /// Arms or disarms some rules, or all.

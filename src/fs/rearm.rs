@@ -23,7 +23,7 @@ impl Filesystem {
         let outgoing = self.injector.current();
         self.changing.begin(outgoing.clone());
         self.flights.wait();
-        if outgoing.is_some() {
+        if outgoing.is_some() || !next.states().all(|state| state.in_force) {
             self.tell_armed(self.injector.generation() + 1, planned);
         }
         let armed = self.injector.arm(next);

@@ -48,6 +48,12 @@ pub enum ReplayError {
         /// What is missing.
         what: &'static str,
     },
+    /// The line of a plan that was armed later has no sound scenario.
+    #[error("event {seq} is of a plan that makes no sense")]
+    BadPlan {
+        /// Number of the event.
+        seq: u64,
+    },
     /// Nearly every operation got a fault of its own.
     #[error("the replay would need {rules} rules, and a plan has at most {RULES_MAX}")]
     TooMany {
@@ -63,23 +69,36 @@ pub enum ReplayError {
 ///
 /// Times differ from run to run even when everything else is equal; occurrences do not, as long as
 /// the target's operations come in the same order.
+///
+/// # Several plans
+///
+/// All rules of the replay are in force from the beginning on. Stored damage does not mind; what was
+/// counted does, if its rule was not in force all the time before, and is left out.
 pub fn replay(scenario: &Scenario, seed: u64, events: &[Event]) -> Result<Replay, ReplayError> {
     let mut omitted = Vec::new();
     let mut rules = Vec::new();
-    let delivered = events.iter().any(|event| event.outcome == Outcome::Delivered);
-    let mut by_rule = by_rule(scenario, if delivered { events } else { &[] })?;
-    let firsts = first_made(scenario, &by_rule);
-    for rule in &scenario.rules {
-        let events = by_rule.remove(rule.name.as_str()).unwrap_or_default();
+    let mut made_of: BTreeMap<String, usize> = BTreeMap::new();
+    let played = played(scenario, events)?;
+    let firsts = first_made(&played);
+    for Played { rule, events, late } in played {
         let mut made = match &rule.fault {
             // What happened follows from the operations alone: the rule is its own replay.
             Fault::Space(_) | Fault::Throughput(_) => {
                 events.first().map(|_| rule.clone()).into_iter().collect()
             }
-            fault if is_stored(fault) => stored_rules(rule, &events, &mut omitted)?,
-            _ => counted_rules(rule, &events)?,
+            fault if is_stored(fault) => stored_rules(&rule, &events, &mut omitted)?,
+            _ => counted_rules(&rule, &events)?,
         };
-        for (number, new) in (1..).zip(&mut made) {
+        if late > 0 {
+            omitted.push(format!(
+                "rule `{}`: it was armed, disarmed or reset while the mount was live, and a scenario \
+                 cannot say from when on it counted (events left out: {late})",
+                rule.name
+            ));
+        }
+        for new in &mut made {
+            let number = made_of.entry(rule.name.clone()).or_default();
+            *number += 1;
             new.name = format!("{}/{number}", rule.name);
             let event = rule.when.after_event.as_deref();
             new.when.after_event = event.and_then(|event| firsts.get(event).cloned());
@@ -100,16 +119,14 @@ pub fn replay(scenario: &Scenario, seed: u64, events: &[Event]) -> Result<Replay
 }
 
 /// Of the rules that are made of each rule, the name of the one that fires first.
-fn first_made<'a>(
-    scenario: &'a Scenario,
-    by_rule: &BTreeMap<&str, Vec<&Event>>,
-) -> BTreeMap<&'a str, String> {
-    let made = scenario.rules.iter().filter_map(|rule| {
-        let events = by_rule.get(&*rule.name)?;
+fn first_made(played: &[Played<'_>]) -> BTreeMap<String, String> {
+    let mut firsts = BTreeMap::new();
+    for Played { rule, events, .. } in played.iter().filter(|played| !played.events.is_empty()) {
         let number = if is_stored(&rule.fault) { first_file(events) } else { 0 };
-        Some((&*rule.name, format!("{}/{}", rule.name, number + 1)))
-    });
-    made.collect()
+        let first = format!("{}/{}", rule.name, number + 1);
+        firsts.entry(rule.name.clone()).or_insert(first);
+    }
+    firsts
 }
 
 /// The place of the file of the first event among those that a scenario can name.
@@ -121,20 +138,73 @@ fn first_file(events: &[&Event]) -> usize {
     first.and_then(|first| files.iter().position(|one| *one == first)).unwrap_or(0)
 }
 
-fn by_rule<'a>(
-    scenario: &Scenario,
-    events: &'a [Event],
-) -> Result<BTreeMap<&'a str, Vec<&'a Event>>, ReplayError> {
-    let known: BTreeSet<_> = scenario.rules.iter().map(|rule| &*rule.name).collect();
-    let mut by_rule: BTreeMap<&str, Vec<&Event>> = BTreeMap::new();
-    for event in events.iter().filter(|event| was_met(event)) {
-        if !known.contains(&*event.rule) {
+/// One rule, as it was in one plan or several, with the events of it that can be given again.
+struct Played<'a> {
+    rule: Rule,
+    events: Vec<&'a Event>,
+    /// How many more there were.
+    late: usize,
+}
+
+/// A plan of the mount.
+struct Plan {
+    generation: u64,
+    rules: Vec<Rule>,
+    /// The names of those in force; `None`: all.
+    in_force: Option<Vec<String>>,
+    reset: bool,
+}
+
+/// The plan of the header, and those that came after it.
+fn plans(scenario: &Scenario, events: &[Event]) -> Result<Vec<Plan>, ReplayError> {
+    let rules = scenario.rules.clone();
+    let mut plans = vec![Plan { generation: 1, rules, in_force: None, reset: false }];
+    for event in events {
+        let Some((plan, generation)) = event.plan.as_ref().zip(event.arming.or(Some(1))) else {
+            continue;
+        };
+        let bad = |_| ReplayError::BadPlan { seq: event.seq };
+        let rules = Scenario::from_canonical(&plan.scenario).map_err(bad)?.rules;
+        plans.retain(|plan| plan.generation != generation);
+        let in_force = Some(plan.rules.clone());
+        plans.push(Plan { generation, rules, in_force, reset: plan.reset });
+    }
+    Ok(plans)
+}
+
+impl Plan {
+    /// Whether a rule counts on in it as it did before.
+    fn goes_on(&self, rule: &Rule) -> bool {
+        let in_force = self.in_force.as_ref().is_none_or(|names| names.contains(&rule.name));
+        in_force && !self.reset && self.rules.contains(rule)
+    }
+}
+
+fn played<'a>(scenario: &Scenario, events: &'a [Event]) -> Result<Vec<Played<'a>>, ReplayError> {
+    let plans = plans(scenario, events)?;
+    let mut played: Vec<Played<'a>> = Vec::new();
+    for rule in plans.iter().flat_map(|plan| &plan.rules) {
+        if played.iter().all(|known| known.rule != *rule) {
+            played.push(Played { rule: rule.clone(), events: Vec::new(), late: 0 });
+        }
+    }
+    let any = events.iter().any(|event| event.outcome == Outcome::Delivered);
+    for event in events.iter().filter(|event| any && was_met(event)) {
+        let generation = event.arming.unwrap_or(1);
+        let plan = plans.iter().find(|plan| plan.generation == generation);
+        let rule = plan.and_then(|plan| plan.rules.iter().find(|rule| rule.name == event.rule));
+        let entry = rule.and_then(|rule| played.iter_mut().find(|one| one.rule == *rule));
+        let Some(entry) = entry else {
             let (seq, rule) = (event.seq, event.rule.clone());
             return Err(ReplayError::UnknownRule { seq, rule });
+        };
+        let mut until = plans.iter().take_while(|plan| plan.generation <= generation);
+        match is_stored(&entry.rule.fault) || until.all(|plan| plan.goes_on(&entry.rule)) {
+            true => entry.events.push(event),
+            false => entry.late += 1,
         }
-        by_rule.entry(&event.rule).or_default().push(event);
     }
-    Ok(by_rule)
+    Ok(played)
 }
 
 /// Whether the target met the fault. Also a region that changed nothing is replayed: where it lies

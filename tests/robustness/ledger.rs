@@ -39,6 +39,30 @@ fn a_ledger_that_is_full_ends_injection_and_the_mount_goes_on() {
     assert!(!ledger.truncated && ledger.events.len() > 20, "{}", ledger.events.len());
 }
 
+#[test]
+fn status_says_that_a_full_ledger_ended_injection() {
+    require_fuse!();
+    require_root!();
+    let small = Small::new(256 << 10);
+    let backing = Backing::new().with_noise("file", 64 << 10);
+    let scenario = Backing::new().with("rot.toml", ROT.as_bytes());
+    let script = format!(
+        "for round in $(seq 300); do cat file >/dev/null 2>&1; done; {ERRORFS} status; {ERRORFS} arm"
+    );
+    let ended = Program::errorfs("run")
+        .arg("--scenario")
+        .arg(scenario.join("rot.toml"))
+        .args(["--seed", "1", "--ledger"])
+        .arg(small.path().join("ledger"))
+        .arg("--on")
+        .arg(backing.path())
+        .args(["--", "sh", "-c", &script])
+        .directory(backing.path())
+        .run()
+        .expect_status(125);
+    ended.expect_said("injects nothing any more: its ledger cannot be written");
+}
+
 const HANGS: &str = "[[rule]]\nname = \"hangs\"\nselect = { path = \"hung\" , ops = [\"read\"] }\n\
     when = { times = 1 }\n[rule.fault.stall]\n";
 

@@ -1,0 +1,71 @@
+//! `errorfs arm` and `errorfs disarm`: which rules of a live mount are in force.
+
+use clap::Args;
+
+use super::asking::{Mounted, part};
+use super::exit::{Exit, Failure};
+
+/// Arm rules of a live mount: all, or the ones that are named
+///
+///   errorfs arm bit-rot --on /mnt
+///
+/// Returns when they hold: no read that begins then goes by the older state. What waits for files
+/// that are open is told.
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(super) struct Arm {
+    #[command(flatten)]
+    which: Which,
+}
+
+/// Disarm rules of a live mount: all, or the ones that are named
+///
+/// Returns when nothing of them holds any more, and what they delayed or stalled has been answered.
+/// Damage and counts stay, for `errorfs arm`.
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(super) struct Disarm {
+    #[command(flatten)]
+    which: Which,
+}
+
+#[derive(Debug, Args)]
+struct Which {
+    /// Names of rules; default: all
+    #[arg(value_name = "RULE")]
+    rules: Vec<String>,
+    #[command(flatten)]
+    mounted: Mounted,
+    /// Say which processes hold the files that rules wait for
+    #[arg(long)]
+    holders: bool,
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Arms.
+pub(super) fn arm(args: &Arm) -> Result<Exit, Failure> {
+    set(&args.which, "arm")
+}
+
+/// Disarms.
+pub(super) fn disarm(args: &Disarm) -> Result<Exit, Failure> {
+    set(&args.which, "disarm")
+}
+
+fn set(which: &Which, how: &str) -> Result<Exit, Failure> {
+    let asking = which.mounted.find()?;
+    let holders = if which.holders { "?holders=1" } else { "" };
+    let paths: Vec<String> = match which.rules.as_slice() {
+        [] => vec![format!("/v1/{how}{holders}")],
+        rules => {
+            let path = |rule: &String| format!("/v1/rules/{}/{how}{holders}", part(rule));
+            rules.iter().map(path).collect()
+        }
+    };
+    for path in paths {
+        asking.change("POST", &path, None, which.json)?;
+    }
+    Ok(Exit::Done)
+}

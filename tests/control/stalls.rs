@@ -1,0 +1,68 @@
+//! Thousands of operations that wait, and changes that let them go.
+
+use std::time::Instant;
+
+use super::*;
+
+const THREADS: usize = 2000;
+
+/// So many threads that read one byte each; prints how many got it.
+const CROWD: &str = "import threading\nthreading.stack_size(65536)\n\
+    fd, got, all = os.open(sys.argv[1], os.O_RDONLY), [], int(sys.argv[2])\n\
+    crowd = [threading.Thread(target=lambda: got.append(os.pread(fd, 1, 0))) for _ in range(all)]\n\
+    for one in crowd: one.start()\n\
+    for one in crowd: one.join()\n\
+    print(len(got), set(got))";
+
+fn stalling(name: &str) -> String {
+    format!(
+        "[[rule]]\nname = \"{name}\"\nselect = {{ path = \"{name}\", ops = [\"read\"] }}\n\
+         [rule.fault.stall]\n"
+    )
+}
+
+#[test]
+fn disarming_answers_everything_that_is_stalled_and_the_mount_is_idle() {
+    require_fuse!();
+    let backing = Backing::new().with("file", b"x").with("other", b"y");
+    let rules = [stalling("file"), stalling("other")].concat();
+    let mut mount = Mount::new(backing.path()).scenario(&rules).seed(1).start();
+    let crowd = |name: &str, count: usize| {
+        let count = count.to_string();
+        let program = python(CROWD, [mount.join(name), count.into()]);
+        std::thread::spawn(move || program.run())
+    };
+    let (many, one) = (crowd("file", THREADS), crowd("other", 1));
+    let api = Api::of(&mount);
+    let waiting = || api.get("/v1/status")["waiting"].as_u64().unwrap();
+    wait_until("all of them wait", 3 * LONG, || waiting() == THREADS as u64 + 1);
+    let start = Instant::now();
+    api.post("/v1/rules/file/disarm");
+    assert_eq!(waiting(), 1, "that of the rule that stays armed");
+    let said = many.join().unwrap().expect_status(0).stdout;
+    assert_eq!(said.trim(), format!("{THREADS} {{b'x'}}"));
+    assert!(start.elapsed() < LONG, "{:?}", start.elapsed());
+    api.post("/v1/disarm");
+    assert_eq!(waiting(), 0);
+    assert_eq!(one.join().unwrap().expect_status(0).stdout.trim(), "1 {b'y'}");
+    let released = mount.ledger().into_iter();
+    let released = released.filter(|event| event.outcome == errorfs::ledger::Outcome::Released);
+    assert_eq!(released.count(), THREADS + 1);
+    mount.stop();
+}
+
+/// A stalled page fault holds its page, which the kernel could not drop otherwise.
+#[test]
+fn a_change_does_not_wait_for_page_faults_that_are_stalled() {
+    require_fuse!();
+    let backing = Backing::new().with("file", &[7; 9000]).with("other", b"y");
+    let mut mount = Mount::new(backing.path()).scenario(&stalling("file")).seed(1).start();
+    let touch = "print(mmap.mmap(os.open(sys.argv[1], 0), 0, prot=1)[5000])";
+    let program = python(touch, [mount.join("file")]);
+    let faults = std::thread::spawn(move || program.run());
+    let api = Api::of(&mount);
+    wait_until("it waits", LONG, || api.get("/v1/status")["waiting"] == 1);
+    assert!(api.load(&[stalling("file"), stalling("other")].concat()).is_done());
+    assert_eq!(faults.join().unwrap().expect_status(0).stdout.trim(), "7");
+    mount.stop();
+}
