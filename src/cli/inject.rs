@@ -14,7 +14,7 @@ use crate::ledger::escape;
 ///   errorfs inject my.db --byte 70233 --bit 4
 ///   errorfs inject my.db --op fsync --errno EIO
 ///
-/// It comes before all rules, and is gone when it has hit: `errorfs status` tells.
+/// It comes before all rules. `errorfs status` tells whether it has hit.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Inject {

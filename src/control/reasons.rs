@@ -29,7 +29,7 @@ pub(super) fn why_not(
     if state.counts.matched > 0 {
         return unfulfilled(state);
     }
-    let waits = |pending: &&Pending| pending.rules.iter().any(|name| *name == rule.name);
+    let waits = |pending: &&Pending| pending.rules.contains(&rule.name);
     if let Some(file) = pending.iter().filter(waits).find(|one| one.waits == Waits::Passthrough) {
         let path = file.path.display();
         return Some(format!(

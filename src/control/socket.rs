@@ -52,7 +52,8 @@ pub fn default_path(mountpoint: &Path) -> Option<PathBuf> {
     if !private {
         return None;
     }
-    sockets(&directory).iter().for_each(|path| drop(remove_dead(path)));
+    let orphans = sockets(&directory).into_iter().filter(|path| is_orphan(path));
+    orphans.for_each(|path| drop(remove_dead(&path)));
     Some(directory.join(format!("{}.{}.sock", token(mountpoint), std::process::id())))
 }
 
@@ -95,6 +96,14 @@ fn sockets(directory: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
     let paths = entries.map(|entry| entry.path());
     paths.filter(|path| path.extension().is_some_and(|end| end == "sock")).collect()
+}
+
+/// Whether the process is gone that the socket is named after: one that is about to listen does not
+/// answer yet.
+fn is_orphan(path: &Path) -> bool {
+    let name = path.file_stem().unwrap_or_default().to_string_lossy();
+    let pid = name.rsplit('.').next().and_then(|pid| pid.parse::<u32>().ok());
+    pid.is_some_and(|pid| !Path::new("/proc").join(pid.to_string()).exists())
 }
 
 fn is_alive(path: &Path) -> bool {

@@ -115,35 +115,45 @@ impl Stage {
     /// The same; rules that are new are armed or not.
     pub fn load(&mut self, scenario: Scenario, arming: Arming) -> Result<Changed, Problem> {
         let before = self.fs.armed();
-        let shown = self.shown.load_full();
         let (seed, drawn) = self.seed_for(&scenario);
-        let same_seed = shown.seed == Some(seed);
-        let known = |rule: &str| shown.scenario.rules.iter().find(|known| known.name == rule);
-        let stays: BTreeSet<&str> = scenario
-            .rules
-            .iter()
-            .filter_map(|rule| {
-                let same = same_seed && known(&rule.name) == Some(rule) && before.is_some();
-                same.then_some(&*rule.name)
-            })
-            .collect();
+        let stays = self.staying(&scenario, seed);
         let canonical = scenario.canonical();
         let plan = compile(&scenario, seed, &self.terms.domain, scenario.fingerprint().as_bytes());
         self.must_be_asked(&plan)?;
         let (next, unselected) = self.prepare(before.as_deref(), plan, &stays)?;
-        let next = match arming {
-            Arming::Armed => next,
-            Arming::Disarmed => next.with_in_force(self.fs.age(), |rule| {
-                let armed = before.iter().flat_map(|before| before.states());
-                stays.contains(rule) && armed.filter(|s| s.in_force).any(|s| s.label.rule == rule)
-            }),
+        let next = match (arming, &before) {
+            (Arming::Armed, _) => next,
+            (Arming::Disarmed, None) => next.with_in_force(self.fs.age(), |_| false),
+            (Arming::Disarmed, Some(before)) => {
+                let was = |rule: &str| before.states().any(|s| s.in_force && s.label.rule == rule);
+                next.with_in_force(self.fs.age(), |rule| stays.contains(rule) && was(rule))
+            }
         };
         self.begin_ledger(&next, &canonical)?;
         let plan = next.plan().id().to_owned();
-        let since = jiff::Timestamp::now();
-        let (scenario, until) = (scenario.clone(), shown.until);
-        self.shown.store(Arc::new(Shown { scenario, seed: Some(seed), plan, until, since }));
+        self.show(|shown| Shown {
+            seed: Some(seed),
+            scenario,
+            plan,
+            since: jiff::Timestamp::now(),
+            ..shown
+        });
         Ok(Changed { unselected, drawn, ..self.arm(next, false) })
+    }
+
+    /// The rules of a scenario that are loaded as they are.
+    fn staying(&self, scenario: &Scenario, seed: u64) -> BTreeSet<String> {
+        let shown = self.shown.load();
+        if shown.seed != Some(seed) || self.fs.armed().is_none() {
+            return BTreeSet::new();
+        }
+        let same = scenario.rules.iter().filter(|rule| shown.scenario.rules.contains(rule));
+        same.map(|rule| rule.name.clone()).collect()
+    }
+
+    fn show(&self, change: impl FnOnce(Shown) -> Shown) {
+        let shown = (**self.shown.load()).clone();
+        self.shown.store(Arc::new(change(shown)));
     }
 
     /// Loads the files anew that the mount was started with.
@@ -195,7 +205,7 @@ impl Stage {
     /// Everything is disarmed by itself after this time; `None`: it is not.
     pub fn limit(&mut self, time: Option<Duration>) {
         let until = time.map(|time| Instant::now() + time);
-        self.shown.store(Arc::new(Shown { until, ..(**self.shown.load()).clone() }));
+        self.show(|shown| Shown { until, ..shown });
     }
 
     /// From now on the kernel remembers names and attributes, or it does not.
@@ -256,9 +266,9 @@ impl Stage {
         &self,
         before: Option<&Armed>,
         plan: Plan,
-        stays: &BTreeSet<&str>,
+        stays: &BTreeSet<String>,
     ) -> Result<(Armed, Vec<String>), Problem> {
-        let is_new = |rule: &Rule| !stays.contains(&*rule.name);
+        let is_new = |rule: &Rule| !stays.contains(&rule.name);
         let needed = plan.rules().iter().any(|rule| is_new(rule) && needs_survey(&rule.fault));
         let nothing = Scenario { name: None, seed: None, presets: Vec::new(), rules: Vec::new() };
         let none = Armed::new(compile(&nothing, 0, "", b""), Placement::default());

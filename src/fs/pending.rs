@@ -32,7 +32,7 @@ pub struct Pending {
 }
 
 impl Filesystem {
-    /// Why rules wait for a file, if they do. Through a backing file the kernel never asks, so that
+    /// Why rules wait for a file that is open by way of a cache or of the kernel, if they do. Through a backing file the kernel never asks, so that
     /// even sticky damage waits, and for all who have it open.
     pub(super) fn waits(&self, node: &Arc<Node>) -> Option<Waits> {
         let travels = node.travels().filter(|_| self.injector.generation() != 0)?;
@@ -45,8 +45,7 @@ impl Filesystem {
             DataAccess::Watched | DataAccess::Sticky => waits == Waits::Passthrough,
             DataAccess::Counted => true,
         };
-        let open = |open: &OpenFile| Arc::ptr_eq(&open.node, node) && open.path.hides();
-        (wait && self.open_files.any(open)).then_some(waits)
+        wait.then_some(waits)
     }
 
     pub(super) fn pending_of(&self, node: &Arc<Node>, waits: Waits, armed: &Armed) -> Pending {
@@ -58,7 +57,8 @@ impl Filesystem {
     /// Says so if a rule waits for this file.
     pub(super) fn tell_pending(&self, node: &Arc<Node>) {
         let Some(waits) = self.waits(node) else { return };
-        if !locked(&self.told_pending).insert(node.id) {
+        let open = |open: &OpenFile| Arc::ptr_eq(&open.node, node) && open.path.hides();
+        if !self.open_files.any(open) || !locked(&self.told_pending).insert(node.id) {
             return;
         }
         let path = escape(node.path().as_os_str().as_encoded_bytes());

@@ -1,6 +1,7 @@
 //! One plan after another on a live mount: when [`Filesystem::rearm`] returns, no read that begins
 //! then goes by the older plan, whether it asks us or the kernel's cache.
 
+use std::collections::HashSet;
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -89,14 +90,12 @@ impl Filesystem {
     /// Open files that some rule waits for.
     pub fn pending(&self) -> Vec<Pending> {
         let Some(armed) = self.injector.current() else { return Vec::new() };
-        let mut files: Vec<Arc<Node>> = Vec::new();
+        let mut files = HashSet::new();
         let mut pending = Vec::new();
-        for open in self.open_files.all() {
-            if files.iter().any(|node| Arc::ptr_eq(node, &open.node)) {
-                continue;
-            }
-            if let Some(waits) = self.waits(&open.node) {
-                files.push(open.node.clone());
+        for open in self.open_files.all().into_iter().filter(|open| open.path.hides()) {
+            if files.insert(open.node.id)
+                && let Some(waits) = self.waits(&open.node)
+            {
                 pending.push(self.pending_of(&open.node, waits, &armed));
             }
         }

@@ -191,3 +191,24 @@ fn a_file_that_is_open_with_passthrough_is_pending_and_says_for_whom() {
     assert_eq!(rotten(&mount), 1);
     mount.stop();
 }
+
+/// The outer mount waits for the inner one, which is slow: whoever disarms the outer one is answered
+/// when the read that goes by the older plan has been.
+#[test]
+fn a_change_is_answered_when_what_began_before_it_has_ended() {
+    require_fuse!();
+    let backing = zeros();
+    let slow = "[[rule]]\nname = \"slow\"\nselect = { path = \"other\", ops = [\"read\"] }\n\
+                [rule.fault.latency]\ndistribution = { constant = \"1s\" }\n";
+    let mut inner = Mount::new(backing.path()).scenario(slow).seed(1).start();
+    let mut outer = Mount::new(inner.path()).scenario(FAILS).seed(1).start();
+    let (path, api, below) = (outer.join("other"), Api::of(&outer), Api::of(&inner));
+    let waiting = || below.get("/v1/status")["waiting"].as_u64().unwrap();
+    let reader = std::thread::spawn(move || read_at(&path, 0, 1));
+    wait_until("it reads", LONG, || waiting() == 1);
+    api.post("/v1/disarm");
+    assert_eq!(waiting(), 0, "the read has not ended");
+    assert_eq!(reader.join().unwrap().unwrap(), [0]);
+    outer.stop();
+    inner.stop();
+}

@@ -1,6 +1,7 @@
 //! The API of a live mount and the verbs that ask it, on real mounts.
 
 mod changes;
+mod documents;
 mod events;
 mod exactness;
 mod pages;

@@ -142,6 +142,8 @@ impl Setup {
         command.args(["--exit-with-parent", "--ready-fd", "3"]).args(&self.arguments);
         command.arg(&self.backing).arg(mountpoint);
         let said = std::fs::File::create(scratch.join("stderr")).unwrap();
+        // A ledger that is not named shall not outlive the test.
+        command.env("XDG_STATE_HOME", scratch.join("state"));
         command.envs(self.environment.iter().cloned());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(said);
         command
