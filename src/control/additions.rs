@@ -40,10 +40,13 @@ impl Stage {
         let mut scenario = self.scenario();
         let before = scenario.rules.len();
         scenario.rules.retain(|one| one.name != rule);
-        match scenario.rules.len() < before {
-            true => self.load(scenario, Arming::Armed),
-            false => Err(Problem::no_rule(rule)),
+        if scenario.rules.len() == before {
+            return Err(Problem::no_rule(rule));
         }
+        // Another one may wait for it, and would then not wait any more.
+        let scenario = Scenario::from_canonical(&scenario.canonical());
+        let scenario = scenario.map_err(|diagnostics| Problem::scenario("", &diagnostics))?;
+        self.load(scenario, Arming::Armed)
     }
 
     /// One fault, once, before all rules. Shots that have hit go.

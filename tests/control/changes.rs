@@ -216,3 +216,20 @@ fn a_ledger_of_several_plans_replays_what_can_be_replayed() {
     assert_eq!(rotten(&again), 1);
     again.stop();
 }
+
+#[test]
+fn a_rule_that_another_one_waits_for_cannot_be_taken_away_from_under_it() {
+    require_fuse!();
+    let backing = zeros();
+    let waits = ROT.replace(
+        "[rule.fault.bit_flip]",
+        "when = { after_event = \"fails\" }\n[rule.fault.bit_flip]",
+    );
+    let mut mount = Mount::new(backing.path()).scenario(&format!("{waits}{FAILS}")).seed(1).start();
+    let api = Api::of(&mount);
+    assert_eq!(refusal(&api.ask("DELETE", "/v1/rules/fails", None)).0, 422);
+    assert_eq!((rotten(&mount), api.generation()), (0, 1), "it still waits");
+    assert!(api.ask("DELETE", "/v1/rules/rot", None).is_done());
+    assert!(api.ask("DELETE", "/v1/rules/fails", None).is_done());
+    mount.stop();
+}
