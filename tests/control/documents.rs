@@ -51,3 +51,28 @@ fn every_line_with_curl_is_answered() {
     assert_eq!(Api::of(&mount).generation(), 2);
     mount.stop();
 }
+
+#[test]
+fn every_metric_of_the_dashboard_is_in_a_scrape_and_the_other_way_round() {
+    require_fuse!();
+    let backing = Backing::new().with("my.db", &[0; 100_000]);
+    let mut mount = mount(&backing);
+    std::fs::read(mount.join("my.db")).unwrap();
+    let scrape = Program::errorfs("metrics").arg(mount.path()).succeed().stdout;
+    let scraped: Vec<&str> =
+        scrape.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/grafana/errorfs.json");
+    let dashboard = std::fs::read_to_string(file).unwrap();
+    let dashboard: Value = serde_json::from_str(&dashboard).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap().iter();
+    let asked = panels.map(|panel| panel["targets"][0]["expr"].as_str().unwrap());
+    let asked = asked.flat_map(|expr| expr.split(|c: char| !c.is_ascii_lowercase() && c != '_'));
+    let asked: Vec<&str> = asked.filter(|word| word.starts_with("errorfs_")).collect();
+    for name in &asked {
+        assert!(scraped.contains(name), "{name} is not in\n{scrape}");
+    }
+    for name in &scraped {
+        assert!(asked.contains(name), "no panel shows {name}");
+    }
+    mount.stop();
+}
