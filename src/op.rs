@@ -226,6 +226,17 @@ pub struct Caller {
     pub gid: u32,
 }
 
+/// More of who asks than a request tells: for rules that look at it.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Who {
+    /// The process, and those that it descends from.
+    pub pids: Vec<u32>,
+    /// The names of the thread and of its process.
+    pub comms: Vec<String>,
+    /// The control group (version 2); empty if there is none.
+    pub cgroup: String,
+}
+
 /// One operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Op {

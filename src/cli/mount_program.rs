@@ -15,7 +15,7 @@ const NAMES: [&str; 2] = ["mount.errorfs", "mount.fuse.errorfs"];
 
 /// Words of `-o` that are switches of `errorfs mount`, with `_` for `-`.
 const SWITCHES: &[&str] =
-    &["allow_other", "exclusive", "force", "in_place", "no_control", "no_passthrough"];
+    &["allow_other", "disarmed", "exclusive", "force", "in_place", "no_control", "no_passthrough"];
 
 /// Words that take a value there.
 const VALUES: &[&str] =

@@ -13,6 +13,7 @@ use super::losses::Losses;
 use super::missing::Missing;
 use super::stat::stat_fd;
 use super::view::{Subject, View};
+use super::who::who;
 use super::{Answer, FileHandle, Filesystem, Writing};
 use crate::errno::Errno;
 use crate::injector::{Armed, DataAccess};
@@ -191,7 +192,8 @@ impl Filesystem {
             return None;
         }
         let now = self.armed_at.elapsed();
-        let mut decision = armed.decide(&op, &view.target(), now);
+        let who = view.selection.needs_who.then(|| who(op.caller.pid));
+        let mut decision = armed.decide_for(&op, &view.target(), now, who.as_ref());
         if armed.limits_space() {
             armed.take_room(&op, file, now, &mut decision);
         }

@@ -42,6 +42,7 @@ mod sync;
 mod timer;
 mod uses;
 mod view;
+mod who;
 mod write_back;
 mod xattrs;
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::counters::{PathStream, PathStreams, RuleCounters, Streams, find};
 use super::{Counts, Target};
 use crate::media::{Medium, Usage};
-use crate::op::{Op, OpKind, OpSet};
+use crate::op::{Op, OpKind, OpSet, Who};
 use crate::plan::fault::{BadSector, BitFlip, Fault, runs};
 use crate::plan::seed::{Purpose, StreamKey};
 use crate::plan::{
@@ -58,6 +58,8 @@ pub(super) struct Look<'a> {
     pub(super) op: Op,
     pub(super) target: &'a Target<'a>,
     pub(super) now: Duration,
+    /// Who asks, if that was found out.
+    who: Option<&'a Who>,
     /// The streams of its path, once a rule has needed one.
     streams: Option<Streams>,
 }
@@ -156,8 +158,21 @@ impl Armed {
     /// [`DataAccess::Counted`], `op.len` of a read is what there is to read; for one that is
     /// [`DataAccess::Sticky`] it may be more, and flips beyond are not delivered.
     pub fn decide(&self, op: &Op, target: &Target<'_>, now: Duration) -> Decision {
+        self.decide_for(op, target, now, None)
+    }
+
+    /// The same, with what was found out of who asks: [`Selection::needs_who`] says when to.
+    ///
+    /// [`Selection::needs_who`]: super::Selection::needs_who
+    pub fn decide_for(
+        &self,
+        op: &Op,
+        target: &Target<'_>,
+        now: Duration,
+        who: Option<&Who>,
+    ) -> Decision {
         let mut decision = Decision::default();
-        let mut look = Look { op: *op, target, now, streams: None };
+        let mut look = Look { op: *op, target, now, who, streams: None };
         self.decide_effects(&mut look, &mut decision);
         self.decide_length(&mut look, &mut decision);
         self.decide_queue(&mut look, &mut decision);
@@ -273,7 +288,8 @@ impl Armed {
         look: &mut Look<'_>,
     ) -> Option<Occasion> {
         let loaded = self.loaded(id);
-        if !rule.scope.covers(&look.op) || !self.is_open(id, rule, look.now) {
+        let looks = rule.scope.covers(&look.op) && self.is_asked(rule, look);
+        if !looks || !self.is_open(id, rule, look.now) {
             return None;
         }
         let occurrence = loaded.counters.count();
@@ -291,6 +307,11 @@ impl Armed {
             occurrence,
             on_path: on_path.map(|(nth, stream)| (nth, stream.fault)),
         })
+    }
+
+    /// Whether somebody asks whom the rule looks at.
+    pub(super) fn is_asked(&self, rule: &Rule, look: &Look<'_>) -> bool {
+        rule.askers.admit(look.op.caller, look.who)
     }
 
     /// Whether a rule looks at operations that come at `now` after arming.

@@ -35,7 +35,7 @@ impl Armed {
         holds: impl Fn(Duration) -> bool,
         look: &mut Look<'_>,
     ) -> Option<Failure> {
-        if !rule.reach.contains(look.op.kind) {
+        if !rule.reach.contains(look.op.kind) || !self.is_asked(rule, look) {
             return None;
         }
         if let Some(begun) = self.begun(id) {

@@ -36,6 +36,8 @@ pub struct Selection {
     pub fleeting: bool,
     /// Whether any of them makes reads fail.
     pub fails_reads: bool,
+    /// Whether any of them looks at more of who asks than a request tells.
+    pub needs_who: bool,
     /// Whether any of them keeps writes from the medium, so that the file needs a [`Medium`].
     pub keeps_writes: bool,
 }
@@ -65,6 +67,7 @@ impl Selection {
             medium: self.medium || other.medium,
             fleeting: self.fleeting || other.fleeting,
             fails_reads: self.fails_reads || other.fails_reads,
+            needs_who: self.needs_who || other.needs_who,
             keeps_writes: self.keeps_writes || other.keeps_writes,
         }
     }
@@ -110,6 +113,7 @@ impl Armed {
             medium: all().any(|rule| rule.fault.is_stored()),
             fleeting: chosen().any(is_fleeting),
             fails_reads: chosen().any(fails_reads),
+            needs_who: chosen().any(|rule| rule.askers.needs_who()),
             keeps_writes: chosen().any(keeps_writes),
             rules,
             loaded,

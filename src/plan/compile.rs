@@ -1,5 +1,6 @@
 //! Scenario to plan. Cannot fail: everything that can be wrong has been refused by validation.
 
+use super::Askers;
 use super::fault::Fault;
 use super::paths::Paths;
 use super::rule::{DataAccess, Plan, Rule};
@@ -43,10 +44,15 @@ fn compile_rule(rule: &scenario::Rule, scenario: &Scenario) -> Rule {
         asked.intersection(fault.concerns())
     };
     let reach = fault.reach(ops);
-    let access = access(&fault, &rule.when, reach);
+    let askers = Askers::new(&rule.select.askers);
+    let access = match access(&fault, &rule.when, reach) {
+        // What a cache holds, it holds for everybody.
+        DataAccess::Sticky if !askers.is_anybody() => DataAccess::Counted,
+        access => access,
+    };
     let scope = Scope { ops, bytes };
     let (name, domain) = (rule.name.clone(), rule.domain.clone());
-    Rule { name, domain, scope, reach, trigger, fault, access }
+    Rule { name, domain, scope, askers, reach, trigger, fault, access }
 }
 
 /// The rule that a rule waits for, which validation has found there.

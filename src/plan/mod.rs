@@ -3,6 +3,7 @@
 //! A plan is immutable and counts nothing: the armed plan (`injector`) has the counters, and asks
 //! here what they mean.
 
+mod askers;
 mod compile;
 mod damage;
 mod decision;
@@ -16,6 +17,7 @@ mod scope;
 pub mod seed;
 mod trigger;
 
+pub use askers::Askers;
 pub use compile::compile;
 pub use damage::{DamageId, Place};
 pub use decision::*;

@@ -3,6 +3,7 @@
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use super::Askers;
 use super::fault::Fault;
 use super::paths::Paths;
 use super::scope::Scope;
@@ -46,6 +47,8 @@ pub struct Rule {
     pub domain: Option<String>,
     /// Which operations on the selected paths it looks at.
     pub scope: Scope,
+    /// Who must ask for them.
+    pub askers: Askers,
     /// Which operations on them it may do something to: more than it looks at, for a fault that
     /// stays once it has begun.
     pub reach: OpSet,

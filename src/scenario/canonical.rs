@@ -8,10 +8,10 @@ use serde_json::{Map, Value, json};
 use super::document_text;
 use super::file::parse;
 use super::{
-    Acceleration, BadSector, BitAmount, BitFlip, BitPosition, Content, Corrupt, Cycle, Dead,
-    Distribution, Evict, Fault, Misdirected, Persistence, Preset, RegionAmount, RegionPosition,
-    Rest, Rule, Scenario, SectorAmount, Select, Short, ShortLength, Space, Stall, TornWrite, When,
-    WritePart,
+    Acceleration, Askers, BadSector, BitAmount, BitFlip, BitPosition, Content, Corrupt, Cycle,
+    Dead, Distribution, Evict, Fault, Misdirected, Persistence, Preset, RegionAmount,
+    RegionPosition, Rest, Rule, Scenario, SectorAmount, Select, Short, ShortLength, Space, Stall,
+    TornWrite, When, WritePart,
 };
 use super::{duration, size};
 use crate::diagnostic::Diagnostic;
@@ -106,6 +106,13 @@ fn select(select: &Select) -> Value {
     let names = |ops: crate::op::OpSet| ops.iter().map(OpKind::name).collect::<Vec<_>>();
     insert(&mut object, "ops", select.ops.map(names));
     insert(&mut object, "bytes", select.bytes.as_ref().map(size::format_range));
+    let Askers { uids, gids, pids, comms, cgroups } = &select.askers;
+    for (key, numbers) in [("uid", uids), ("gid", gids), ("pid", pids)] {
+        insert(&mut object, key, (!numbers.is_empty()).then(|| json!(numbers)));
+    }
+    for (key, texts) in [("comm", comms), ("cgroup", cgroups)] {
+        insert(&mut object, key, (!texts.is_empty()).then(|| json!(texts)));
+    }
     Value::Object(object)
 }
 

@@ -101,7 +101,8 @@ fn covers(wide: &Select, narrow: &Select) -> bool {
         (Some(wide), Some(narrow)) => wide.start <= narrow.start && narrow.end <= wide.end,
         (Some(_), None) => false,
     };
-    ops && bytes && (is_every_path(&wide.paths) || wide.paths == narrow.paths)
+    let askers = wide.askers.is_anybody() || wide.askers == narrow.askers;
+    askers && ops && bytes && (is_every_path(&wide.paths) || wide.paths == narrow.paths)
 }
 
 fn is_every_path(paths: &[PathPattern]) -> bool {

@@ -2,6 +2,7 @@
 //!
 //! Knows spans and words; knows nothing of mounts, clocks or randomness.
 
+mod askers;
 mod canonical;
 mod conflict;
 mod corrupt;

@@ -46,6 +46,30 @@ pub struct Select {
     pub ops: Option<OpSet>,
     /// Half-open byte range of the file; an open end is `u64::MAX`.
     pub bytes: Option<Range<u64>>,
+    /// Who must ask.
+    pub askers: Askers,
+}
+
+/// Who must ask for an operation: one of each list that is not empty. The default is anybody.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Askers {
+    /// Filesystem user ids.
+    pub uids: Vec<u32>,
+    /// Filesystem group ids.
+    pub gids: Vec<u32>,
+    /// Processes, and all that descend from them.
+    pub pids: Vec<u32>,
+    /// Names of threads or of their processes.
+    pub comms: Vec<String>,
+    /// Control groups, and all within them.
+    pub cgroups: Vec<String>,
+}
+
+impl Askers {
+    /// Whether it does not matter who asks.
+    pub fn is_anybody(&self) -> bool {
+        *self == Askers::default()
+    }
 }
 
 /// One glob of `select.path`. A path is selected if any including pattern (or no including pattern

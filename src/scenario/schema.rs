@@ -68,7 +68,18 @@ fn a_select() -> Value {
     let ops: Vec<&str> = OpKind::ALL.iter().map(|op| op.name()).chain(select::GROUPS).collect();
     let ops = json!({ "type": "array", "minItems": 1, "items": words(&ops) });
     let path = json!({ "oneOf": [text(), texts()] });
-    object(&select::KEYS, &[], &[("path", path), ("ops", ops), ("bytes", range())])
+    let one_or_many = |one: Value| json!({ "oneOf": [one, { "type": "array", "items": one }] });
+    let properties = [
+        ("path", path),
+        ("ops", ops),
+        ("bytes", range()),
+        ("uid", one_or_many(whole(0))),
+        ("gid", one_or_many(whole(0))),
+        ("pid", one_or_many(whole(1))),
+        ("comm", one_or_many(text())),
+        ("cgroup", one_or_many(text())),
+    ];
+    object(&select::KEYS, &[], &properties)
 }
 
 fn a_when() -> Value {

@@ -7,15 +7,15 @@ use std::ops::Range;
 use globset::{Glob, GlobSetBuilder};
 
 use super::document::{Field, Findings, Keys, Read, Table, did_you_mean};
-use super::size;
 use super::{PathPattern, Select};
+use super::{askers, size};
 use crate::op::{OpKind, OpSet};
 
 pub(super) const KEYS: Keys = Keys {
     of: "`select`",
     noun: "key",
-    known: &["path", "ops", "bytes"],
-    later: &["size", "uid", "gid", "pid", "comm", "cgroup"],
+    known: &["path", "ops", "bytes", "uid", "gid", "pid", "comm", "cgroup"],
+    later: &["size"],
 };
 
 /// Words for several operations.
@@ -65,6 +65,7 @@ pub(super) fn read(field: Option<Field<'_>>, findings: &mut Findings) -> SelectR
         select.bytes_span = Some(field.span());
         select.select.bytes = findings.keep(read_bytes(&field));
     }
+    select.select.askers = askers::read(&table, findings);
     select
 }
 

@@ -14,7 +14,7 @@ use proptest::prelude::*;
 use super::event;
 
 fn scenario(fault: Fault, when: When) -> Scenario {
-    let select = Select { paths: Vec::new(), ops: None, bytes: Some(0..1 << 20) };
+    let select = Select { bytes: Some(0..1 << 20), ..Select::default() };
     Scenario {
         name: Some("rot".into()),
         seed: None,

@@ -1,5 +1,6 @@
 //! Real mounts, real faults, one file per subject.
 
+mod askers;
 mod attributes;
 mod bad_sector;
 mod composing;

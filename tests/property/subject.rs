@@ -18,7 +18,7 @@ pub(crate) fn rule(name: &str, fault: Fault) -> Rule {
     Rule {
         name: name.to_owned(),
         domain: None,
-        select: Select { paths: Vec::new(), ops: None, bytes: None },
+        select: Select::default(),
         when: When::default(),
         fault,
     }

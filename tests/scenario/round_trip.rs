@@ -51,15 +51,35 @@ fn changing() -> Vec<OpKind> {
     OpSet::CHANGING.iter().collect()
 }
 
+fn selecting(paths: Vec<PathPattern>, ops: Option<OpSet>) -> Select {
+    Select { paths, ops, ..Select::default() }
+}
+
 fn select_of_ops(index: usize) -> impl Strategy<Value = Select> {
     let plain = (paths(index), proptest::option::of(ops(seen()))).prop_map(|(paths, ops)| Select {
         paths,
         ops,
-        bytes: None,
+        ..Select::default()
     });
-    let ranged = (paths(index), ops(BYTE_OPS.to_vec()), bytes())
-        .prop_map(|(paths, ops, bytes)| Select { paths, ops: Some(ops), bytes: Some(bytes) });
-    prop_oneof![plain, ranged]
+    let ranged = (paths(index), ops(BYTE_OPS.to_vec()), bytes()).prop_map(|(paths, ops, bytes)| {
+        Select { paths, ops: Some(ops), bytes: Some(bytes), ..Select::default() }
+    });
+    (prop_oneof![plain, ranged], askers()).prop_map(|(select, askers)| Select { askers, ..select })
+}
+
+/// Any few of them, none twice.
+fn askers() -> impl Strategy<Value = Askers> {
+    let ids = || proptest::collection::btree_set(any::<u32>(), 0..3);
+    let pids = proptest::collection::btree_set(1..=u32::MAX, 0..3);
+    let comms = proptest::collection::btree_set("[a-z: \"]{1,15}", 0..3);
+    let cgroups = proptest::collection::btree_set("(/[a-z@]{1,5}){1,3}", 0..3);
+    (ids(), ids(), pids, comms, cgroups).prop_map(|(uids, gids, pids, comms, cgroups)| Askers {
+        uids: uids.into_iter().collect(),
+        gids: gids.into_iter().collect(),
+        pids: pids.into_iter().collect(),
+        comms: comms.into_iter().collect(),
+        cgroups: cgroups.into_iter().collect(),
+    })
 }
 
 fn window() -> impl Strategy<Value = When> {
@@ -237,8 +257,8 @@ fn rule(index: usize) -> impl Strategy<Value = Rule> {
     ];
     let gone = (select_of_ops(index), when_once(), dead().prop_map(Fault::Dead));
     let readonly = (paths(index), proptest::option::of(ops(changing())), when_once());
-    let readonly = readonly
-        .prop_map(|(paths, ops, when)| (Select { paths, ops, bytes: None }, when, Fault::Readonly));
+    let readonly =
+        readonly.prop_map(|(paths, ops, when)| (selecting(paths, ops), when, Fault::Readonly));
     let of_ops = (select_of_ops(index), when(), act);
     let flips =
         (paths(index), when(), window(), bit_flip()).prop_map(|(paths, when, window, flip)| {
@@ -254,12 +274,12 @@ fn rule(index: usize) -> impl Strategy<Value = Rule> {
         });
     let sectors = (paths(index), window(), bad_sector()).prop_map(|(paths, when, bad)| {
         let ops = Some(OpSet::EMPTY.with(OpKind::Read));
-        (Select { paths, ops, bytes: None }, when, Fault::BadSector(bad))
+        (selecting(paths, ops), when, Fault::BadSector(bad))
     });
     let transfers = ops(vec![OpKind::Read, OpKind::Write]);
     let shorts =
         (paths(index), transfers, when(), short()).prop_map(|(paths, ops, when, short)| {
-            (Select { paths, ops: Some(ops), bytes: None }, when, Fault::Short(short))
+            (selecting(paths, Some(ops)), when, Fault::Short(short))
         });
     let spaces = (window(), space()).prop_map(|(window, space)| (Select::default(), window, space));
     let limit = (1u64..1 << 60, 0u64..1 << 60);
@@ -267,7 +287,7 @@ fn rule(index: usize) -> impl Strategy<Value = Rule> {
     let transfers = ops(vec![OpKind::Read, OpKind::Write]);
     let throughput =
         (paths(index), transfers, window(), limit).prop_map(|(paths, ops, window, limit)| {
-            (Select { paths, ops: Some(ops), bytes: None }, window, Fault::Throughput(limit))
+            (selecting(paths, Some(ops)), window, Fault::Throughput(limit))
         });
     let losses = (paths(index), when(), lost())
         .prop_map(|(paths, when, fault)| (Select { paths, ..Select::default() }, when, fault));

@@ -16,7 +16,7 @@ use crate::scenario::{
 mod order;
 
 fn rule(name: &str, fault: Fault, when: When) -> Rule {
-    let select = Select { paths: Vec::new(), ops: None, bytes: None };
+    let select = Select::default();
     Rule { name: name.to_owned(), domain: None, select, when, fault }
 }
 
