@@ -42,6 +42,10 @@ pub(super) fn why_not(
     if let Some(time) = closed(rule, now.saturating_sub(state.since)) {
         return Some(time);
     }
+    if let Some(event) = rule.trigger.event.filter(|event| armed.counts(*event).fired == 0) {
+        let event = &armed.plan().rule(event).name;
+        return Some(format!("it waits for rule `{event}`, which has not fired"));
+    }
     if let Some(hider) = hidden_by(armed, id) {
         return Some(format!("rule `{hider}` comes before it and has what it would have"));
     }
@@ -67,7 +71,8 @@ fn closed(rule: &Rule, age: Duration) -> Option<String> {
     }
     Some(match rule.trigger.opens_in(age) {
         Some(time) => format!("its time begins in {}", duration::format(rounded(time))),
-        None => "its time is over".to_owned(),
+        None if rule.trigger.is_over(age) => "its time is over".to_owned(),
+        None => "its `cycle` is off now".to_owned(),
     })
 }
 

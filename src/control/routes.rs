@@ -68,7 +68,7 @@ const fn change(method: &'static str, path: &'static str, summary: &'static str)
     Route { options: CHANGE, ..route(method, path, summary) }
 }
 
-/// All of them. Whoever adds one adds its handler in [`handler`].
+/// All of them. Whoever adds one adds its handler below.
 pub const ROUTES: &[Route] = &[
     Route {
         options: CHANGE,

@@ -58,6 +58,11 @@ impl Trigger {
         self.after.checked_sub(now).filter(|time| !time.is_zero())
     }
 
+    /// Whether no operation is looked at any more, `now` after arming.
+    pub fn is_over(&self, now: Duration) -> bool {
+        self.end.is_some_and(|end| now >= end)
+    }
+
     /// Whether `nth` and `every` hold for the rule's `occurrence`-th matching operation, from 1.
     pub fn is_due(&self, occurrence: u64) -> bool {
         (self.nth.is_empty() || self.nth.binary_search(&occurrence).is_ok())

@@ -49,6 +49,11 @@ fn status_says_of_each_rule_what_it_did_or_why_it_did_nothing() {
         error("first", "path = \"shadowed\", ops = [\"read\"]", "when = { times = 9 }\n"),
         error("second", "path = \"shadowed\", ops = [\"read\"]", ""),
         error("later", "path = \"other\", ops = [\"read\"]", "when = { after = \"1h\" }\n"),
+        error(
+            "follows",
+            "path = \"other\", ops = [\"read\"]",
+            "when = { after_event = \"ninth\" }\n",
+        ),
         error("ninth", "path = \"other\", ops = [\"read\"]", "when = { nth = 9 }\n"),
     ];
     let mut mount = Mount::new(backing.path()).scenario(&rules.concat()).seed(7).start();
@@ -62,6 +67,7 @@ fn status_says_of_each_rule_what_it_did_or_why_it_did_nothing() {
     assert_eq!(why("other-op"), "none of its operations was done to a path that it selects");
     assert_eq!(why("second"), "rule `first` comes before it and has what it would have");
     assert!(why("later").as_str().unwrap().starts_with("its time begins in "), "{}", why("later"));
+    assert_eq!(why("follows"), "it waits for rule `ninth`, which has not fired");
     assert_eq!(why("ninth"), "`nth`, `every` or `probability` did not hold so far");
     let rot = Api::of(&mount).rule("rot");
     let counts = ["matched", "considered", "fired", "delivered"].map(|key| rot[key].as_u64());
@@ -74,7 +80,7 @@ fn status_says_of_each_rule_what_it_did_or_why_it_did_nothing() {
     assert!(table.contains("LAST HIT") && table.contains("seed 7"), "{table}");
     let json = verb(&mount, "status").arg("--json").succeed().stdout;
     let json: Value = serde_json::from_str(&json).unwrap();
-    assert_eq!(json["rules"].as_array().unwrap().len(), 7);
+    assert_eq!(json["rules"].as_array().unwrap().len(), 8);
     mount.stop();
 }
 
