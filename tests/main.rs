@@ -25,3 +25,4 @@ mod scenario;
 mod statistical;
 mod support;
 mod tidy;
+mod trace;

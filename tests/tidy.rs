@@ -15,6 +15,7 @@ const ORDER: &[&[&str]] = &[
     &["trial", "control", "fuse"],
     &["fs"],
     &["injector"],
+    &["trace"],
     &["ledger", "media"],
     &["plan"],
     &["scenario"],

@@ -31,6 +31,8 @@ mod scenarios;
 mod serving;
 mod status;
 mod sweeper;
+mod trace;
+mod tracing;
 mod umount;
 
 use std::ffi::OsString;
@@ -66,6 +68,7 @@ enum Verb {
     Preview(preview::Preview),
     Replay(replay::Replay),
     Drill(drill::Drill),
+    Trace(trace::TraceArgs),
     Doctor(doctor::Doctor),
     Umount(umount::Umount),
     #[command(hide = true)]
@@ -104,6 +107,7 @@ fn dispatch(verb: Verb, typed: &[OsString]) -> Result<Exit, Failure> {
         Verb::Mount(args) => mount::run(&args, typed),
         Verb::Run(args) => run::run(&args),
         Verb::Drill(args) => drill::run(&args),
+        Verb::Trace(args) => trace::run(args),
         Verb::Doctor(args) => doctor::run(&args),
         Verb::Umount(args) => umount::run(&args),
         Verb::Replay(args) => replay::run(&args),

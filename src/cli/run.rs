@@ -52,16 +52,24 @@ pub(super) struct Run {
     on: PathBuf,
     /// Accept a system directory
     #[arg(long)]
-    force: bool,
+    pub(super) force: bool,
     /// Leave the directory as it is: the command sees what it writes, and nobody else ever does
     #[arg(long)]
-    discard_writes: bool,
+    pub(super) discard_writes: bool,
     /// Show the directory FROM at TO, to the command only
     #[arg(long, num_args = 2, value_names = ["FROM", "TO"], hide = true)]
     show: Vec<PathBuf>,
     /// The command and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
     command: Vec<OsString>,
+}
+
+impl Run {
+    /// A command without faults, and a trace of what it does.
+    pub(super) fn traced(trace: PathBuf, on: PathBuf, command: Vec<OsString>) -> Run {
+        let (force, discard_writes, show) = (false, false, Vec::new());
+        Run { plan: PlanArgs::traced(trace), on, force, discard_writes, show, command }
+    }
 }
 
 /// Runs the command and gives its exit status.

@@ -25,6 +25,7 @@ use crate::errno::Errno;
 use crate::injector::Injector;
 use crate::ledger::Writer;
 use crate::media::{Fates, FileKey, Media, Room};
+use crate::trace::TraceWriter;
 
 /// How a filesystem behaves, apart from its plan.
 #[derive(Clone, Copy, Debug)]
@@ -72,6 +73,8 @@ pub struct Filesystem {
     pub(super) armed_at: Instant,
     /// Counts what may change the path of many nodes at once.
     pub(super) names: AtomicU64,
+    /// Where every operation is written down.
+    pub(super) trace: Option<Arc<TraceWriter>>,
 }
 
 impl Filesystem {
@@ -113,7 +116,13 @@ impl Filesystem {
             kernel: OnceLock::new(),
             armed_at: Instant::now(),
             names: AtomicU64::new(0),
+            trace: None,
         })
+    }
+
+    /// Writes down every operation; no data travel without us then.
+    pub fn traced_to(self, trace: Arc<TraceWriter>) -> Filesystem {
+        Filesystem { trace: Some(trace), ..self }
     }
 
     /// The kernel leaves it to us to take set-id bits from files that change, and says of each write
