@@ -59,6 +59,7 @@
 //!   streams give the same bytes however they are read.
 //! * … a thread for each waiting reply? Two thousand waiting reads would stop the others.
 
+pub mod campaign;
 pub mod cli;
 pub mod control;
 pub mod diagnostic;

@@ -11,7 +11,8 @@ const FUNCTION_LINES_MAX: usize = 70;
 const ORDER: &[&[&str]] = &[
     &["main"],
     &["cli"],
-    &["campaign", "report"],
+    &["report"],
+    &["campaign"],
     &["trial", "control", "fuse"],
     &["fs"],
     &["injector"],

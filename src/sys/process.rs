@@ -18,6 +18,9 @@ pub enum Namespaces {
     Mounts,
     /// The users and the mounts of everyone else. Needs nothing where the system allows it.
     UsersAndMounts,
+    /// The mounts, the processes and the network of everyone else; of processes, its children do.
+    /// Needs CAP_SYS_ADMIN.
+    MountsProcessesAndNetwork,
 }
 
 /// Leaves namespaces. Must be called while the process has one thread: the kernel would refuse
@@ -30,8 +33,11 @@ pub fn unshare(namespaces: Namespaces) -> io::Result<()> {
     let flags = match namespaces {
         Namespaces::Mounts => UnshareFlags::NEWNS,
         Namespaces::UsersAndMounts => UnshareFlags::NEWUSER | UnshareFlags::NEWNS,
+        Namespaces::MountsProcessesAndNetwork => {
+            UnshareFlags::NEWNS | UnshareFlags::NEWPID | UnshareFlags::NEWNET
+        }
     };
-    // SAFETY: unsafe only because of `UnshareFlags::FILES`, which is in neither set.
+    // SAFETY: unsafe only because of `UnshareFlags::FILES`, which is in none of these sets.
     unsafe { rustix::thread::unshare_unsafe(flags) }?;
     Ok(())
 }

@@ -48,13 +48,23 @@ pub struct Touched {
     pub block: u64,
 }
 
-/// What a workload touched: each once. The value says of a read whether the trace had written to that
-/// file before: what was read then was not there when it began.
+/// Which bytes of a block were touched: from the first to the last of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// Where they begin in the block.
+    pub first: u64,
+    /// Where they end in the block.
+    pub end: u64,
+    /// Whether the block had been written by then: what was read was not there in the beginning.
+    pub after_write: bool,
+}
+
+/// What a workload touched: each block once for each access.
 pub fn touched<'a>(
     records: impl IntoIterator<Item = &'a Record>,
     block: u64,
-) -> BTreeMap<Touched, bool> {
-    let mut all = BTreeMap::new();
+) -> BTreeMap<Touched, Extent> {
+    let mut all: BTreeMap<Touched, Extent> = BTreeMap::new();
     let mut written: BTreeSet<(String, u64)> = BTreeSet::new();
     for record in records {
         follow_rename(record, &mut written);
@@ -64,7 +74,12 @@ pub fn touched<'a>(
             if access != Access::Read {
                 written.insert((path.clone(), number));
             }
-            all.entry(Touched { path, access, block: number }).or_insert(after_write);
+            let start = number * block;
+            let end = record.offset.saturating_add(record.moved.unwrap_or(0));
+            let (first, end) = (record.offset.max(start) - start, end.min(start + block) - start);
+            let touched = Touched { path, access, block: number };
+            let extent = all.entry(touched).or_insert(Extent { first, end, after_write });
+            (extent.first, extent.end) = (extent.first.min(first), extent.end.max(end));
         }
     }
     all
@@ -99,7 +114,7 @@ fn accesses(record: &Record, block: u64) -> Vec<(u64, Access)> {
 
 /// How many experiments CORDS would make of it: of each block three for a read (EIO, zeros, junk), one
 /// for a write (EIO), two for an append (EIO, ENOSPC).
-pub fn cords_count(touched: &BTreeMap<Touched, bool>) -> u64 {
+pub fn cords_count(touched: &BTreeMap<Touched, Extent>) -> u64 {
     let experiments = |touched: &Touched| match touched.access {
         Access::Read => 3,
         Access::Write => 1,
@@ -149,7 +164,7 @@ mod tests {
         let touched = touched(&from_cords(text.as_bytes()).unwrap().records, BLOCK);
         let after = |path: &str| {
             let read = Touched { path: path.into(), access: Access::Read, block: 0 };
-            touched[&read]
+            touched[&read].after_write
         };
         assert!(after("/f") && !after("/g"));
     }

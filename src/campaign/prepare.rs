@@ -1,0 +1,47 @@
+//! Makes the data of a campaign: by its script, once.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use super::Layout;
+use crate::scenario::Campaign;
+
+/// Runs the script that makes the nodes' directories, unless it has been run. What it had half made
+/// when it was killed is made anew. An error says what went wrong.
+pub fn prepare(campaign: &Campaign, layout: &Layout) -> Result<(), String> {
+    if layout.mark(true).exists() {
+        return directories(campaign, layout);
+    }
+    let failed = |what: &Path, error: std::io::Error| format!("{}: {error}", what.display());
+    let (data, making) = (layout.data(), layout.mark(false));
+    if data.exists() {
+        if !making.exists() {
+            return Err(format!("{} is there, and not errorfs': remove it", data.display()));
+        }
+        crate::trial::remove(&data).map_err(|error| failed(&data, error))?;
+    }
+    std::fs::write(&making, "").map_err(|error| failed(&making, error))?;
+    std::fs::create_dir(&data).map_err(|error| failed(&data, error))?;
+    run(campaign, &data)?;
+    directories(campaign, layout)?;
+    std::fs::rename(&making, layout.mark(true)).map_err(|error| failed(&making, error))
+}
+
+fn run(campaign: &Campaign, data: &Path) -> Result<(), String> {
+    let mut command = Command::new("sh");
+    command.args(["-euc", &campaign.prepare]).current_dir(data).stdin(Stdio::null());
+    let output = command.envs(&campaign.environment).output().map_err(|error| error.to_string())?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let said = said.trim().lines().next_back().unwrap_or("nothing was said").to_owned();
+    Err(format!("`prepare` failed ({}): {said}; is everything installed?", output.status))
+}
+
+fn directories(campaign: &Campaign, layout: &Layout) -> Result<(), String> {
+    let missing = campaign.nodes.iter().find(|node| !layout.node(&node.name).is_dir());
+    missing.map_or(Ok(()), |node| {
+        Err(format!("`prepare` made no directory `{}` for the node of that name", node.name))
+    })
+}
