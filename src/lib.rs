@@ -47,7 +47,7 @@
 //!
 //! # Who may use whom
 //!
-//! `cli` → `report` → `trial`, and `cli` → `control`, `fuse` → `fs` → `injector`, `media`, `trace`, `ledger` → `plan` → `scenario` → `diagnostic`;
+//! `cli` → `report` → `campaign` → `trial`, and `cli` → `control`, `fuse` → `fs` → `injector`, `media`, `trace`, `ledger` → `plan` → `scenario` → `diagnostic`;
 //! `op`, `errno` and `sys` are leaves. `fuser` is named in `fuse` alone, `libc` and `unsafe` stand in
 //! `sys` alone, and only `cli` prints or exits. `plan` and `injector` have no files, clock or
 //! randomness of their own. `tests/tidy.rs` keeps it so.

@@ -5,6 +5,7 @@
 
 mod allocation;
 mod bench;
+mod campaign;
 mod cli;
 mod clients;
 mod compliance;

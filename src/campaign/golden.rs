@@ -94,7 +94,17 @@ fn baseline(campaign: &Campaign, runs: &[Observed]) -> Result<Baseline, GoldenEr
     let (exit, stdout) = alike("workload", &workloads)?;
     let oracles: Vec<&Seen> = runs.iter().filter_map(|run| run.oracle.as_ref()).collect();
     let oracle = campaign.oracle.is_some().then(|| alike("oracle", &oracles)).transpose()?;
-    let baseline = Baseline { exit, stdout, oracle };
+    let mut of_nodes = BTreeMap::new();
+    for node in campaign.nodes.iter().filter(|node| node.oracle.is_some()) {
+        let of_run = |run: &'_ Observed| {
+            let seen = run.nodes.iter().find(|seen| seen.name == node.name)?;
+            seen.oracle.clone()
+        };
+        let seen: Vec<Seen> = runs.iter().filter_map(of_run).collect();
+        let name = format!("oracle of {}", node.name);
+        of_nodes.insert(node.name.clone(), alike(&name, &seen.iter().collect::<Vec<_>>())?);
+    }
+    let baseline = Baseline { exit, stdout, oracle, of_nodes };
     for run in runs {
         for node in run.nodes.iter().filter(|node| !node.ready || node.ended.is_some()) {
             let state = node.ended.map_or("it is not ready in time".into(), |end| end.to_string());

@@ -109,6 +109,8 @@ impl Runner<'_> {
     fn faulty(&self, own: &Path, node: &str, seed: u64) -> Vec<Vec<OsString>> {
         let others = || self.campaign.nodes.iter().filter(|other| other.name != node);
         let mut faulty = self.mount(node);
+        // What is written under one name and read under another is asked for all the same.
+        faulty.push("--direct".into());
         let files = [("--scenario", "scenario.toml"), ("--ledger", "ledger")];
         for (option, file) in files {
             faulty.extend([option.into(), own.join(file).into()]);
@@ -133,7 +135,8 @@ impl Runner<'_> {
             let fill =
                 |line: &Option<String>| line.as_ref().map(|line| self.fill(line, &node.name));
             let (start, ready, stop) = (fill(&node.start), fill(&node.ready), fill(&node.stop));
-            StageNode { name: node.name.clone(), start, ready, stop }
+            let (name, oracle) = (node.name.clone(), fill(&node.oracle));
+            StageNode { name, start, ready, stop, oracle }
         };
         Stage {
             nodes: nodes.iter().map(node).collect(),

@@ -1,6 +1,8 @@
 //! What a run showed, in two vocabularies: that of drills, and FAST'17's of local behaviour and global
 //! effect as far as it can be seen from outside. Total functions of what was seen.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{NodeSeen, Observed};
@@ -92,6 +94,8 @@ pub struct Baseline {
     pub stdout: Golden,
     /// How the oracle ends, and what it prints.
     pub oracle: Option<(i32, Golden)>,
+    /// The same of the nodes' own, by name.
+    pub of_nodes: BTreeMap<String, (i32, Golden)>,
 }
 
 /// What a run showed.
@@ -144,7 +148,7 @@ fn unknown(verdict: Verdict, why: String) -> Judgement {
     Judgement { verdict, local: Local::Unknown, global: vec![Global::Unknown], why }
 }
 
-/// What said that something is wrong: the workload, or the faulty node.
+/// What said that something is wrong: the workload, or the faulty node, also by refusing to go on.
 fn noticed(
     seen: &Observed,
     campaign: &Campaign,
@@ -152,7 +156,7 @@ fn noticed(
     faulty: &str,
 ) -> Option<String> {
     let spec = campaign.nodes.iter().find(|node| node.name == faulty);
-    let by_node = || said_by_node(&spec?.detect, node?);
+    let by_node = || said_by_node(&spec?.detect, node?).or_else(|| refused(node?));
     ended(&seen.workload)
         .and_then(|status| matching(&campaign.detect, status, &seen.workload))
         .or_else(by_node)
@@ -168,6 +172,16 @@ pub fn said_by_node(detect: &[Detect], node: &NodeSeen) -> Option<String> {
     detect.iter().find(holds).map(|one| format!("{}: {one}", node.name))
 }
 
+/// A node that ends by itself and says by its status that it did not go well.
+fn refused(node: &NodeSeen) -> Option<String> {
+    match node.ended {
+        Some(End::Exited(status)) if status != 0 && !is_own_death(status) => {
+            Some(format!("{}: exit {status}", node.name))
+        }
+        _ => None,
+    }
+}
+
 fn ended(seen: &Seen) -> Option<i32> {
     match seen.end {
         End::Exited(status) => Some(status),
@@ -175,27 +189,32 @@ fn ended(seen: &Seen) -> Option<i32> {
     }
 }
 
-/// The oracle's answer and the workload's own. An error if one of them gave none.
+/// What was answered: by the workload, the oracle, and the nodes that answer. The worst of it; an error
+/// if the workload or the oracle gave no answer, and nobody a wrong one.
 fn answer(seen: &Observed, baseline: &Baseline) -> Result<Answer, String> {
-    let own = match ended(&seen.workload) {
-        Some(status) if status == baseline.exit => baseline.stdout.compare(&seen.workload.stdout),
-        _ => {
-            return of_oracle(seen, baseline)
-                .filter(|answer| *answer == Answer::Wrong)
-                .ok_or_else(|| seen.workload.end.to_string());
-        }
+    let own = compared(&seen.workload, baseline.exit, &baseline.stdout);
+    let oracle = seen.oracle.as_ref().zip(baseline.oracle.as_ref());
+    let oracle = oracle.map(|(seen, (exit, golden))| compared(seen, *exit, golden));
+    let of_node = |node: &NodeSeen| {
+        let (exit, golden) = baseline.of_nodes.get(&node.name)?;
+        compared(node.oracle.as_ref()?, *exit, golden)
     };
-    match (of_oracle(seen, baseline), &baseline.oracle) {
-        (Some(Answer::Right), _) | (None, None) => Ok(own),
-        (Some(other), _) => Ok(if own == Answer::Wrong { own } else { other }),
-        (None, Some(_)) if own != Answer::Right => Ok(own),
-        (None, Some(_)) => Err("the oracle gave no answer".to_owned()),
+    let nodes = seen.nodes.iter().filter_map(of_node);
+    let given: Vec<Answer> = own.into_iter().chain(oracle.flatten()).chain(nodes).collect();
+    if given.contains(&Answer::Wrong) {
+        return Ok(Answer::Wrong);
+    }
+    match (own, oracle) {
+        (None, _) => Err(seen.workload.end.to_string()),
+        (_, Some(None)) => Err("the oracle gave no answer".to_owned()),
+        _ if given.contains(&Answer::Part) => Ok(Answer::Part),
+        _ => Ok(Answer::Right),
     }
 }
 
-fn of_oracle(seen: &Observed, baseline: &Baseline) -> Option<Answer> {
-    let (oracle, (exit, golden)) = (seen.oracle.as_ref()?, baseline.oracle.as_ref()?);
-    (ended(oracle) == Some(*exit)).then(|| golden.compare(&oracle.stdout))
+/// The answer of what ended as without faults; of others there is none.
+fn compared(seen: &Seen, exit: i32, golden: &Golden) -> Option<Answer> {
+    (ended(seen) == Some(exit)).then(|| golden.compare(&seen.stdout))
 }
 
 fn verdict(

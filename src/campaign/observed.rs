@@ -38,6 +38,8 @@ pub struct NodeSeen {
     pub ready: bool,
     /// How it ended, if it did by itself.
     pub ended: Option<End>,
+    /// Its own oracle.
+    pub oracle: Option<Seen>,
     /// What it wrote to its standard output.
     pub stdout: Said,
     /// What it wrote to its standard error.
@@ -54,8 +56,9 @@ impl Observed {
         let passed = |ran: Option<Ran>| ran.map(|ran| ran.end == End::Exited(0));
         let nodes = record.nodes.iter().map(|node| {
             let [stdout, stderr] = said(into, &node.name)?;
+            let oracle = node.oracle.map(|ran| seen(into, &format!("{}.oracle", node.name), ran));
             let (name, ready, ended) = (node.name.clone(), node.ready, node.ended);
-            Ok(NodeSeen { name, ready, ended, stdout, stderr })
+            Ok(NodeSeen { name, ready, ended, oracle: oracle.transpose()?, stdout, stderr })
         });
         Ok(Observed {
             workload: seen(into, "workload", record.workload)?,

@@ -200,6 +200,9 @@ fn said(seen: &Observed) -> BTreeMap<String, String> {
     for node in &seen.nodes {
         all.push((format!("{}.stdout", node.name), &node.stdout));
         all.push((format!("{}.stderr", node.name), &node.stderr));
+        if let Some(oracle) = &node.oracle {
+            all.push((format!("{}.oracle.stdout", node.name), &oracle.stdout));
+        }
     }
     let some = all.into_iter().filter(|(_, said)| !said.text.is_empty());
     some.map(|(name, said)| (name, tail(&said.text))).collect()

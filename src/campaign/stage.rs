@@ -51,6 +51,8 @@ pub struct StageNode {
     pub ready: Option<String>,
     /// Makes it end.
     pub stop: Option<String>,
+    /// Reads the data by way of it.
+    pub oracle: Option<String>,
 }
 
 /// How all of them ended.
@@ -79,6 +81,8 @@ pub struct NodeRecord {
     pub ready: bool,
     /// How it ended, if it did before anyone asked it to.
     pub ended: Option<End>,
+    /// Its own oracle.
+    pub oracle: Option<Ran>,
 }
 
 /// How a command ended.
@@ -132,23 +136,27 @@ impl Acting<'_> {
     fn perform(&mut self) -> io::Result<StageRecord> {
         let stage = self.stage;
         let started = start(self, &stage.nodes)?;
-        let ready: Vec<bool> = started.iter().map(|node| self.gets_ready(node)).collect();
+        let start = Instant::now();
+        let ready: Vec<bool> = started.iter().map(|node| self.gets_ready(node, start)).collect();
         let workload = self.run("workload", &stage.workload)?;
         let check_read = self.run_some("check.read", stage.check_read.as_deref())?;
         let check_write = self.run_some("check.write", stage.check_write.as_deref())?;
         let events = stage.ledger.as_deref().map_or(Ok(0), events)?;
         let oracle = self.run_some("oracle", stage.oracle.as_deref())?;
         let told = started.iter().zip(&ready);
-        let nodes = told.map(|(node, ready)| self.told(node, *ready)).collect();
+        let nodes = told.map(|(node, ready)| self.told(node, *ready)).collect::<io::Result<_>>()?;
         for node in &started {
             self.stop(node)?;
         }
         Ok(StageRecord { nodes, workload, check_read, check_write, events, oracle })
     }
 
-    fn told(&mut self, started: &Started<'_>, ready: bool) -> NodeRecord {
+    fn told(&mut self, started: &Started<'_>, ready: bool) -> io::Result<NodeRecord> {
         let ended = self.end_of(started);
-        NodeRecord { name: started.node.name.clone(), ready, ended }
+        let name = started.node.name.clone();
+        let line = started.node.oracle.as_deref().filter(|_| ended.is_none());
+        let oracle = self.run_some(&format!("{name}.oracle"), line)?;
+        Ok(NodeRecord { name, ready, ended, oracle })
     }
 
     /// How a node ended, if it did.
@@ -172,10 +180,10 @@ impl Acting<'_> {
         });
     }
 
-    /// Probes until the node is ready, has ended, or its time is over.
-    fn gets_ready(&mut self, started: &Started<'_>) -> bool {
+    /// Probes until the node is ready, has ended, or the time of all of them is over.
+    fn gets_ready(&mut self, started: &Started<'_>, start: Instant) -> bool {
         let Some(ready) = &started.node.ready else { return self.end_of(started).is_none() };
-        let (start, mut pause) = (Instant::now(), Duration::from_millis(2));
+        let mut pause = Duration::from_millis(2);
         while start.elapsed() < self.timeout() {
             if self.end_of(started).is_some() {
                 return false;

@@ -63,6 +63,9 @@ pub(super) struct PlanArgs {
     /// Write down every operation in this new file; all data then move through errorfs
     #[arg(long, value_name = "FILE")]
     pub(super) trace: Option<PathBuf>,
+    /// Open every file past the kernel's page cache
+    #[arg(long, hide = true)]
+    direct: bool,
     #[command(flatten)]
     pub(super) control: ControlArgs,
 }
@@ -79,6 +82,7 @@ impl PlanArgs {
             no_passthrough: true,
             keep_max: 0,
             trace: Some(trace),
+            direct: true,
             control: ControlArgs { control: None, no_control: true, limit: None, disarmed: false },
         }
     }
@@ -140,7 +144,7 @@ impl Serving {
             allow_other: place.allow_other,
             restrictions: place.restrictions,
             ttl: ttl(args, &fs),
-            passthrough: !args.no_passthrough && args.trace.is_none(),
+            passthrough: !(args.no_passthrough || args.direct || args.trace.is_some()),
             ..MountOptions::new(&place.backing, &place.mountpoint)
         };
         let refused = |error: crate::fuse::MountError| Failure::caused(Exit::CannotMount, &error);
@@ -303,6 +307,7 @@ fn stage(
     let root = place.root.try_clone().map_err(own)?;
     let (media, injector) = (Media::default(), Injector::default());
     let fs = Filesystem::new(root, settings, injector, media, Writer::none()).map_err(own)?;
+    let fs = if args.direct { fs.uncached() } else { fs };
     let fs = match trace {
         Some(trace) => fs.traced_to(trace.clone()),
         None => fs,

@@ -133,7 +133,7 @@ impl Filesystem {
     /// Freshly written bytes may be damaged as they are stored, which a page cache would hide from
     /// whoever wrote them: writers of such files are not cached.
     fn wanted(&self, node: &Arc<Node>, file: &OwnedFd, writes: bool) -> Wanted {
-        if self.trace.is_some() {
+        if self.uncached {
             return Wanted::Direct;
         }
         match self.access(node) {
@@ -297,7 +297,7 @@ impl Filesystem {
     ) -> Answer<usize> {
         let (source, target) = (self.open_files.get(from.0)?, self.open_files.get(to.0)?);
         let untouched = |open: &OpenFile| self.access(&open.node) <= DataAccess::Watched;
-        if !untouched(&source) || !untouched(&target) || self.trace.is_some() {
+        if !untouched(&source) || !untouched(&target) || self.uncached {
             return Err(Errno::EXDEV);
         }
         let _caller = self.as_writer(&target.file, by)?;

@@ -41,7 +41,7 @@ const KEYS: Keys = Keys {
 const NODE_KEYS: Keys = Keys {
     of: "a node",
     noun: "key",
-    known: &["name", "start", "ready", "stop", "detect"],
+    known: &["name", "start", "ready", "stop", "oracle", "detect"],
     later: &[],
 };
 const STRUCTURE_KEYS: Keys =
@@ -96,9 +96,17 @@ fn read(table: &Table<'_>, findings: &mut Findings) -> Option<Campaign> {
     check_placeholders(table, &names, findings);
     let detect = table.get("detect").and_then(|_| read_detect(table, DETECT, findings));
     let faults = read_faults(table, &names, findings);
+    let timeout = findings.read(table.get("timeout"), |field| read_timeout(&field));
+    let golden = findings.read(table.get("golden"), |field| read_golden(&field));
+    let block = findings.read(table.get("block"), |field| read_block(&field));
+    let seed = findings.read(table.get("seed"), |field| field.natural("seed = 1"));
+    let structures = read_structures(table, findings);
+    let all_mounted = findings.read(table.get("mounted"), |field| read_mounted(&field));
+    let models = findings.read(table.get("models"), |field| text(&field));
+    let notes = findings.read(table.get("notes"), |field| text(&field));
     Some(Campaign {
         name: name?,
-        models: findings.read(table.get("models"), |field| text(&field)),
+        models,
         prepare: prepare?,
         environment: environment.unwrap_or_default(),
         nodes,
@@ -106,14 +114,14 @@ fn read(table: &Table<'_>, findings: &mut Findings) -> Option<Campaign> {
         oracle,
         check,
         detect: detect.unwrap_or_default(),
-        timeout: findings.read(table.get("timeout"), |f| read_timeout(&f)).unwrap_or(TIMEOUT),
-        golden: findings.read(table.get("golden"), |f| read_golden(&f)).unwrap_or(GOLDEN),
-        block: findings.read(table.get("block"), |f| read_block(&f)).unwrap_or(BLOCK),
-        seed: findings.read(table.get("seed"), |f| f.natural("seed = 1")).unwrap_or(SEED),
-        structures: read_structures(table, findings),
+        timeout: timeout.unwrap_or(TIMEOUT),
+        golden: golden.unwrap_or(GOLDEN),
+        block: block.unwrap_or(BLOCK),
+        seed: seed.unwrap_or(SEED),
+        structures,
         faults,
-        all_mounted: findings.read(table.get("mounted"), |f| read_mounted(&f)).unwrap_or(false),
-        notes: findings.read(table.get("notes"), |field| text(&field)),
+        all_mounted: all_mounted.unwrap_or(false),
+        notes,
     })
 }
 
@@ -163,22 +171,18 @@ fn read_node(table: &Table<'_>, findings: &mut Findings) -> Option<NodeSpec> {
     NODE_KEYS.check(table, findings);
     let name = table.require("name", "a node", "name = \"one\"");
     let name = findings.keep(name.and_then(|field| read_node_name(&field)));
-    let start = optional(table, "start", findings);
-    for key in ["ready", "stop", "detect"] {
+    for key in ["ready", "stop", "oracle", "detect"] {
         if let (Some(field), None) = (table.get(key), table.get("start")) {
             let message = format!("`{key}` is of a node that is started, and this one is not");
             let error = Diagnostic::error("conflicting-keys", field.key_span.clone(), message);
             findings.push(error.help("write `start = \"...\"`, or leave it out"));
         }
     }
+    let [start, ready, stop, oracle] =
+        ["start", "ready", "stop", "oracle"].map(|key| optional(table, key, findings));
     let detect = table.get("detect").and_then(|_| read_detect(table, DETECT, findings));
-    Some(NodeSpec {
-        start,
-        ready: optional(table, "ready", findings),
-        stop: optional(table, "stop", findings),
-        detect: detect.unwrap_or_default(),
-        name: name?,
-    })
+    let detect = detect.unwrap_or_default();
+    Some(NodeSpec { name: name?, start, ready, stop, oracle, detect })
 }
 
 /// A node's name is a directory's, and stands in placeholders.
@@ -255,7 +259,7 @@ fn read_node_names(field: &Field<'_>, nodes: &[String]) -> Read<Vec<String>> {
     let mut named = Vec::new();
     for member in field.one_or_many()? {
         let word = member.text("node = [\"one\"]")?;
-        if !nodes.iter().any(|node| node == word) {
+        if !nodes.is_empty() && !nodes.iter().any(|node| node == word) {
             let error = member.error("unknown-node", format!("there is no node `{word}`"));
             let meant = did_you_mean(word, nodes.iter().map(String::as_str));
             return Err(error.label(meant).help(format!("nodes are: {}", nodes.join(", "))));
@@ -296,6 +300,9 @@ fn read_mounted(field: &Field<'_>) -> Read<bool> {
 
 /// `{mnt.NAME}` must name a node, and `{mnt}` alone must be clear.
 fn check_placeholders(table: &Table<'_>, nodes: &[String], findings: &mut Findings) {
+    if nodes.is_empty() {
+        return; // Then more is wrong than that.
+    }
     let top = table.present(&["workload", "oracle"]);
     let checks = table.get("check").and_then(|field| field.table("[check]").ok());
     let checks = checks.map_or(Vec::new(), |own| own.present(&["read", "write"]));
@@ -303,7 +310,7 @@ fn check_placeholders(table: &Table<'_>, nodes: &[String], findings: &mut Findin
         .chain(&checks)
         .for_each(|field| placeholders(field, nodes, nodes.len() == 1, findings));
     for own in tables(table, "node", NODE, &mut Findings::default()) {
-        let lines = own.present(&["start", "ready", "stop"]);
+        let lines = own.present(&["start", "ready", "stop", "oracle"]);
         lines.iter().for_each(|field| placeholders(field, nodes, true, findings));
     }
 }

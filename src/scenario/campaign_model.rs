@@ -58,6 +58,8 @@ pub struct NodeSpec {
     pub ready: Option<String>,
     /// A line for the shell that makes it end; none: it is killed.
     pub stop: Option<String>,
+    /// A line for the shell that reads the data by way of this node; counts if it is up.
+    pub oracle: Option<String>,
     /// It noticed if any of these holds of what it wrote to its standard output and error.
     pub detect: Vec<Detect>,
 }
@@ -166,7 +168,7 @@ impl Campaign {
         let node = |node: &NodeSpec| {
             json!({
                 "name": node.name, "start": node.start, "ready": node.ready, "stop": node.stop,
-                "detect": detect(&node.detect),
+                "oracle": node.oracle, "detect": detect(&node.detect),
             })
         };
         let structure = |one: &Structure| json!({ "name": one.name, "path": paths(&one.paths) });
