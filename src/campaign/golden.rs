@@ -12,6 +12,9 @@ use crate::scenario::Campaign;
 use crate::trace::{Record, read_trace};
 use crate::trial::{End, Golden, Seen, Stop, TrialError, matching};
 
+/// The run that only asks how the data were.
+const BEFORE: &str = "before";
+
 /// Why a campaign cannot begin.
 #[derive(Debug, thiserror::Error)]
 pub enum GoldenError {
@@ -55,20 +58,24 @@ pub fn make_golden(runner: &Runner<'_>, stop: Stop<'_>) -> Result<(), GoldenErro
         runs.push(runner.run(&own, Under::Trace, stop)?);
         crate::trial::remove(&own.join("tmp"))?;
     }
-    baseline(runner.campaign, &runs)?;
+    let own = making.join(BEFORE);
+    let before = runner.run(&own, Under::Before, stop)?;
+    crate::trial::remove(&own.join("tmp"))?;
+    baseline(runner.campaign, &runs, &before)?;
     Ok(std::fs::rename(making, golden)?)
 }
 
 /// What runs are measured against, from those that were made.
 pub fn read_baseline(campaign: &Campaign, layout: &Layout) -> Result<Baseline, GoldenError> {
-    let read = |number: u64| {
-        let own = layout.golden().join(number.to_string());
+    let read = |name: &str| {
+        let own = layout.golden().join(name);
         let record = StageRecord::read(&own)
             .ok_or_else(|| GoldenError::Failed(format!("{}: no record", own.display())))?;
         Ok(Observed::read(&own, &record, None)?)
     };
-    let runs: Vec<Observed> = (0..campaign.golden).map(read).collect::<Result<_, GoldenError>>()?;
-    baseline(campaign, &runs)
+    let runs = (0..campaign.golden).map(|number| read(&number.to_string()));
+    let runs: Vec<Observed> = runs.collect::<Result<_, GoldenError>>()?;
+    baseline(campaign, &runs, &read(BEFORE)?)
 }
 
 /// The plan, from the traces of the runs that were made.
@@ -88,7 +95,11 @@ fn records(trace: &Path) -> Result<Vec<Record>, GoldenError> {
     Ok(trace.records)
 }
 
-fn baseline(campaign: &Campaign, runs: &[Observed]) -> Result<Baseline, GoldenError> {
+fn baseline(
+    campaign: &Campaign,
+    runs: &[Observed],
+    before: &Observed,
+) -> Result<Baseline, GoldenError> {
     let bad = |why: String| Err(GoldenError::Bad(why));
     let workloads: Vec<&Seen> = runs.iter().map(|run| &run.workload).collect();
     let (exit, stdout) = alike("workload", &workloads)?;
@@ -104,9 +115,10 @@ fn baseline(campaign: &Campaign, runs: &[Observed]) -> Result<Baseline, GoldenEr
         let name = format!("oracle of {}", node.name);
         of_nodes.insert(node.name.clone(), alike(&name, &seen.iter().collect::<Vec<_>>())?);
     }
-    let baseline = Baseline { exit, stdout, oracle, of_nodes };
+    let before = answers_before(before);
+    let baseline = Baseline { exit, stdout, oracle, of_nodes, before };
     for run in runs {
-        for node in run.nodes.iter().filter(|node| !node.ready || node.ended.is_some()) {
+        if let Some(node) = run.nodes.iter().find(|node| !node.ready || node.ended.is_some()) {
             let state = node.ended.map_or("it is not ready in time".into(), |end| end.to_string());
             return bad(format!("node {}: {state}{}", node.name, last_line(&node.stderr.text)));
         }
@@ -118,6 +130,14 @@ fn baseline(campaign: &Campaign, runs: &[Observed]) -> Result<Baseline, GoldenEr
         }
     }
     Ok(baseline)
+}
+
+/// What the oracles say of the data before anything was asked.
+fn answers_before(run: &Observed) -> BTreeMap<String, Golden> {
+    let of_nodes = run.nodes.iter().map(|node| (node.name.as_str(), node.oracle.as_ref()));
+    let all = of_nodes.chain([("", run.oracle.as_ref())]);
+    let answered = all.filter_map(|(name, seen)| Some((name.to_owned(), seen?)));
+    answered.map(|(name, seen)| (name, Golden::Same(seen.stdout.clone()))).collect()
 }
 
 /// A predicate that holds always says nothing.

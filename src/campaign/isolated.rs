@@ -29,6 +29,8 @@ pub enum Under<'a> {
     Nothing,
     /// Nothing, and everything is written down.
     Trace,
+    /// Nothing, and nothing is asked but the oracles: how the data were.
+    Before,
     /// A scenario with a seed, on one node.
     Fault {
         /// The node.
@@ -53,9 +55,17 @@ impl Runner<'_> {
     ) -> Result<Observed, TrialError> {
         let failed = |error: std::io::Error| TrialError::Failed(error.to_string());
         std::fs::create_dir_all(own.join("tmp")).map_err(failed)?;
+        // Nodes may run as other users.
+        let open = std::os::unix::fs::PermissionsExt::from_mode(0o1777);
+        std::fs::set_permissions(own.join("tmp"), open).map_err(failed)?;
         std::fs::create_dir_all(self.layout.tmp()).map_err(failed)?;
         let ledger = matches!(under, Under::Fault { .. }).then(|| own.join("ledger"));
-        let stage = serde_json::to_vec(&self.stage(ledger.clone())).expect("plain data");
+        let mut stage = self.stage(ledger.clone());
+        if let Under::Before = under {
+            stage.workload = "true".to_owned();
+            (stage.check_read, stage.check_write) = (None, None);
+        }
+        let stage = serde_json::to_vec(&stage).expect("plain data");
         std::fs::write(own.join("stage.json"), stage).map_err(failed)?;
         if let Under::Fault { scenario, .. } = under {
             std::fs::write(own.join("scenario.toml"), scenario).map_err(failed)?;

@@ -96,6 +96,9 @@ pub struct Baseline {
     pub oracle: Option<(i32, Golden)>,
     /// The same of the nodes' own, by name.
     pub of_nodes: BTreeMap<String, (i32, Golden)>,
+    /// What the oracles say before anything was asked: by node, and the system's own by no name. Right
+    /// as well if the workload failed.
+    pub before: BTreeMap<String, Golden>,
 }
 
 /// What a run showed.
@@ -194,10 +197,15 @@ fn ended(seen: &Seen) -> Option<i32> {
 fn answer(seen: &Observed, baseline: &Baseline) -> Result<Answer, String> {
     let own = compared(&seen.workload, baseline.exit, &baseline.stdout);
     let oracle = seen.oracle.as_ref().zip(baseline.oracle.as_ref());
-    let oracle = oracle.map(|(seen, (exit, golden))| compared(seen, *exit, golden));
+    let judged = |name: &str, seen: &Seen, (exit, golden): &(i32, Golden)| {
+        let answer = compared(seen, *exit, golden)?;
+        let before = baseline.before.get(name).filter(|_| own.is_none());
+        let unchanged = before.is_some_and(|before| before.compare(&seen.stdout) == Answer::Right);
+        Some(if unchanged { Answer::Right } else { answer })
+    };
+    let oracle = oracle.map(|(seen, golden)| judged("", seen, golden));
     let of_node = |node: &NodeSeen| {
-        let (exit, golden) = baseline.of_nodes.get(&node.name)?;
-        compared(node.oracle.as_ref()?, *exit, golden)
+        judged(&node.name, node.oracle.as_ref()?, baseline.of_nodes.get(&node.name)?)
     };
     let nodes = seen.nodes.iter().filter_map(of_node);
     let given: Vec<Answer> = own.into_iter().chain(oracle.flatten()).chain(nodes).collect();
@@ -241,6 +249,12 @@ fn verdict(
             (Verdict::Corrected, why.clone())
         }
         (Some(why), _) => (Verdict::Detected, why.clone()),
+        (None, Ok(Answer::Right)) if seen.readable == Some(false) => {
+            (Verdict::Unavailable, "reads are not possible".to_owned())
+        }
+        (None, Ok(Answer::Right)) if seen.writable == Some(false) => {
+            (Verdict::Unavailable, "writes are not possible".to_owned())
+        }
         (None, Ok(Answer::Right)) => (Verdict::Benign, "the same as without faults".to_owned()),
         (None, Ok(Answer::Part)) => (Verdict::DataLoss, "a part of the answer is missing".into()),
         (None, Ok(Answer::Wrong)) => (Verdict::SilentCorruption, "another answer".to_owned()),

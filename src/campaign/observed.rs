@@ -89,11 +89,13 @@ fn delivered(ledger: &Path, before: u64) -> io::Result<Vec<Event>> {
     Ok(events.into_iter().filter(wanted).collect())
 }
 
-/// The same operation at the same place failed twice.
+/// The same operation at the same place failed twice for the same thread: the checks are others.
 fn tried_again(events: &[Event]) -> bool {
     let failed: Vec<_> = events.iter().filter(|event| event.errno.is_some()).collect();
     failed.iter().enumerate().any(|(place, event)| {
-        let same = |other: &&&Event| other.op == event.op && other.offset == event.offset;
+        let same = |other: &&&Event| {
+            (&other.op, other.offset, other.pid) == (&event.op, event.offset, event.pid)
+        };
         failed[..place].iter().any(|other| same(&other))
     })
 }

@@ -1,10 +1,12 @@
 //! Makes the data of a campaign: by its script, once.
 
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::Layout;
 use crate::scenario::Campaign;
+use crate::sys::process::die_with_parent;
 
 /// Runs the script that makes the nodes' directories, unless it has been run. What it had half made
 /// when it was killed is made anew. An error says what went wrong.
@@ -28,8 +30,11 @@ pub fn prepare(campaign: &Campaign, layout: &Layout) -> Result<(), String> {
 }
 
 fn run(campaign: &Campaign, data: &Path) -> Result<(), String> {
-    let mut command = Command::new("sh");
-    command.args(["-euc", &campaign.prepare]).current_dir(data).stdin(Stdio::null());
+    // With processes and a network of its own, as the trials have them: what it leaves running ends.
+    let mut command = Command::new("/proc/self/exe");
+    command.arg0("errorfs").args(["stage", "--script", &campaign.prepare]);
+    command.current_dir(data).stdin(Stdio::null());
+    die_with_parent(&mut command);
     let output = command.envs(&campaign.environment).output().map_err(|error| error.to_string())?;
     if output.status.success() {
         return Ok(());

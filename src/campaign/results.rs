@@ -190,7 +190,7 @@ fn trailer_of(lines: &[&[u8]]) -> Trailer {
 /// A whole file: the trials in the order of their ids.
 pub fn whole_file(header: &ResultsHeader, mut trials: Vec<TrialLine>) -> Vec<u8> {
     trials.sort_by(|a, b| a.trial.cmp(&b.trial));
-    let lines: Vec<Vec<u8>> = trials.iter().map(|trial| text_of(trial)).collect();
+    let lines: Vec<Vec<u8>> = trials.iter().map(text_of).collect();
     let lines: Vec<&[u8]> = lines.iter().map(Vec::as_slice).collect();
     let mut text = text_of(header);
     lines.iter().for_each(|line| text.extend_from_slice(line));

@@ -14,8 +14,11 @@ use crate::isolation::{first, seclude, show_processes};
 #[derive(Debug, Args)]
 pub(super) struct StageArgs {
     /// The directory with the stage, for outputs and record
-    #[arg(long)]
-    into: PathBuf,
+    #[arg(long, required_unless_present = "script")]
+    into: Option<PathBuf>,
+    /// A script for the shell, to be run instead
+    #[arg(long, conflicts_with = "into")]
+    script: Option<String>,
     /// This is the first of the processes
     #[arg(long)]
     first: bool,
@@ -26,16 +29,33 @@ pub(super) fn run(args: &StageArgs) -> Result<Exit, Failure> {
     let internal = |error: std::io::Error| Failure::new(Exit::Internal, format!("stage: {error}"));
     if args.first {
         show_processes().map_err(internal)?;
-        let text = std::fs::read(args.into.join("stage.json")).map_err(internal)?;
-        let stage: Stage = serde_json::from_slice(&text).map_err(|error| internal(error.into()))?;
-        perform(&stage, &args.into).map_err(internal)?;
-        return Ok(Exit::Done);
+        return act(args).map_err(internal);
     }
     seclude().map_err(|error| Failure::caused(Exit::CannotMount, &error))?;
     let mut command = Command::new("/proc/self/exe");
-    command.args(["stage", "--first", "--into"]).arg(&args.into);
+    command.args(["stage", "--first"]);
+    if let Some(into) = &args.into {
+        command.arg("--into").arg(into);
+    }
+    if let Some(script) = &args.script {
+        command.arg("--script").arg(script);
+    }
     match first(command).map_err(internal)? {
         0 => Ok(Exit::Done),
-        _ => Err(Failure::new(Exit::Internal, "")),
+        status => Ok(Exit::Command(u8::try_from(status).unwrap_or(u8::MAX))),
     }
+}
+
+/// What the first process does.
+fn act(args: &StageArgs) -> std::io::Result<Exit> {
+    if let Some(script) = &args.script {
+        let status = Command::new("sh").args(["-euc", script]).status()?;
+        let status = status.code().and_then(|code| u8::try_from(code).ok());
+        return Ok(status.map_or(Exit::Command(u8::MAX), Exit::Command));
+    }
+    let into = args.into.as_deref().unwrap_or(std::path::Path::new("."));
+    let text = std::fs::read(into.join("stage.json"))?;
+    let stage: Stage = serde_json::from_slice(&text)?;
+    perform(&stage, into)?;
+    Ok(Exit::Done)
 }

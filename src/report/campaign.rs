@@ -69,8 +69,11 @@ pub fn tally(
     counts
 }
 
+/// What a vocabulary calls what a trial showed.
+pub type Names = fn(&TrialLine) -> Vec<&'static str>;
+
 /// The three ways of telling what a trial showed: verdict, local behaviour, global effect.
-pub const VOCABULARIES: [(&str, fn(&TrialLine) -> Vec<&'static str>); 3] = [
+pub const VOCABULARIES: [(&str, Names); 3] = [
     ("verdict", |line| vec![line.verdict.name()]),
     ("local behaviour", |line| vec![line.local.name()]),
     ("global effect", |line| line.global.iter().map(|effect| effect.name()).collect()),

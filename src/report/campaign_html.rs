@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::junit::escape;
-use super::{CampaignSummary, VOCABULARIES, tally};
+use super::{CampaignSummary, Names, VOCABULARIES, tally};
 use crate::campaign::{MergedTrial, TrialLine};
 use crate::scenario::FaultKind;
 
@@ -63,8 +63,6 @@ fn colour(name: &str) -> &'static str {
         _ => "#cfd8dc",
     }
 }
-
-type Names = fn(&TrialLine) -> Vec<&'static str>;
 
 fn legend(summary: &CampaignSummary, names: Names, page: &mut String) {
     let all: Vec<&MergedTrial> = summary.merged.trials.values().collect();

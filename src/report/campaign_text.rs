@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use super::{CampaignSummary, VOCABULARIES, tally};
+use super::{CampaignSummary, Names, VOCABULARIES, tally};
 use crate::campaign::{MergedTrial, TrialLine};
 use crate::diagnostic::{harmless, plural};
 use crate::trial::Verdict;
@@ -61,7 +61,7 @@ fn matrix(summary: &CampaignSummary, text: &mut String) {
     text.push_str(&columns(&lines));
 }
 
-fn told(trials: &[&MergedTrial], names: fn(&TrialLine) -> Vec<&'static str>) -> String {
+fn told(trials: &[&MergedTrial], names: Names) -> String {
     let all = tally(trials, names);
     let words = all.iter().map(|(name, count)| format!("{count} {name}"));
     words.collect::<Vec<_>>().join(", ")

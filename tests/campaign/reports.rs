@@ -33,8 +33,8 @@ fn the_reports_agree_and_a_trial_is_repeated_by_its_command() {
         assert!(!page.contains(foreign), "{foreign}");
     }
     let silent = report["trials"].as_array().unwrap().iter();
-    let silent = silent.filter(|trial| trial["result"]["verdict"] == "silent_corruption");
-    let trial = silent.last().expect("what is not checked is silently wrong");
+    let mut silent = silent.filter(|trial| trial["result"]["verdict"] == "silent_corruption");
+    let trial = silent.next_back().expect("what is not checked is silently wrong");
     let bin = Path::new(ERRORFS).parent().unwrap();
     let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
     let line = trial["repeat"].as_str().unwrap();
