@@ -12,6 +12,8 @@ use crate::scenario::Campaign;
 use crate::trace::{Record, read_trace};
 use crate::trial::{End, Golden, Seen, Stop, TrialError, matching};
 
+/// How the names of folders begin in which runs are being made.
+const MAKING: &str = "golden.making.";
 /// The run that only asks how the data were.
 const BEFORE: &str = "before";
 
@@ -50,8 +52,9 @@ pub fn make_golden(runner: &Runner<'_>, stop: Stop<'_>) -> Result<(), GoldenErro
     if golden.exists() {
         return Ok(());
     }
-    let making = runner.layout.root().join("golden.making");
-    crate::trial::remove(&making)?;
+    // Whoever was killed may still be dying in its own.
+    let making = runner.layout.root().join(format!("{MAKING}{}", std::process::id()));
+    remove_stale(runner.layout.root());
     let mut runs = Vec::new();
     for number in 0..runner.campaign.golden {
         let own = making.join(number.to_string());
@@ -63,6 +66,15 @@ pub fn make_golden(runner: &Runner<'_>, stop: Stop<'_>) -> Result<(), GoldenErro
     crate::trial::remove(&own.join("tmp"))?;
     baseline(runner.campaign, &runs, &before)?;
     Ok(std::fs::rename(making, golden)?)
+}
+
+/// What was left half made is of no use to anybody; what cannot be removed yet is next time.
+fn remove_stale(root: &Path) {
+    for entry in std::fs::read_dir(root).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(MAKING) {
+            let _ = crate::trial::remove(&entry.path());
+        }
+    }
 }
 
 /// What runs are measured against, from those that were made.

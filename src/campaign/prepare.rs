@@ -1,12 +1,18 @@
 //! Makes the data of a campaign: by its script, once.
 
+use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use super::Layout;
 use crate::scenario::Campaign;
 use crate::sys::process::die_with_parent;
+
+/// How long processes that were killed may take to die.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Runs the script that makes the nodes' directories, unless it has been run. What it had half made
 /// when it was killed is made anew. An error says what went wrong.
@@ -20,13 +26,24 @@ pub fn prepare(campaign: &Campaign, layout: &Layout) -> Result<(), String> {
         if !making.exists() {
             return Err(format!("{} is there, and not errorfs': remove it", data.display()));
         }
-        crate::trial::remove(&data).map_err(|error| failed(&data, error))?;
+        clear(&data).map_err(|error| failed(&data, error))?;
     }
     std::fs::write(&making, "").map_err(|error| failed(&making, error))?;
     std::fs::create_dir(&data).map_err(|error| failed(&data, error))?;
     run(campaign, &data)?;
     directories(campaign, layout)?;
     std::fs::rename(&making, layout.mark(true)).map_err(|error| failed(&making, error))
+}
+
+/// Removes what was half made; who was killed while making it may still be dying.
+fn clear(data: &Path) -> io::Result<()> {
+    let start = Instant::now();
+    loop {
+        match crate::trial::remove(data) {
+            Err(_) if start.elapsed() < PATIENCE => sleep(Duration::from_millis(20)),
+            other => return other,
+        }
+    }
 }
 
 fn run(campaign: &Campaign, data: &Path) -> Result<(), String> {

@@ -9,7 +9,7 @@ use rustix::mount::{MountFlags, mount};
 use super::NamespaceError;
 use super::namespace::{Step, make_private};
 use crate::sys::network::loopback_up;
-use crate::sys::process::{Namespaces, unshare};
+use crate::sys::process::{Namespaces, die_with_unseen_parent, unshare};
 
 /// Moves this process, which must have one thread, into a network of its own, whose loopback works,
 /// and into mounts of its own; its next child will be the first process of processes of their own.
@@ -23,6 +23,7 @@ pub fn seclude() -> Result<(), NamespaceError> {
 /// Runs the first process of the secluded ones to its end, which is the end of all of them. Its
 /// status.
 pub fn first(mut command: Command) -> io::Result<i32> {
+    die_with_unseen_parent(&mut command);
     Ok(command.spawn()?.wait()?.code().unwrap_or(-1))
 }
 

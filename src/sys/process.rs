@@ -58,6 +58,14 @@ pub fn die_with_parent(command: &mut Command) {
     unsafe { command.pre_exec(prepare) };
 }
 
+/// The same for a command in processes of its own, which cannot see who its parent is: if that dies
+/// before this is done, it is for whoever watches over the parent to end it.
+pub fn die_with_unseen_parent(command: &mut Command) {
+    let prepare = || Ok(set_parent_process_death_signal(Some(Signal::KILL))?);
+    // SAFETY: between fork and exec this makes one system call and touches no memory but its own.
+    unsafe { command.pre_exec(prepare) };
+}
+
 /// Takes a descriptor that the parent process left open for this one, and keeps it from children.
 /// An error if there is none. Not for the standard streams, nor twice for one number.
 pub fn inherited(number: RawFd) -> io::Result<OwnedFd> {

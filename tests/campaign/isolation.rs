@@ -6,7 +6,7 @@ use super::*;
 const RESTLESS: &str = r#"
 version = 1
 name = "restless"
-prepare = "mkdir one two; seq 1500 > one/data; seq 9 > two/data"
+prepare = "sleep 1000 & (setsid sleep 1000 &); mkdir one two; seq 1500 > one/data; seq 9 > two/data"
 workload = "setsid sleep 1000 & (sleep 1000 &); cd {mnt.one}; cat data; rm data; mkdir -p ro/a; chmod 500 ro; echo x > {mnt.two}/new; touch {tmp}/mine; ls {tmp}"
 timeout = "20s"
 golden = 2
