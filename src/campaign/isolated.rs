@@ -101,7 +101,8 @@ impl Runner<'_> {
     /// A mount over one directory.
     fn mount(&self, node: &str) -> Vec<OsString> {
         let directory = self.layout.node(node).into();
-        vec!["run".into(), "--discard-writes".into(), "--on".into(), directory]
+        let words = ["run", "--no-control", "--discard-writes", "--on"].map(OsString::from);
+        words.into_iter().chain([directory]).collect()
     }
 
     fn all(&self, own: &Path, under: Under<'_>) -> Vec<Vec<OsString>> {
