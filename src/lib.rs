@@ -47,7 +47,7 @@
 //!
 //! # Who may use whom
 //!
-//! `cli` → `report` → `trial`, and `cli` → `control`, `fuse` → `fs` → `injector`, `media`, `ledger` → `plan` → `scenario` → `diagnostic`;
+//! `cli` → `report` → `campaign` → `trial`, and `cli` → `control`, `fuse` → `fs` → `injector`, `media`, `trace`, `ledger` → `plan` → `scenario` → `diagnostic`;
 //! `op`, `errno` and `sys` are leaves. `fuser` is named in `fuse` alone, `libc` and `unsafe` stand in
 //! `sys` alone, and only `cli` prints or exits. `plan` and `injector` have no files, clock or
 //! randomness of their own. `tests/tidy.rs` keeps it so.
@@ -59,6 +59,7 @@
 //!   streams give the same bytes however they are read.
 //! * … a thread for each waiting reply? Two thousand waiting reads would stop the others.
 
+pub mod campaign;
 pub mod cli;
 pub mod control;
 pub mod diagnostic;
@@ -75,4 +76,5 @@ pub mod plan;
 pub mod report;
 pub mod scenario;
 pub mod sys;
+pub mod trace;
 pub mod trial;

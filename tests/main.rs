@@ -5,6 +5,7 @@
 
 mod allocation;
 mod bench;
+mod campaign;
 mod cli;
 mod clients;
 mod compliance;
@@ -25,3 +26,4 @@ mod scenario;
 mod statistical;
 mod support;
 mod tidy;
+mod trace;

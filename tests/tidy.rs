@@ -11,10 +11,12 @@ const FUNCTION_LINES_MAX: usize = 70;
 const ORDER: &[&[&str]] = &[
     &["main"],
     &["cli"],
-    &["campaign", "report"],
+    &["report"],
+    &["campaign"],
     &["trial", "control", "fuse"],
     &["fs"],
     &["injector"],
+    &["trace"],
     &["ledger", "media"],
     &["plan"],
     &["scenario"],

@@ -2,6 +2,7 @@
 
 mod arm;
 mod asking;
+mod campaign;
 mod capture;
 mod check;
 mod daemon;
@@ -29,8 +30,11 @@ mod reset;
 mod run;
 mod scenarios;
 mod serving;
+mod stage;
 mod status;
 mod sweeper;
+mod trace;
+mod tracing;
 mod umount;
 
 use std::ffi::OsString;
@@ -66,6 +70,8 @@ enum Verb {
     Preview(preview::Preview),
     Replay(replay::Replay),
     Drill(drill::Drill),
+    Trace(trace::TraceArgs),
+    Campaign(campaign::CampaignArgs),
     Doctor(doctor::Doctor),
     Umount(umount::Umount),
     #[command(hide = true)]
@@ -74,6 +80,8 @@ enum Verb {
     Keeper(keeper::Keeper),
     #[command(hide = true)]
     Capture(capture::Capture),
+    #[command(hide = true)]
+    Stage(stage::StageArgs),
     #[command(hide = true)]
     Sweeper(sweeper::Sweeper),
 }
@@ -104,6 +112,9 @@ fn dispatch(verb: Verb, typed: &[OsString]) -> Result<Exit, Failure> {
         Verb::Mount(args) => mount::run(&args, typed),
         Verb::Run(args) => run::run(&args),
         Verb::Drill(args) => drill::run(&args),
+        Verb::Trace(args) => trace::run(args),
+        Verb::Campaign(args) => campaign::run(&args),
+        Verb::Stage(args) => stage::run(&args),
         Verb::Doctor(args) => doctor::run(&args),
         Verb::Umount(args) => umount::run(&args),
         Verb::Replay(args) => replay::run(&args),

@@ -1,7 +1,7 @@
 //! `errorfs run`: a command under faults, in a private namespace that leaves nothing behind.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
@@ -52,16 +52,27 @@ pub(super) struct Run {
     on: PathBuf,
     /// Accept a system directory
     #[arg(long)]
-    force: bool,
+    pub(super) force: bool,
     /// Leave the directory as it is: the command sees what it writes, and nobody else ever does
     #[arg(long)]
-    discard_writes: bool,
+    pub(super) discard_writes: bool,
+    /// The same for this directory, which gets no faults; may be repeated
+    #[arg(long, value_name = "DIR", hide = true)]
+    layer: Vec<PathBuf>,
     /// Show the directory FROM at TO, to the command only
     #[arg(long, num_args = 2, value_names = ["FROM", "TO"], hide = true)]
     show: Vec<PathBuf>,
     /// The command and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
     command: Vec<OsString>,
+}
+
+impl Run {
+    /// A command without faults, and a trace of what it does.
+    pub(super) fn traced(trace: PathBuf, on: PathBuf, command: Vec<OsString>) -> Run {
+        let (force, discard_writes, layer, show) = (false, false, Vec::new(), Vec::new());
+        Run { plan: PlanArgs::traced(trace), on, force, discard_writes, layer, show, command }
+    }
 }
 
 /// Runs the command and gives its exit status.
@@ -100,18 +111,18 @@ fn enclose(args: &Run) -> Result<Exit, Failure> {
 
 /// What has to be in its place before the mount goes over it.
 fn prepare_directories(args: &Run, namespaces: Namespaces) -> Result<(), Failure> {
-    let cannot = |what: &str, error: &dyn std::error::Error| {
-        Failure::new(Exit::CannotMount, format!("{what}: {error}"))
-    };
     for pair in args.show.chunks_exact(2) {
         let what = format!("cannot show {} at {}", pair[0].display(), pair[1].display());
         show_at(&pair[0], &pair[1]).map_err(|error| cannot(&what, &error))?;
     }
-    if !args.discard_writes {
-        return Ok(());
-    }
+    let own = args.discard_writes.then_some(&args.on);
+    own.into_iter().chain(&args.layer).try_for_each(|one| lay(one, args.force, namespaces))
+}
+
+/// Puts a layer over a directory that takes what is written.
+fn lay(directory: &Path, force: bool, namespaces: Namespaces) -> Result<(), Failure> {
     // Judged before anything is put over it.
-    let place = Place::in_place(&args.on, args.force)?;
+    let place = Place::in_place(directory, force)?;
     let mounts = mounts().map_err(|error| cannot("/proc/self/mountinfo", &error))?;
     let below = |mount: &&Mount| {
         mount.mountpoint != place.backing && mount.mountpoint.starts_with(&place.backing)
@@ -126,6 +137,10 @@ fn prepare_directories(args: &Run, namespaces: Namespaces) -> Result<(), Failure
     }
     let what = format!("cannot discard writes: no layer over {}", place.backing.display());
     discard_writes(&place.backing, namespaces).map_err(|error| cannot(&what, &error))
+}
+
+fn cannot(what: &str, error: &dyn std::error::Error) -> Failure {
+    Failure::new(Exit::CannotMount, format!("{what}: {error}"))
 }
 
 /// Runs the command to its end, then takes the mount away: when all its processes are gone, or

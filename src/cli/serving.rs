@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -24,6 +25,7 @@ use crate::media::Media;
 use crate::op::{OpKind, OpSet};
 use crate::plan::{Plan, Surveyed};
 use crate::scenario::{Scenario, duration, size};
+use crate::trace::TraceWriter;
 
 /// What is to go wrong, and where that is recorded.
 #[derive(Debug, Args)]
@@ -58,8 +60,32 @@ pub(super) struct PlanArgs {
     /// fit, they do
     #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = size::parse)]
     keep_max: u64,
+    /// Write down every operation in this new file; all data then move through errorfs
+    #[arg(long, value_name = "FILE")]
+    pub(super) trace: Option<PathBuf>,
+    /// Open every file past the kernel's page cache
+    #[arg(long, hide = true)]
+    direct: bool,
     #[command(flatten)]
     pub(super) control: ControlArgs,
+}
+
+impl PlanArgs {
+    /// No faults, and a trace.
+    pub(super) fn traced(trace: PathBuf) -> PlanArgs {
+        PlanArgs {
+            scenario: Vec::new(),
+            seed: None,
+            ledger: None,
+            id: String::new(),
+            exclusive: false,
+            no_passthrough: true,
+            keep_max: 0,
+            trace: Some(trace),
+            direct: true,
+            control: ControlArgs { control: None, no_control: true, limit: None, disarmed: false },
+        }
+    }
 }
 
 /// How long the kernel remembers what nobody else changes.
@@ -92,6 +118,7 @@ pub(super) struct Serving {
     server: Option<Server>,
     scenarios: Vec<PathBuf>,
     seed: Option<u64>,
+    trace: Option<Arc<TraceWriter>>,
 }
 
 impl Serving {
@@ -105,7 +132,8 @@ impl Serving {
         let ledger = ledger(args)?;
         ledger.iter().try_for_each(|ledger| place.must_not_hold(ledger, "ledger"))?;
         let scenario = ledger.is_some().then(|| scenarios::load(&args.scenario)).transpose()?;
-        let mut stage = stage(args, &place, ledger)?;
+        let trace = super::tracing::begin(args, &place)?;
+        let mut stage = stage(args, &place, ledger, trace.as_ref())?;
         if let Some(scenario) = scenario {
             begin(&mut stage, scenario, args)?;
         }
@@ -116,7 +144,7 @@ impl Serving {
             allow_other: place.allow_other,
             restrictions: place.restrictions,
             ttl: ttl(args, &fs),
-            passthrough: !args.no_passthrough,
+            passthrough: !(args.no_passthrough || args.direct || args.trace.is_some()),
             ..MountOptions::new(&place.backing, &place.mountpoint)
         };
         let refused = |error: crate::fuse::MountError| Failure::caused(Exit::CannotMount, &error);
@@ -125,7 +153,7 @@ impl Serving {
         let server =
             socket.map(|socket| listen(&socket, &director, &place, &session)).transpose()?;
         let scenarios = args.scenario.iter().flat_map(std::path::absolute).collect();
-        Ok(Serving { session, director, server: server.flatten(), scenarios, seed })
+        Ok(Serving { session, director, server: server.flatten(), scenarios, seed, trace })
     }
 
     /// The socket at which the mount can be asked.
@@ -175,6 +203,7 @@ impl Serving {
     /// Says what was delivered, once the mount is gone. A ledger that is not whole is a failure:
     /// from some moment on no fault was injected, and whatever was tried then was tried on good data.
     pub(super) fn tell_delivered(&self) -> Result<(), Failure> {
+        self.trace.as_deref().map_or(Ok(()), super::tracing::end)?;
         let writer = self.session.filesystem().ledger();
         let Some(ledger) = writer.path() else { return Ok(()) };
         self.session.filesystem().tell_never_read();
@@ -267,12 +296,22 @@ fn ledger(args: &PlanArgs) -> Result<Option<PathBuf>, Failure> {
 }
 
 /// A filesystem on which nothing is loaded yet.
-fn stage(args: &PlanArgs, place: &Place, ledger: Option<PathBuf>) -> Result<Stage, Failure> {
+fn stage(
+    args: &PlanArgs,
+    place: &Place,
+    ledger: Option<PathBuf>,
+    trace: Option<&Arc<TraceWriter>>,
+) -> Result<Stage, Failure> {
     let errorfs_is_root = rustix::process::geteuid().is_root();
     let settings = Settings { errorfs_is_root, keep_max: args.keep_max };
     let root = place.root.try_clone().map_err(own)?;
     let (media, injector) = (Media::default(), Injector::default());
     let fs = Filesystem::new(root, settings, injector, media, Writer::none()).map_err(own)?;
+    let fs = if args.direct { fs.uncached() } else { fs };
+    let fs = match trace {
+        Some(trace) => fs.traced_to(trace.clone()),
+        None => fs,
+    };
     let path = |path: &Path| escape(path.as_os_str().as_encoded_bytes());
     let options = json!({
         "backing": path(&place.backing),

@@ -133,6 +133,9 @@ impl Filesystem {
     /// Freshly written bytes may be damaged as they are stored, which a page cache would hide from
     /// whoever wrote them: writers of such files are not cached.
     fn wanted(&self, node: &Arc<Node>, file: &OwnedFd, writes: bool) -> Wanted {
+        if self.uncached {
+            return Wanted::Direct;
+        }
         match self.access(node) {
             DataAccess::Untouched if self.may_hand_over(file) => Wanted::Passthrough,
             DataAccess::Untouched | DataAccess::Watched => Wanted::Cached,
@@ -294,7 +297,7 @@ impl Filesystem {
     ) -> Answer<usize> {
         let (source, target) = (self.open_files.get(from.0)?, self.open_files.get(to.0)?);
         let untouched = |open: &OpenFile| self.access(&open.node) <= DataAccess::Watched;
-        if !untouched(&source) || !untouched(&target) {
+        if !untouched(&source) || !untouched(&target) || self.uncached {
             return Err(Errno::EXDEV);
         }
         let _caller = self.as_writer(&target.file, by)?;

@@ -251,7 +251,7 @@ pub(super) fn written(path: &Path) -> String {
 }
 
 /// The name of the calling program; empty if it is gone or in no namespace that we see.
-fn command_name(caller: Caller) -> String {
+pub(super) fn command_name(caller: Caller) -> String {
     if caller.pid == 0 {
         return String::new();
     }

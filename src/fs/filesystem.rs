@@ -25,6 +25,7 @@ use crate::errno::Errno;
 use crate::injector::Injector;
 use crate::ledger::Writer;
 use crate::media::{Fates, FileKey, Media, Room};
+use crate::trace::TraceWriter;
 
 /// How a filesystem behaves, apart from its plan.
 #[derive(Clone, Copy, Debug)]
@@ -72,6 +73,10 @@ pub struct Filesystem {
     pub(super) armed_at: Instant,
     /// Counts what may change the path of many nodes at once.
     pub(super) names: AtomicU64,
+    /// Where every operation is written down.
+    pub(super) trace: Option<Arc<TraceWriter>>,
+    /// Whether no data go through the kernel's page cache but those of mappings.
+    pub(super) uncached: bool,
 }
 
 impl Filesystem {
@@ -113,7 +118,20 @@ impl Filesystem {
             kernel: OnceLock::new(),
             armed_at: Instant::now(),
             names: AtomicU64::new(0),
+            trace: None,
+            uncached: false,
         })
+    }
+
+    /// Writes down every operation; no data travel without us then.
+    pub fn traced_to(self, trace: Arc<TraceWriter>) -> Filesystem {
+        Filesystem { trace: Some(trace), ..self.uncached() }
+    }
+
+    /// Opens every file past the kernel's page cache: each read(2) is asked of us, whatever was written
+    /// or read before, under whatever name.
+    pub fn uncached(self) -> Filesystem {
+        Filesystem { uncached: true, ..self }
     }
 
     /// The kernel leaves it to us to take set-id bits from files that change, and says of each write

@@ -45,6 +45,7 @@ impl Filesystem {
         answer: impl FnOnce(Answer<T>) + Send + 'static,
     ) {
         let _under_way = self.flights.begin(op.kind);
+        let answer = self.traced(op, subject, |_| None, answer);
         let Some(judged) = self.judge(op, subject) else {
             return answer(self.counted(op, subject, call));
         };
@@ -69,6 +70,9 @@ impl Filesystem {
             Err(errno) => return answer(Err(errno)),
         };
         open.used();
+        let seen = Op { cached: fills_cache, ..op };
+        let moved = |data: &Vec<u8>| Some(data.len() as u64);
+        let answer = self.traced(seen, Subject::Open(handle), moved, answer);
         if fills_cache && self.reads_ahead(op, &open) {
             return answer(Err(Errno::EIO));
         }
@@ -114,6 +118,9 @@ impl Filesystem {
         };
         open.used();
         let op = self.where_it_lands(op, &open, how);
+        let seen = Op { cached: how.written_back, ..op };
+        let moved = |count: &usize| Some(*count as u64);
+        let answer = self.traced(seen, Subject::Open(handle), moved, answer);
         let write = |len: usize, losses: &mut Losses| {
             let written = match how.written_back {
                 true => self.write_back(&open, op, data, how, losses),

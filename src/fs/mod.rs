@@ -40,6 +40,7 @@ mod stat;
 mod survey;
 mod sync;
 mod timer;
+mod traced;
 mod uses;
 mod view;
 mod who;

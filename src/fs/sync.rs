@@ -34,6 +34,7 @@ impl Filesystem {
             Err(errno) => return answer(Err(errno)),
         };
         open.used();
+        let answer = self.traced(op, Subject::Open(handle), |()| None, answer);
         let judged = self.judge(op, Subject::Open(handle));
         let failure = judged.as_ref().and_then(|judged| judged.decision.failure);
         if let Some((judged, failure)) = judged.as_ref().zip(failure) {

@@ -7,9 +7,11 @@ mod enclosure;
 mod keeper;
 mod layer;
 mod namespace;
+mod seclusion;
 
 pub use descendants::*;
 pub use enclosure::*;
 pub use keeper::*;
 pub use layer::*;
 pub use namespace::*;
+pub use seclusion::*;

@@ -20,10 +20,11 @@ pub struct NamespaceError {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Step {
+pub(super) enum Step {
     Unshare,
     Map,
     Private,
+    Loopback,
 }
 
 impl fmt::Display for Step {
@@ -32,12 +33,13 @@ impl fmt::Display for Step {
             Step::Unshare => "the kernel does not give one",
             Step::Map => "this user cannot be mapped into it",
             Step::Private => "its mounts cannot be made private",
+            Step::Loopback => "its loopback interface cannot be used",
         })
     }
 }
 
 impl Step {
-    fn failed(self, namespaces: Namespaces, source: io::Error) -> NamespaceError {
+    pub(super) fn failed(self, namespaces: Namespaces, source: io::Error) -> NamespaceError {
         let hint = match source.kind() {
             io::ErrorKind::PermissionDenied if namespaces == Namespaces::UsersAndMounts => {
                 "; this user is not privileged, and user namespaces are probably restricted"
@@ -85,7 +87,7 @@ pub fn enter_user_namespace() -> Result<(), NamespaceError> {
 }
 
 /// Nothing that is mounted from here on goes to other namespaces, and nothing comes from them.
-fn make_private(namespaces: Namespaces) -> Result<(), NamespaceError> {
+pub(super) fn make_private(namespaces: Namespaces) -> Result<(), NamespaceError> {
     let flags = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
     mount_change("/", flags).map_err(|errno| Step::Private.failed(namespaces, errno.into()))
 }

@@ -2,6 +2,10 @@
 //!
 //! From plain data to text; writes no files and prints nothing.
 
+mod campaign;
+mod campaign_html;
+mod campaign_json;
+mod campaign_text;
 mod estimate;
 mod html;
 mod json;
@@ -9,6 +13,10 @@ mod junit;
 mod summary;
 mod text;
 
+pub use campaign::*;
+pub use campaign_html::campaign_html;
+pub use campaign_json::campaign_json;
+pub use campaign_text::{campaign_text, campaign_trial_text};
 pub use estimate::*;
 pub use html::to_html;
 pub use json::to_json;

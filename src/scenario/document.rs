@@ -197,6 +197,14 @@ impl<'a> Field<'a> {
         Ok(items.iter().map(member).collect())
     }
 
+    /// The members of a list that must be one, and may be empty.
+    pub(super) fn many_or_none(&self, expected: &str, example: &str) -> Read<Vec<Field<'a>>> {
+        match self.value.get_ref() {
+            DeValue::Array(items) if items.is_empty() => Ok(Vec::new()),
+            _ => self.many(expected, example),
+        }
+    }
+
     pub(super) fn text(&self, example: &str) -> Read<&'a str> {
         match self.value.get_ref() {
             DeValue::String(text) => Ok(text),

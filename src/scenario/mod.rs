@@ -3,6 +3,8 @@
 //! Knows spans and words; knows nothing of mounts, clocks or randomness.
 
 mod askers;
+mod campaign;
+mod campaign_model;
 mod canonical;
 mod conflict;
 mod corrupt;
@@ -36,6 +38,8 @@ pub mod suggest;
 mod throughput;
 mod when;
 
+pub use campaign::*;
+pub use campaign_model::*;
 pub use detect::Detect;
 pub use fault_model::*;
 pub use file::{Parsed, parse};

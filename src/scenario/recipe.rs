@@ -35,6 +35,7 @@ const KEYS: Keys = Keys {
     later: &[],
 };
 
+const OF: &str = "a recipe";
 const NAME: &str = "name = \"tar-list\"";
 const COMMAND: &str = "command = \"tar tf {mnt}/archive.tar\"";
 const DETECT: &str = "detect = [\"exit != 0\"]";
@@ -101,18 +102,18 @@ fn read(table: &Table<'_>, findings: &mut Findings) -> Option<Recipe> {
     KEYS.check(table, findings);
     let name = table.require("name", "a recipe", NAME);
     let name = findings.keep(name.and_then(|field| read_name(&field, NAME)));
-    let models = required(table, "models", "models = \"...\"", findings);
-    let prepare = required(table, "prepare", "prepare = \"echo data > file\"", findings);
-    let command = required(table, "command", COMMAND, findings);
+    let models = required(table, OF, "models", "models = \"...\"", findings);
+    let prepare = required(table, OF, "prepare", "prepare = \"echo data > file\"", findings);
+    let command = required(table, OF, "command", COMMAND, findings);
     let command = command.filter(|_| names_the_mount(table, "command", findings));
     let golden = table.get("golden").and_then(|_| {
-        let line = required(table, "golden", "golden = \"cat {mnt}/file\"", findings)?;
+        let line = required(table, OF, "golden", "golden = \"cat {mnt}/file\"", findings)?;
         Some(line).filter(|_| names_the_mount(table, "golden", findings))
     });
     let tool = findings.read(table.get("tool"), |field| field.text("tool = \"restic version\""));
     let path = findings.read(table.get("path"), |field| texts(&field, "path = [\"data/**\"]"));
     let environment = findings.read(table.get("environment"), |field| read_environment(&field));
-    let detect = read_detect(table, findings);
+    let detect = read_detect(table, DETECT, findings);
     let expect = table.require("expect", "a recipe", EXPECT);
     let expect = findings.keep(expect.and_then(|field| read_expect(&field)));
     let require = findings.read(table.get("require"), |field| read_require(&field, expect));
@@ -136,8 +137,9 @@ fn read(table: &Table<'_>, findings: &mut Findings) -> Option<Recipe> {
 }
 
 /// A text that must be there, and must say something.
-fn required(
+pub(super) fn required(
     table: &Table<'_>,
+    of: &str,
     key: &'static str,
     example: &str,
     findings: &mut Findings,
@@ -148,7 +150,7 @@ fn required(
             .help(format!("write it like `{example}`"))),
         text => Ok(text.to_owned()),
     };
-    findings.keep(table.require(key, "a recipe", example).and_then(read))
+    findings.keep(table.require(key, of, example).and_then(read))
 }
 
 /// A command that never looks at the directory would notice nothing, whatever the product.
@@ -168,7 +170,7 @@ fn texts(field: &Field<'_>, example: &str) -> Read<Vec<String>> {
     members.iter().map(|member| member.text(example).map(str::to_owned)).collect()
 }
 
-fn read_environment(field: &Field<'_>) -> Read<BTreeMap<String, String>> {
+pub(super) fn read_environment(field: &Field<'_>) -> Read<BTreeMap<String, String>> {
     let example = "environment = { RESTIC_PASSWORD = \"sample\" }";
     let table = field.table(example)?;
     let mut variables = BTreeMap::new();
@@ -183,12 +185,17 @@ fn read_environment(field: &Field<'_>) -> Read<BTreeMap<String, String>> {
     Ok(variables)
 }
 
-fn read_detect(table: &Table<'_>, findings: &mut Findings) -> Option<Vec<Detect>> {
-    let field = table.require("detect", "a recipe", DETECT);
-    let members = field.and_then(|field| field.many("a list of strings", DETECT));
+/// The predicates under `detect`, which must be there.
+pub(super) fn read_detect(
+    table: &Table<'_>,
+    example: &str,
+    findings: &mut Findings,
+) -> Option<Vec<Detect>> {
+    let field = table.require("detect", "a recipe", example);
+    let members = field.and_then(|field| field.many("a list of strings", example));
     let members = findings.keep(members)?;
     let read = |member: &Field<'_>| {
-        Detect::parse(member.text(DETECT)?).map_err(|mistake| member.mistake(mistake))
+        Detect::parse(member.text(example)?).map_err(|mistake| member.mistake(mistake))
     };
     let read: Vec<_> = members.iter().map(|member| findings.keep(read(member))).collect();
     read.into_iter().collect()
@@ -224,7 +231,7 @@ fn read_require(field: &Field<'_>, expect: Option<Expect>) -> Read<f64> {
     }
 }
 
-fn read_timeout(field: &Field<'_>) -> Read<Duration> {
+pub(super) fn read_timeout(field: &Field<'_>) -> Read<Duration> {
     let example = "timeout = \"60s\"";
     let timeout = field.duration(example)?;
     match timeout.is_zero() {

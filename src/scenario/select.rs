@@ -109,7 +109,7 @@ fn read_op(item: &Field<'_>) -> Read<OpWord> {
     })
 }
 
-fn read_paths(table: &Table<'_>, findings: &mut Findings) -> Vec<PathPattern> {
+pub(super) fn read_paths(table: &Table<'_>, findings: &mut Findings) -> Vec<PathPattern> {
     let field = table.get("path");
     let Some(items) = findings.read(field.clone(), |field| field.one_or_many()) else {
         return Vec::new();

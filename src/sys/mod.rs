@@ -6,5 +6,6 @@ pub mod descriptor;
 pub mod file_handle;
 pub mod ioctl;
 pub mod memory;
+pub mod network;
 pub mod process;
 pub mod thread;

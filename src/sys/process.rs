@@ -18,6 +18,9 @@ pub enum Namespaces {
     Mounts,
     /// The users and the mounts of everyone else. Needs nothing where the system allows it.
     UsersAndMounts,
+    /// The mounts, the processes and the network of everyone else; of processes, its children do.
+    /// Needs CAP_SYS_ADMIN.
+    MountsProcessesAndNetwork,
 }
 
 /// Leaves namespaces. Must be called while the process has one thread: the kernel would refuse
@@ -30,8 +33,11 @@ pub fn unshare(namespaces: Namespaces) -> io::Result<()> {
     let flags = match namespaces {
         Namespaces::Mounts => UnshareFlags::NEWNS,
         Namespaces::UsersAndMounts => UnshareFlags::NEWUSER | UnshareFlags::NEWNS,
+        Namespaces::MountsProcessesAndNetwork => {
+            UnshareFlags::NEWNS | UnshareFlags::NEWPID | UnshareFlags::NEWNET
+        }
     };
-    // SAFETY: unsafe only because of `UnshareFlags::FILES`, which is in neither set.
+    // SAFETY: unsafe only because of `UnshareFlags::FILES`, which is in none of these sets.
     unsafe { rustix::thread::unshare_unsafe(flags) }?;
     Ok(())
 }
@@ -49,6 +55,14 @@ pub fn die_with_parent(command: &mut Command) {
         }
     };
     // SAFETY: between fork and exec this makes two system calls and touches no memory but its own.
+    unsafe { command.pre_exec(prepare) };
+}
+
+/// The same for a command in processes of its own, which cannot see who its parent is: if that dies
+/// before this is done, it is for whoever watches over the parent to end it.
+pub fn die_with_unseen_parent(command: &mut Command) {
+    let prepare = || Ok(set_parent_process_death_signal(Some(Signal::KILL))?);
+    // SAFETY: between fork and exec this makes one system call and touches no memory but its own.
     unsafe { command.pre_exec(prepare) };
 }
 

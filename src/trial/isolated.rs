@@ -179,7 +179,11 @@ fn copy_tree(from: &Path, to: &Path) -> Result<(), TrialError> {
 
 /// Runs `errorfs run` to its end: what it said, if it was content. When its time is over, or `stop`
 /// says so, it is killed, and with it all that it runs.
-fn supervise(command: &mut Command, limit: Duration, stop: Stop<'_>) -> Result<String, TrialError> {
+pub fn supervise(
+    command: &mut Command,
+    limit: Duration,
+    stop: Stop<'_>,
+) -> Result<String, TrialError> {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     // The terminal's Ctrl-C is for this process, which ends its trials itself.
     command.process_group(0);

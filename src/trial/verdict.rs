@@ -1,12 +1,12 @@
 //! The verdict: what a trial showed. A total function of what was seen.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Answer, End, Golden, Observation, Seen};
 use crate::scenario::Detect;
 
 /// What a trial showed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// It said so, refused or failed cleanly.
