@@ -3,9 +3,11 @@
 //! A plan is immutable and counts nothing: the armed plan (`injector`) has the counters, and asks
 //! here what they mean.
 
+mod clusters;
 mod compile;
 mod damage;
 mod decision;
+mod deviate;
 pub mod fault;
 mod filling;
 mod paths;
@@ -16,6 +18,7 @@ mod scope;
 pub mod seed;
 mod trigger;
 
+pub use clusters::Clusters;
 pub use compile::compile;
 pub use damage::{DamageId, Place};
 pub use decision::*;

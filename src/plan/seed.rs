@@ -67,6 +67,8 @@ pub enum Purpose {
     Misdirected,
     /// Where `count` faults go.
     Placement,
+    /// How the damage of a sick device lies.
+    Clusters,
     /// How much a short read or write moves.
     Length,
 }
@@ -86,6 +88,7 @@ impl Purpose {
             Purpose::TornWrite => b"torn write",
             Purpose::Misdirected => b"misdirected",
             Purpose::Placement => b"placement",
+            Purpose::Clusters => b"clusters",
             Purpose::Length => b"length",
         }
     }

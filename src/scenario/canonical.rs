@@ -8,10 +8,10 @@ use serde_json::{Map, Value, json};
 use super::document_text;
 use super::file::parse;
 use super::{
-    Acceleration, BadSector, BitAmount, BitFlip, BitPosition, Content, Corrupt, Cycle, Dead,
-    Distribution, Evict, Fault, Misdirected, Persistence, Preset, RegionAmount, RegionPosition,
-    Rest, Rule, Scenario, SectorAmount, Select, Short, ShortLength, Space, Stall, TornWrite, When,
-    WritePart,
+    Acceleration, BadSector, BitAmount, BitFlip, BitPosition, Clusters, Content, Corrupt, Cycle,
+    Dead, Distribution, Evict, Fault, Misdirected, Persistence, Preset, RegionAmount,
+    RegionPosition, Rest, Rule, RunLength, Scenario, SectorAmount, Select, Short, ShortLength,
+    Space, Stall, TornWrite, When, WritePart,
 };
 use super::{duration, size};
 use crate::diagnostic::Diagnostic;
@@ -184,6 +184,7 @@ fn regions(corrupt: &Corrupt) -> Value {
     let (key, amount) = match &corrupt.amount {
         RegionAmount::Rate(rate) => ("rate", json!(rate)),
         RegionAmount::Count(count) => ("count", json!(count)),
+        RegionAmount::Clusters(them) => ("clusters", clusters(*them)),
         RegionAmount::At(regions) => {
             let sticky = corrupt.persistence == Persistence::Sticky;
             let regions = regions.iter().map(|at| region(at, sticky));
@@ -196,6 +197,26 @@ fn regions(corrupt: &Corrupt) -> Value {
         "region": size::format(u64::from(corrupt.region)),
         "persistence": corrupt.persistence.name(),
     })
+}
+
+fn clusters(clusters: Clusters) -> Value {
+    let Clusters { median, sigma, max, run, near, neighbourhood } = clusters;
+    let mut value = json!({
+        "median": median,
+        "sigma": sigma,
+        "max": max,
+        "near": near,
+        "neighbourhood": neighbourhood,
+    });
+    match run {
+        RunLength::Geometric(mean) => value["run"] = json!(mean),
+        RunLength::Burst { single, shape, longest } => {
+            value["single"] = json!(single);
+            value["shape"] = json!(shape);
+            value["longest"] = json!(longest);
+        }
+    }
+    value
 }
 
 fn content(content: Content) -> Value {
@@ -218,6 +239,7 @@ fn bad_sector(bad: &BadSector) -> Value {
     let (key, amount) = match &bad.amount {
         SectorAmount::Rate(rate) => ("rate", json!(rate)),
         SectorAmount::Count(count) => ("count", json!(count)),
+        SectorAmount::Clusters(them) => ("clusters", clusters(*them)),
         SectorAmount::At(bytes) => ("at", json!(bytes)),
     };
     json!({ key: amount, "sector": size::format(u64::from(bad.sector)) })

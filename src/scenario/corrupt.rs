@@ -6,7 +6,10 @@
 use std::collections::BTreeSet;
 use std::ops::{Range, RangeInclusive};
 
-use super::damage::{amounts, duplicate, read_count, read_generation, read_persistence};
+use super::clusters;
+use super::damage::{
+    RUNNING_AMOUNTS, amounts, duplicate, read_count, read_generation, read_persistence,
+};
 use super::document::{Field, Findings, Keys, Read, Table, did_you_mean, not_yet};
 use super::fault::FaultRead;
 use super::size;
@@ -17,7 +20,7 @@ use crate::diagnostic::Diagnostic;
 pub(super) const KEYS: Keys = Keys {
     of: "`corrupt`",
     noun: "key",
-    known: &["content", "rate", "count", "at", "region", "persistence"],
+    known: &["content", "rate", "count", "at", "clusters", "region", "persistence"],
     later: &[],
 };
 
@@ -68,10 +71,11 @@ fn read_amount(
     findings: &mut Findings,
 ) -> (Option<RegionAmount>, Vec<Position>) {
     let (mut amount, mut at) = (None, Vec::new());
-    for field in amounts(table, "`corrupt`", findings) {
+    for field in amounts(table, "`corrupt`", RUNNING_AMOUNTS, findings) {
         amount = match field.key {
             "rate" => fraction(&field, findings).map(RegionAmount::Rate),
             "count" => findings.keep(read_count(&field)).map(RegionAmount::Count),
+            "clusters" => read_clusters(&field, shape.1, findings),
             _ => {
                 at = read_positions(&field, shape, findings);
                 let mut regions: Vec<_> = at.iter().map(|(position, _)| *position).collect();
@@ -81,6 +85,19 @@ fn read_amount(
         };
     }
     (amount, at)
+}
+
+fn read_clusters(
+    field: &Field<'_>,
+    persistence: Option<Persistence>,
+    findings: &mut Findings,
+) -> Option<RegionAmount> {
+    if persistence == Some(Persistence::Transient) {
+        let message = "`clusters` are a property of a device, and not of one read";
+        let error = Diagnostic::error("conflicting-keys", field.key_span.clone(), message);
+        findings.push(error.help("write `persistence = \"sticky\"`, or `rate` or `count`"));
+    }
+    clusters::read(field, &clusters::OF_REGIONS, findings).map(RegionAmount::Clusters)
 }
 
 fn read_content(table: &Table<'_>, findings: &mut Findings) -> Option<Content> {

@@ -63,6 +63,39 @@ impl Fault {
     }
 }
 
+/// How the damage of one sick device lies: how much of it there is, and in which runs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Clusters {
+    /// Places in all, half of the time fewer: a lognormal number, rounded, at least 1.
+    pub median: f64,
+    /// The deviation of its natural logarithm.
+    pub sigma: f64,
+    /// No more than so many.
+    pub max: u64,
+    /// How many neighbours are damaged together.
+    pub run: RunLength,
+    /// How often a run begins near the one before.
+    pub near: f64,
+    /// No further from it than so many bytes.
+    pub neighbourhood: u64,
+}
+
+/// How many neighbours are damaged together.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum RunLength {
+    /// A geometric number with this mean.
+    Geometric(f64),
+    /// Mostly one, else a Pareto number from 2 on.
+    Burst {
+        /// How often it is one.
+        single: f64,
+        /// The exponent of the others.
+        shape: f64,
+        /// No more than so many.
+        longest: u64,
+    },
+}
+
 /// One block that goes to, or comes from, another place of the same file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Misdirected {
@@ -153,6 +186,8 @@ pub enum RegionAmount {
     Count(u64),
     /// The regions that contain these bytes of every selected file.
     At(Vec<RegionPosition>),
+    /// Those of one sick device: drawn once, over the selected files that are there at arming.
+    Clusters(Clusters),
 }
 
 /// One region of a file.
@@ -190,6 +225,8 @@ pub enum SectorAmount {
     Count(u64),
     /// The sectors that contain these bytes of every selected file.
     At(Vec<u64>),
+    /// Those of one sick device: drawn once, over the selected files that are there at arming.
+    Clusters(Clusters),
 }
 
 /// Writes that are answered as done and synced, and that the medium never gets: what it held before

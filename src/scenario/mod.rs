@@ -3,6 +3,7 @@
 //! Knows spans and words; knows nothing of mounts, clocks or randomness.
 
 mod canonical;
+mod clusters;
 mod conflict;
 mod corrupt;
 mod damage;

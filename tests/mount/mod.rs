@@ -2,6 +2,7 @@
 
 mod attributes;
 mod bad_sector;
+mod clusters;
 mod composing;
 mod confinement;
 mod crash;

@@ -109,11 +109,28 @@ fn bit_flip() -> impl Strategy<Value = BitFlip> {
     })
 }
 
+fn burst() -> impl Strategy<Value = RunLength> {
+    (0.0..1.0, 0.1..100.0, 1u64..1 << 40).prop_map(|(single, shape, longest)| RunLength::Burst {
+        single,
+        shape,
+        longest,
+    })
+}
+
+fn clusters(run: BoxedStrategy<RunLength>) -> impl Strategy<Value = Clusters> {
+    let number = (1.0..1e9, 0.0..10.0, 1u64..);
+    (number, run, 0.0..1.0, 0u64..1 << 40).prop_map(|(number, run, near, neighbourhood)| {
+        let (median, sigma, max) = number;
+        Clusters { median, sigma, max, run, near, neighbourhood }
+    })
+}
+
 fn bad_sector() -> impl Strategy<Value = BadSector> {
     let sectors = proptest::collection::btree_set(0u64..1 << 30, 1..20);
     let amount = prop_oneof![
         fraction().prop_map(SectorAmount::Rate),
         (1u64..).prop_map(SectorAmount::Count),
+        clusters(burst().boxed()).prop_map(SectorAmount::Clusters),
         sectors
             .prop_map(|set| SectorAmount::At(set.into_iter().map(|n| n * 4096 + n % 7).collect())),
     ];
@@ -136,9 +153,17 @@ fn corrupt() -> impl Strategy<Value = Corrupt> {
     ];
     let shape = (content, 9u32..=16, select(Persistence::ALL.to_vec()));
     shape.prop_flat_map(|(content, shift, persistence)| {
+        let number = prop_oneof![
+            (1u64..).prop_map(RegionAmount::Count),
+            clusters((1.0..1e6).prop_map(RunLength::Geometric).boxed())
+                .prop_map(RegionAmount::Clusters),
+        ];
         let amount = prop_oneof![
             fraction().prop_map(RegionAmount::Rate),
-            (1u64..).prop_map(RegionAmount::Count),
+            number.prop_map(move |number| match (number, persistence) {
+                (RegionAmount::Clusters(_), Persistence::Transient) => RegionAmount::Count(1),
+                (number, _) => number,
+            }),
             regions(persistence == Persistence::Sticky).prop_map(RegionAmount::At),
         ];
         amount.prop_map(move |amount| Corrupt { content, amount, region: 1 << shift, persistence })
