@@ -1,12 +1,10 @@
 //! Where the damage of one sick device lies: a heavy-tailed number of places in runs, of which many
 //! begin near the one before.
 //!
-//! Models what Bairavasundaram et al. found of corrupt blocks (FAST'08: mean 104 and median 3 of them
-//! on an affected disk, runs of 3.4 on average) and of bad sectors (SIGMETRICS'07: another one within
-//! 10 MB of every second), and Schroeder et al. of bursts (FAST'10: mostly one sector, else a Pareto
-//! number). The lognormal number, and that runs begin near the start of the one before, are fits.
-//! The selected files stand for the device, one after the other. Not modelled: when the damage
-//! begins, and what grows.
+//! Bairavasundaram et al. found so much of it (FAST'08: median 3, mean 104, runs of 3.4 blocks) so near
+//! each other (SIGMETRICS'07: 10 MB for every second error), Schroeder et al. such bursts (FAST'10).
+//! The lognormal number, and that a run begins near the start of the one before, are fits. The
+//! selected files stand for the device, one after the other. Not modelled: when damage begins.
 
 use std::collections::BTreeSet;
 use std::ops::Range;

@@ -102,7 +102,8 @@ fn half_of_the_runs_begin_near_the_one_before() {
     const PLACES: u64 = 1 << 28;
     let shape =
         scenario::Clusters { median: 20_000.0, sigma: 0.0, ..shape(RunLength::Geometric(1.0)) };
-    let chosen = Clusters::new(&shape, BLOCK).choose(&mut draws(3), &[0..PLACES]);
+    let chosen =
+        Clusters::new(&shape, BLOCK).choose(&mut draws(3), std::slice::from_ref(&(0..PLACES)));
     assert_eq!(chosen.len(), 20_000);
     let chosen: Vec<u64> = chosen.into_iter().collect();
     let near = 10_000_000 / BLOCK;
