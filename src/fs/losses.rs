@@ -195,7 +195,7 @@ impl Filesystem {
         if !self.room_told.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 "what the medium holds cannot be kept any more (`--keep-max`): from now on such \
-                 writes are not lost"
+                 writes are not lost, and nothing is stale"
             );
         }
     }

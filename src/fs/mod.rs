@@ -31,6 +31,7 @@ mod names;
 mod node;
 mod node_table;
 mod numbers;
+mod overwrites;
 mod page_fills;
 mod pending;
 mod rearm;

@@ -432,7 +432,9 @@ impl Loaded {
 }
 
 fn damages_media(rule: &Rule) -> bool {
-    (rule.fault.is_stored() || rule.fault.keeps_writes()) && !rule.scope.ops.is_empty()
+    let fault = &rule.fault;
+    let remembers = fault.is_stored() || fault.keeps_writes() || fault.keeps_earlier();
+    remembers && !rule.scope.ops.is_empty()
 }
 
 /// What a rule does to writes is seen by reads.

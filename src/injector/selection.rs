@@ -38,6 +38,8 @@ pub struct Selection {
     pub fails_reads: bool,
     /// Whether any of them keeps writes from the medium, so that the file needs a [`Medium`].
     pub keeps_writes: bool,
+    /// Whether any of them reads as what was there before, so that the file needs a [`Medium`].
+    pub keeps_earlier: bool,
 }
 
 /// The file that an operation is on.
@@ -66,6 +68,7 @@ impl Selection {
             fleeting: self.fleeting || other.fleeting,
             fails_reads: self.fails_reads || other.fails_reads,
             keeps_writes: self.keeps_writes || other.keeps_writes,
+            keeps_earlier: self.keeps_earlier || other.keeps_earlier,
         }
     }
 }
@@ -111,6 +114,7 @@ impl Armed {
             fleeting: chosen().any(is_fleeting),
             fails_reads: chosen().any(fails_reads),
             keeps_writes: chosen().any(keeps_writes),
+            keeps_earlier: all().any(|rule| rule.fault.keeps_earlier()),
             rules,
             loaded,
         }

@@ -264,6 +264,8 @@ pub enum RegionContent {
     Byte(u8),
     /// Junk of this key, 16 hexadecimal digits: `content = { junk = "..." }` gives the same bytes.
     Junk(String),
+    /// What was there before the bytes were overwritten last.
+    Stale,
 }
 
 /// Bytes beyond which an event has their hash.

@@ -300,6 +300,7 @@ fn content(rule: &Rule, event: &Event, region: &Region) -> Result<Content, Repla
     Ok(match &region.content {
         RegionContent::Zero => Content::Zero,
         RegionContent::Byte(byte) => Content::Byte(*byte),
+        RegionContent::Stale => Content::Stale,
         RegionContent::Junk(key) => {
             let key = u64::from_str_radix(key, 16);
             Content::Junk(Some(key.map_err(|_| incomplete(rule, event, "the key of its junk"))?))

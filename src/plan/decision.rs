@@ -145,6 +145,7 @@ pub struct Corrupted {
 
 impl Corrupted {
     /// Fills those of the bytes in `data` that belong to it; `data` begins at `offset` of the file.
+    /// What is stale is not a matter of the plan, and stays as it is.
     pub fn fill(&self, data: &mut [u8], offset: u64) {
         let inside = |byte: u64| byte.saturating_sub(offset).min(data.len() as u64) as usize;
         let here = inside(self.bytes.start)..inside(self.bytes.end);

@@ -223,6 +223,7 @@ fn content(content: Content) -> Value {
     match content {
         Content::Zero => json!("zero"),
         Content::Byte(byte) => json!({ "byte": byte }),
+        Content::Stale => json!("stale"),
         Content::Junk(None) => json!("junk"),
         Content::Junk(Some(key)) => json!({ "junk": format!("{key:016x}") }),
     }

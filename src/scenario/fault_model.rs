@@ -174,6 +174,8 @@ pub enum Content {
     /// Bytes without a pattern, drawn from the seed for each file; or those of the given key, which
     /// a ledger names, in every file.
     Junk(Option<u64>),
+    /// What was there before the bytes were overwritten last.
+    Stale,
 }
 
 /// Which regions are corrupt.

@@ -40,6 +40,7 @@ mod sharing;
 mod short;
 mod space;
 mod space_races;
+mod stale;
 mod stall;
 mod sticky;
 mod throughput;

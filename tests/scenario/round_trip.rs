@@ -148,6 +148,7 @@ fn regions(generations: bool) -> impl Strategy<Value = Vec<RegionPosition>> {
 fn corrupt() -> impl Strategy<Value = Corrupt> {
     let content = prop_oneof![
         Just(Content::Zero),
+        Just(Content::Stale),
         (1u8..).prop_map(Content::Byte),
         proptest::option::of(any::<u64>()).prop_map(Content::Junk),
     ];
@@ -164,7 +165,13 @@ fn corrupt() -> impl Strategy<Value = Corrupt> {
                 (RegionAmount::Clusters(_), Persistence::Transient) => RegionAmount::Count(1),
                 (number, _) => number,
             }),
-            regions(persistence == Persistence::Sticky).prop_map(RegionAmount::At),
+            regions(persistence == Persistence::Sticky).prop_map(move |mut at| {
+                // Bytes of generation 0 have no earlier one.
+                let first =
+                    u32::from(content == Content::Stale && persistence == Persistence::Sticky);
+                at.iter_mut().for_each(|at| at.generation = at.generation.max(first));
+                RegionAmount::At(at)
+            }),
         ];
         amount.prop_map(move |amount| Corrupt { content, amount, region: 1 << shift, persistence })
     })

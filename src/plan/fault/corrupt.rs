@@ -3,8 +3,8 @@
 //! The blocks of CORDS (Ganesan et al., FAST'17) and the regions of CERN's probe (Panzer-Steindel,
 //! 2007). *Sticky*: a region is corrupt until it is overwritten, and of a region that is overwritten
 //! in part the rest stays so; new bytes are a new trial (generation). *Permanent*: the place is
-//! corrupt, whatever is stored there. *Transient*: the regions of one read. Not modelled: old content
-//! in place of new.
+//! corrupt, whatever is stored there. *Transient*: the regions of one read. Old content in place of new
+//! is kept by the medium: bytes that were never overwritten have none.
 
 use std::ops::Range;
 
@@ -60,6 +60,16 @@ impl Corrupt {
         self.amount.count().filter(|_| self.is_stored())
     }
 
+    /// Whether regions read as what was there before.
+    pub(super) fn is_stale(&self) -> bool {
+        self.content == Content::Stale
+    }
+
+    /// The generation for which places hold that are chosen at arming: the first that can be damaged.
+    pub fn first(&self) -> u32 {
+        u32::from(self.is_stale() && self.persistence == Persistence::Sticky)
+    }
+
     /// How these are placed, if not one by one.
     pub fn clusters(&self) -> Option<&Clusters> {
         self.amount.clusters()
@@ -88,6 +98,7 @@ impl Corrupt {
         match self.content {
             Content::Zero => Filling::Byte(0),
             Content::Byte(byte) => Filling::Byte(byte),
+            Content::Stale => Filling::Stale,
             Content::Junk(key) => {
                 Filling::Junk { key: key.map_or_else(junk, StreamKey::from_u64), generation }
             }
@@ -104,6 +115,7 @@ impl Corrupt {
         emit: &mut impl FnMut(u64),
     ) {
         match &self.amount {
+            _ if generation < self.first() => {}
             Amount::Rate(trials) => {
                 for (cell, window) in cells(numbers, CELL_SHIFT) {
                     trials
@@ -111,7 +123,7 @@ impl Corrupt {
                         .for_each(|hit| emit((cell << CELL_SHIFT) + hit));
                 }
             }
-            Amount::Count(_) | Amount::Clusters(_) if generation > 0 => {}
+            Amount::Count(_) | Amount::Clusters(_) if generation > self.first() => {}
             Amount::Count(_) | Amount::Clusters(_) => {
                 let first = placed.partition_point(|number| *number < numbers.start);
                 let rest = placed[first..].iter().copied();

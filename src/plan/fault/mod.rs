@@ -193,6 +193,11 @@ impl Fault {
         )
     }
 
+    /// Whether it reads as what was there before, so that errorfs must keep that.
+    pub fn keeps_earlier(&self) -> bool {
+        matches!(self, Fault::Corrupt(fault) if fault.is_stale())
+    }
+
     /// The stream that it draws from.
     pub fn purpose(&self) -> Option<Purpose> {
         match self {
