@@ -159,6 +159,7 @@ impl Armed {
         let mut decision = Decision::default();
         let mut look = Look { op: *op, target, now, streams: None };
         self.decide_effects(&mut look, &mut decision);
+        self.decide_metadata(&mut look, &mut decision);
         self.decide_length(&mut look, &mut decision);
         self.decide_queue(&mut look, &mut decision);
         self.decide_sectors(&mut look, &mut decision);

@@ -110,6 +110,9 @@ pub struct Event {
     /// Bytes that a read got from another place.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub misread: Vec<MisreadBytes>,
+    /// What was told wrong of the file.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mistold: Vec<Mistold>,
     /// Damage id of a bad sector.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
@@ -234,6 +237,17 @@ pub struct LostBytes {
     pub after: Option<String>,
     /// Damage id: of the write that lost them, in every ledger of this plan.
     pub id: String,
+}
+
+/// Something that was told wrong of a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mistold {
+    /// What, by the key of the scenario: `size`.
+    pub what: String,
+    /// What is true.
+    pub before: String,
+    /// What the target was told.
+    pub after: String,
 }
 
 /// A stretch of bytes that a read got from another place of the file.

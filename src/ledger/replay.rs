@@ -86,6 +86,7 @@ pub fn replay(scenario: &Scenario, seed: u64, events: &[Event]) -> Result<Replay
             Fault::Space(_) | Fault::Throughput(_) => {
                 events.first().map(|_| rule.clone()).into_iter().collect()
             }
+            Fault::Metadata(_) => metadata_rules(&rule, &events, &mut omitted),
             fault if is_stored(fault) => stored_rules(&rule, &events, &mut omitted)?,
             _ => counted_rules(&rule, &events)?,
         };
@@ -246,6 +247,26 @@ fn stored_rules(
         }
     }
     Ok(rules)
+}
+
+/// The rule on the paths that it was met on, and on all of them.
+fn metadata_rules(rule: &Rule, events: &[&Event], omitted: &mut Vec<String>) -> Vec<Rule> {
+    let mut paths = BTreeSet::new();
+    for event in events {
+        match exact_pattern(&event.path) {
+            Some(pattern) => drop(paths.insert(pattern.text())),
+            None => omitted.push(format!(
+                "rule `{}`: a scenario cannot name the file `{}`, whose name is not text",
+                rule.name, event.path
+            )),
+        }
+    }
+    let mut new = rule.clone();
+    new.select.paths = paths.iter().filter_map(|path| PathPattern::new(path).ok()).collect();
+    if let Fault::Metadata(metadata) = &mut new.fault {
+        metadata.rate = 1.0;
+    }
+    if new.select.paths.is_empty() { Vec::new() } else { vec![new] }
 }
 
 fn stored_rule(
@@ -440,6 +461,7 @@ fn effect(rule: &Rule, event: &Event) -> Result<Effect, ReplayError> {
         | Fault::Dead(_)
         | Fault::Readonly
         | Fault::Space(_)
+        | Fault::Metadata(_)
         | Fault::Throughput(_) => Ok(Effect::Same),
         Fault::Short(_) => {
             event.returned.map(Effect::Moved).ok_or_else(|| lacks("what it `returned`"))

@@ -22,6 +22,8 @@ pub struct Decision {
     pub stall: Option<Stalled>,
     /// The operation fails and the backing directory is not asked.
     pub failure: Option<Failure>,
+    /// Rules by which the answer tells something wrong, in file order.
+    pub mistold: Vec<RuleId>,
     /// Less is moved than was asked for; what follows is about the bytes that are.
     pub short: Option<Shortened>,
     /// The state of the filesystem is told as this rule limits it.
@@ -47,6 +49,7 @@ impl Decision {
             && self.queue.is_none()
             && self.stall.is_none()
             && self.failure.is_none()
+            && self.mistold.is_empty()
             && self.short.is_none()
             && self.told.is_none()
             && self.unreadable.is_none()

@@ -9,9 +9,9 @@ use super::document_text;
 use super::file::parse;
 use super::{
     Acceleration, BadSector, BitAmount, BitFlip, BitPosition, Clusters, Content, Corrupt, Cycle,
-    Dead, Distribution, Evict, Fault, Misdirected, Persistence, Preset, RegionAmount,
-    RegionPosition, Rest, Rule, RunLength, Scenario, SectorAmount, Select, Short, ShortLength,
-    Space, Stall, TornWrite, When, WritePart,
+    Dead, Distribution, EntryFault, Evict, Fault, Metadata, Misdirected, Persistence, Preset,
+    RegionAmount, RegionPosition, Rest, Rule, RunLength, Scenario, SectorAmount, Select, Short,
+    ShortLength, Space, Stall, TornWrite, When, WritePart, XattrFault,
 };
 use super::{duration, size};
 use crate::diagnostic::Diagnostic;
@@ -151,6 +151,7 @@ fn fault(fault: &Fault) -> Value {
         Fault::LostWrite(lost) => Value::Object(part(lost.part)),
         Fault::TornWrite(torn) => torn_write(torn),
         Fault::Misdirected(astray) => misdirected(*astray),
+        Fault::Metadata(wrong) => metadata(wrong),
         Fault::Fsync(fsync) => json!({
             "model": fsync.model.name(),
             "sequence": fsync.sequence,
@@ -296,6 +297,20 @@ fn misdirected(astray: Misdirected) -> Value {
     object.insert("block".into(), json!(size::format(u64::from(astray.block))));
     insert(&mut object, "at", astray.at);
     insert(&mut object, "to", astray.to);
+    Value::Object(object)
+}
+
+fn metadata(wrong: &Metadata) -> Value {
+    let mut object = Map::new();
+    object.insert("rate".into(), json!(wrong.rate));
+    insert(&mut object, "size", wrong.size);
+    insert(&mut object, "mtime", wrong.mtime);
+    insert(&mut object, "mode", wrong.mode);
+    insert(&mut object, "nlink", wrong.nlink);
+    insert(&mut object, "entry", wrong.entry.map(EntryFault::name));
+    insert(&mut object, "target", wrong.target.clone());
+    insert(&mut object, "xattr", wrong.xattr.map(XattrFault::name));
+    insert(&mut object, "open", wrong.open.map(|errno| errno.name()));
     Value::Object(object)
 }
 

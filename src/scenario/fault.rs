@@ -12,8 +12,8 @@ use super::distribution;
 use super::document::{Field, Findings, Keys, Read, Table, did_you_mean};
 use super::fsync;
 use super::lost_write;
-use super::misdirected;
 use super::{ErrorFault, Fault};
+use super::{metadata, misdirected};
 use super::{short, space, stall, throughput};
 use crate::diagnostic::Diagnostic;
 use crate::errno::{ERRNOS, Errno};
@@ -38,8 +38,9 @@ pub(super) const KINDS: Keys = Keys {
         "torn_write",
         "fsync",
         "misdirected",
+        "metadata",
     ],
-    later: &["power_cut", "metadata", "kill"],
+    later: &["power_cut", "kill"],
 };
 
 pub(super) const ERROR_KEYS: Keys =
@@ -75,6 +76,7 @@ pub(super) fn concerns(kind: &str) -> OpSet {
         "bit_flip" | "corrupt" => read,
         "bad_sector" | "short" | "throughput" | "misdirected" => read.with(OpKind::Write),
         "readonly" => OpSet::CHANGING,
+        "metadata" => OpSet::TELLING,
         "space" => OpSet::MAKING
             .with(OpKind::Write)
             .with(OpKind::Setattr)
@@ -138,6 +140,10 @@ fn read_kind(field: &Field<'_>, findings: &mut Findings) -> FaultRead {
         "torn_write" => lost_write::read_torn(&inner, findings),
         "fsync" => fsync::read(&inner, findings),
         "misdirected" => misdirected::read(&inner, findings),
+        "metadata" => FaultRead {
+            of_stored_bytes: true,
+            ..plain("metadata", metadata::read(&inner, findings))
+        },
         _ => plain("latency", distribution::read_latency(&inner, findings)),
     }
 }

@@ -20,6 +20,7 @@ mod file;
 mod fsync;
 mod lost_write;
 mod merge;
+mod metadata;
 mod misdirected;
 mod mistake;
 mod model;

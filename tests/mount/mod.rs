@@ -19,6 +19,7 @@ mod lifecycle;
 mod limits;
 mod lost_random;
 mod lost_write;
+mod metadata;
 mod misdirected;
 mod names;
 mod one_bit;

@@ -251,6 +251,30 @@ fn lost() -> impl Strategy<Value = Fault> {
     ]
 }
 
+fn metadata() -> impl Strategy<Value = Fault> {
+    use proptest::option::of;
+    let attributes = (of(0u64..1 << 62), of(0u64..1 << 62), of(0u16..0o10000), of(any::<u32>()));
+    let entry = of(select(EntryFault::ALL.to_vec()));
+    let others = (entry, of(select(vec!["a", "é \"b\""])), of(select(XattrFault::ALL.to_vec())));
+    (fraction(), attributes, others, any::<bool>()).prop_map(|(rate, attributes, others, open)| {
+        let (size, mtime, mode, nlink) = attributes;
+        let (entry, target, xattr) = others;
+        let nothing = (size, mtime, nlink) == (None, None, None) && mode.is_none();
+        let open = open || nothing && entry.is_none() && target.is_none() && xattr.is_none();
+        Fault::Metadata(Box::new(Metadata {
+            rate,
+            size,
+            mtime,
+            mode,
+            nlink,
+            entry,
+            target: target.map(String::from),
+            xattr,
+            open: open.then_some(Errno::EIO),
+        }))
+    })
+}
+
 fn fsync() -> impl Strategy<Value = Fault> {
     let evict =
         prop_oneof![Just(Evict::Close), Just(Evict::Drop), duration().prop_map(Evict::After)];
@@ -306,6 +330,8 @@ fn rule(index: usize) -> impl Strategy<Value = Rule> {
     let fsyncs = (paths(index), proptest::option::of(bytes()), when(), fsync()).prop_map(
         |(paths, bytes, when, fault)| (Select { paths, bytes, ..Select::default() }, when, fault),
     );
+    let metadata = (paths(index), window(), metadata())
+        .prop_map(|(paths, window, fault)| (Select { paths, ..Select::default() }, window, fault));
     // On the heap: a test's stack is small.
     prop_oneof![
         of_ops.boxed(),
@@ -318,7 +344,8 @@ fn rule(index: usize) -> impl Strategy<Value = Rule> {
         regions.boxed(),
         sectors.boxed(),
         losses.boxed(),
-        fsyncs.boxed()
+        fsyncs.boxed(),
+        metadata.boxed()
     ]
     .prop_map(move |(select, when, fault)| {
         let domain = (index % 2 == 1).then(|| format!("domain {index}"));

@@ -10,6 +10,7 @@ mod fsync;
 mod grid;
 mod latency;
 mod lost_write;
+mod metadata;
 mod misdirected;
 mod readonly;
 mod short;
@@ -28,6 +29,7 @@ pub use fsync::Fsync;
 pub use grid::Grid;
 pub use latency::{DELAY_MAX, Latency};
 pub use lost_write::{LostWrite, Tear, TornWrite};
+pub use metadata::Metadata;
 pub use misdirected::{Astray, Misdirected};
 pub use short::Short;
 pub use space::{BLOCK, Space};
@@ -71,6 +73,8 @@ pub enum Fault {
     Fsync(Fsync),
     /// One block of a read or write is that of another place.
     Misdirected(Misdirected),
+    /// What is told of files is wrong.
+    Metadata(Box<Metadata>),
 }
 
 impl Fault {
@@ -92,6 +96,7 @@ impl Fault {
             scenario::Fault::TornWrite(fault) => Fault::TornWrite(TornWrite::new(fault)),
             scenario::Fault::Fsync(fault) => Fault::Fsync(Fsync::new(fault)),
             scenario::Fault::Misdirected(fault) => Fault::Misdirected(Misdirected::new(fault)),
+            scenario::Fault::Metadata(fault) => Fault::Metadata(Box::new(Metadata::new(fault))),
         }
     }
 
@@ -113,6 +118,7 @@ impl Fault {
             Fault::TornWrite(_) => "torn_write",
             Fault::Fsync(_) => "fsync",
             Fault::Misdirected(_) => "misdirected",
+            Fault::Metadata(_) => "metadata",
         }
     }
 
@@ -133,6 +139,7 @@ impl Fault {
             Fault::LostWrite(_) | Fault::TornWrite(_) => lost_write::CONCERNS,
             Fault::Fsync(_) => fsync::CONCERNS,
             Fault::Misdirected(_) => misdirected::CONCERNS,
+            Fault::Metadata(fault) => fault.concerns(),
         }
     }
 
@@ -181,6 +188,7 @@ impl Fault {
             Fault::BitFlip(fault) => fault.is_never(),
             Fault::Corrupt(fault) => fault.is_never(),
             Fault::BadSector(fault) => fault.is_never(),
+            Fault::Metadata(fault) => fault.is_never(),
             _ => false,
         }
     }
@@ -210,6 +218,7 @@ impl Fault {
             Fault::LostWrite(_) => Some(Purpose::LostWrite),
             Fault::TornWrite(_) => Some(Purpose::TornWrite),
             Fault::Misdirected(_) => Some(Purpose::Misdirected),
+            Fault::Metadata(_) => Some(Purpose::Metadata),
             Fault::Error(_)
             | Fault::Fsync(_)
             | Fault::Stall(_)
