@@ -8,7 +8,6 @@ use super::stat::{Attr, FileKind};
 use super::{Answer, DirEntry, Entry, FileHandle, Filesystem, Listing, Opened, Subject};
 use crate::ledger::{Event, Mistold, bytes_or_hash};
 use crate::op::{Op, OpKind};
-use crate::plan::Decision;
 use crate::plan::fault::Fault;
 use crate::scenario::{EntryFault, Metadata, XattrFault};
 
@@ -121,6 +120,7 @@ impl Filesystem {
         call: impl FnOnce(&Filesystem) -> Answer<T>,
         answer: impl FnOnce(Answer<T>) + Send + 'static,
     ) {
+        let _under_way = self.flights.begin(op.kind);
         let Some(judged) = self.judge(op, subject) else {
             return answer(self.counted(op, subject, call));
         };
@@ -146,18 +146,18 @@ impl Filesystem {
         cookie: u64,
         answer: impl FnOnce(Answer<Listing>) + Send + 'static,
     ) {
+        let _under_way = self.flights.begin(op.kind);
         let subject = Subject::OpenDirectory(handle);
         let armed = self.armed_for(OpKind::Readdir).filter(|armed| armed.changes_entries());
         let judged = armed.and_then(|armed| {
             let nothing = || {
                 let view = self.view_of(subject, &armed).ok()?;
-                let decision = Decision::default();
-                Some(Judged { armed: armed.clone(), view, op, decision, fills_cache: false })
+                Some(Judged::nothing(armed.clone(), view, op))
             };
             self.judge(op, subject).or_else(nothing)
         });
         let Some(judged) = judged else {
-            return self.around(op, subject, |fs| fs.readdir(handle, cookie), answer);
+            return self.around_begun(op, subject, |fs| fs.readdir(handle, cookie), answer);
         };
         let mut events = judged.events();
         let listed = match judged.decision.failure {

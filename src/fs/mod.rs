@@ -43,6 +43,7 @@ mod survey;
 mod sync;
 mod timer;
 mod uses;
+mod victim;
 mod view;
 mod write_back;
 mod xattrs;

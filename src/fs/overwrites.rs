@@ -22,12 +22,13 @@ impl Filesystem {
         open: &OpenFile,
         ranges: &[Range<u64>],
     ) -> Option<Overwrites> {
-        let (_, view) = self.view_with_medium(&open.node)?;
+        let (armed, view) = self.view_with_medium(&open.node)?;
         let medium = view.medium.clone().filter(|_| view.selection.keeps_earlier)?;
         let was = |range: &Range<u64>| {
             let len = (range.end - range.start) as usize;
             let read = || self.read_for_page(open, range.start, len);
-            let (bytes, _) = self.read_medium(Some(&medium), range.start, read).ok()?;
+            let (bytes, _) =
+                self.read_medium(Some(&medium), Some(&armed), range.start, read).ok()?;
             let range = range.start..range.start + bytes.len() as u64;
             (!bytes.is_empty()).then(|| (range, Content::new(bytes, &self.room)))
         };

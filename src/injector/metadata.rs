@@ -47,7 +47,7 @@ impl Armed {
             let rule = self.plan().rule(*id);
             let Fault::Metadata(fault) = &rule.fault else { return None };
             let entry = fault.told.entry?;
-            let reads = rule.scope.ops.contains(OpKind::Readdir) && self.is_open(rule, now);
+            let reads = rule.scope.ops.contains(OpKind::Readdir) && self.is_open(*id, rule, now);
             (reads && self.is_hit(*id, fault, path) && self.fire(*id, now)).then_some((*id, entry))
         })
     }

@@ -460,6 +460,7 @@ fn effect(rule: &Rule, event: &Event) -> Result<Effect, ReplayError> {
         Fault::Stall(_)
         | Fault::Dead(_)
         | Fault::Readonly
+        | Fault::Kill
         | Fault::Space(_)
         | Fault::Metadata(_)
         | Fault::Throughput(_) => Ok(Effect::Same),

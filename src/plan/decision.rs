@@ -22,6 +22,8 @@ pub struct Decision {
     pub stall: Option<Stalled>,
     /// The operation fails and the backing directory is not asked.
     pub failure: Option<Failure>,
+    /// The operation fails because its caller is killed by this rule.
+    pub kill: Option<RuleId>,
     /// Rules by which the answer tells something wrong, in file order.
     pub mistold: Vec<RuleId>,
     /// Less is moved than was asked for; what follows is about the bytes that are.

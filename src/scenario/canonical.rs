@@ -142,7 +142,7 @@ fn fault(fault: &Fault) -> Value {
         }
         Fault::Stall(stall) => stalled(stall),
         Fault::Dead(dead) => gone(dead),
-        Fault::Readonly => json!({}),
+        Fault::Readonly | Fault::Kill => json!({}),
         Fault::Short(short) => shortened(short),
         Fault::Space(space) => limited(space),
         Fault::Throughput(limit) => {

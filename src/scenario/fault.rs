@@ -39,8 +39,9 @@ pub(super) const KINDS: Keys = Keys {
         "fsync",
         "misdirected",
         "metadata",
+        "kill",
     ],
-    later: &["power_cut", "kill"],
+    later: &["power_cut"],
 };
 
 pub(super) const ERROR_KEYS: Keys =
@@ -48,6 +49,8 @@ pub(super) const ERROR_KEYS: Keys =
 
 pub(super) const READONLY_KEYS: Keys =
     Keys { of: "`readonly`", noun: "key", known: &[], later: &[] };
+
+const KILL_KEYS: Keys = Keys { of: "`kill`", noun: "key", known: &[], later: &[] };
 
 const ERROR_EXAMPLE: &str = "fault = { error = { errno = \"EIO\" } }";
 
@@ -83,7 +86,7 @@ pub(super) fn concerns(kind: &str) -> OpSet {
             .with(OpKind::Fallocate)
             .with(OpKind::Statfs),
         // The kernel drops what these answer, and waits for none of them: nobody would see it.
-        "error" | "stall" | "dead" => {
+        "error" | "stall" | "dead" | "kill" => {
             OpSet::ALL.without(OpKind::Release).without(OpKind::Releasedir)
         }
         "fsync" => OpSet::EMPTY.with(OpKind::Fsync),
@@ -135,6 +138,10 @@ fn read_kind(field: &Field<'_>, findings: &mut Findings) -> FaultRead {
         "readonly" => {
             READONLY_KEYS.check(&inner, findings);
             plain("readonly", Some(Fault::Readonly))
+        }
+        "kill" => {
+            KILL_KEYS.check(&inner, findings);
+            plain("kill", Some(Fault::Kill))
         }
         "lost_write" => lost_write::read_lost(&inner, findings),
         "torn_write" => lost_write::read_torn(&inner, findings),

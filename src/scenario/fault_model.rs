@@ -40,6 +40,8 @@ pub enum Fault {
     Misdirected(Misdirected),
     /// What is told of files is wrong.
     Metadata(Box<Metadata>),
+    /// The calling process is killed.
+    Kill,
 }
 
 impl Fault {
@@ -62,6 +64,7 @@ impl Fault {
             Fault::Fsync(_) => "fsync",
             Fault::Misdirected(_) => "misdirected",
             Fault::Metadata(_) => "metadata",
+            Fault::Kill => "kill",
         }
     }
 }

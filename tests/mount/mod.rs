@@ -13,6 +13,7 @@ mod errors;
 mod exclusive;
 mod files;
 mod fsync;
+mod kill;
 mod killed;
 mod latency;
 mod lifecycle;

@@ -290,6 +290,7 @@ fn rule(index: usize) -> impl Strategy<Value = Rule> {
         (distribution(), proptest::option::of(duration()))
             .prop_map(|(distribution, step)| Fault::Latency(Latency { distribution, step })),
         proptest::option::of(duration()).prop_map(|for_| Fault::Stall(Stall { for_ })),
+        Just(Fault::Kill),
     ];
     let gone = (select_of_ops(index), when_once(), dead().prop_map(Fault::Dead));
     let readonly = (paths(index), proptest::option::of(ops(changing())), when_once());

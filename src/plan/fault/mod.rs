@@ -8,6 +8,7 @@ mod dead;
 mod error;
 mod fsync;
 mod grid;
+mod kill;
 mod latency;
 mod lost_write;
 mod metadata;
@@ -75,6 +76,8 @@ pub enum Fault {
     Misdirected(Misdirected),
     /// What is told of files is wrong.
     Metadata(Box<Metadata>),
+    /// The calling process is killed.
+    Kill,
 }
 
 impl Fault {
@@ -96,6 +99,7 @@ impl Fault {
             scenario::Fault::TornWrite(fault) => Fault::TornWrite(TornWrite::new(fault)),
             scenario::Fault::Fsync(fault) => Fault::Fsync(Fsync::new(fault)),
             scenario::Fault::Misdirected(fault) => Fault::Misdirected(Misdirected::new(fault)),
+            scenario::Fault::Kill => Fault::Kill,
             scenario::Fault::Metadata(fault) => Fault::Metadata(Box::new(Metadata::new(fault))),
         }
     }
@@ -119,6 +123,7 @@ impl Fault {
             Fault::Fsync(_) => "fsync",
             Fault::Misdirected(_) => "misdirected",
             Fault::Metadata(_) => "metadata",
+            Fault::Kill => "kill",
         }
     }
 
@@ -140,6 +145,7 @@ impl Fault {
             Fault::Fsync(_) => fsync::CONCERNS,
             Fault::Misdirected(_) => misdirected::CONCERNS,
             Fault::Metadata(fault) => fault.concerns(),
+            Fault::Kill => kill::CONCERNS,
         }
     }
 
@@ -224,6 +230,7 @@ impl Fault {
             | Fault::Stall(_)
             | Fault::Dead(_)
             | Fault::Readonly
+            | Fault::Kill
             | Fault::Space(_)
             | Fault::Throughput(_) => None,
         }
