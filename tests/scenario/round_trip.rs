@@ -326,8 +326,7 @@ fn rule(index: usize) -> impl Strategy<Value = Rule> {
         (paths(index), transfers, window(), limit).prop_map(|(paths, ops, window, limit)| {
             (Select { paths, ops: Some(ops), bytes: None }, window, Fault::Throughput(limit))
         });
-    let losses = (paths(index), when(), lost())
-        .prop_map(|(paths, when, fault)| (Select { paths, ..Select::default() }, when, fault));
+    let losses = losses(index);
     let fsyncs = (paths(index), proptest::option::of(bytes()), when(), fsync()).prop_map(
         |(paths, bytes, when, fault)| (Select { paths, bytes, ..Select::default() }, when, fault),
     );
@@ -373,6 +372,11 @@ fn preset() -> impl Strategy<Value = Preset> {
             Preset { name, cite, evidence, assumptions, real_rate, acceleration }
         },
     )
+}
+
+fn losses(index: usize) -> impl Strategy<Value = (Select, When, Fault)> {
+    (paths(index), when(), lost())
+        .prop_map(|(paths, when, fault)| (Select { paths, ..Select::default() }, when, fault))
 }
 
 fn scenario() -> impl Strategy<Value = Scenario> {
