@@ -26,6 +26,7 @@ mod names;
 mod one_bit;
 mod ownership;
 mod page_fills;
+mod pairs;
 mod passthrough;
 mod presets;
 mod rate;
