@@ -159,6 +159,18 @@ impl OpSet {
         .with(OpKind::Fallocate)
         .with(OpKind::CopyFileRange)
         .with(OpKind::Ioctl);
+    /// Operations that answer with the attributes of a file.
+    pub const ATTRIBUTES: OpSet = OpSet::MAKING
+        .with(OpKind::Lookup)
+        .with(OpKind::Getattr)
+        .with(OpKind::Setattr)
+        .with(OpKind::Link);
+    /// Operations that tell what a file is, and opening it.
+    pub const TELLING: OpSet = OpSet::ATTRIBUTES
+        .with(OpKind::Open)
+        .with(OpKind::Readdir)
+        .with(OpKind::Readlink)
+        .with(OpKind::Getxattr);
     /// Operations that make a file of any kind.
     pub const MAKING: OpSet = OpSet::EMPTY
         .with(OpKind::Mknod)

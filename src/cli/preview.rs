@@ -315,6 +315,7 @@ impl Opened<'_> {
 
 fn content(content: &RegionContent) -> String {
     match content {
+        RegionContent::Stale => "what was there before".to_owned(),
         RegionContent::Zero => "zero".to_owned(),
         RegionContent::Byte(byte) => format!("{byte:#04x}"),
         RegionContent::Junk(_) => "junk".to_owned(),

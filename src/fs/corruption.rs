@@ -8,6 +8,7 @@ use rustix::fs::{SeekFrom, seek};
 use super::events::written;
 use super::inject::Judged;
 use crate::ledger::{Event, Outcome, Region, RegionContent, bytes_or_hash};
+use crate::media::Medium;
 use crate::plan::{Corrupted, DamageId, Filling};
 
 /// More regions of one operation follow in further events, so that lines stay short.
@@ -54,6 +55,19 @@ impl Filled {
     }
 }
 
+/// Fills those bytes of a region that are in `data`, which begins at `offset` of the file. What is
+/// stale the medium knows; what it does not know stays as it is stored.
+pub(super) fn fill(corrupted: &Corrupted, medium: Option<&Medium>, data: &mut [u8], offset: u64) {
+    let (Filling::Stale, Some(medium)) = (corrupted.filling, medium) else {
+        return corrupted.fill(data, offset);
+    };
+    let end = offset + data.len() as u64;
+    let here = corrupted.bytes.start.max(offset)..corrupted.bytes.end.min(end);
+    for was in medium.earlier().within(&here) {
+        was.copy_to(data, offset);
+    }
+}
+
 impl Judged {
     /// Fills the decided regions of what was read from `file`.
     pub(super) fn fill(&self, data: &mut [u8], file: impl AsFd) -> Vec<Filled> {
@@ -66,7 +80,7 @@ impl Judged {
             let Range { start, end } = filled.corrupted.bytes;
             let place = (start - offset) as usize..(end - offset) as usize;
             let before = data[place.clone()].to_vec();
-            filled.corrupted.fill(data, offset);
+            fill(&filled.corrupted, self.view.medium.as_deref(), data, offset);
             let served =
                 Served { before, after: data[place].to_vec(), hole: hole(&file, start..end) };
             Filled { served: Some(served), ..filled }
@@ -138,6 +152,7 @@ fn content(filling: Filling) -> RegionContent {
     match filling {
         Filling::Byte(0) => RegionContent::Zero,
         Filling::Byte(byte) => RegionContent::Byte(byte),
+        Filling::Stale => RegionContent::Stale,
         Filling::Junk { key, .. } => RegionContent::Junk(format!("{:016x}", key.to_u64())),
     }
 }

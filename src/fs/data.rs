@@ -197,11 +197,13 @@ impl Filesystem {
         }
         let before =
             |range: Range<u64>| Ok((self.before_end(&open.node, op, range.clone())?, range));
-        let before: Answer<Vec<_>> =
-            under_way.gets(bytes_of(&op)).into_iter().map(before).collect();
+        let gets = under_way.gets(bytes_of(&op));
+        let overwrites = self.begin_overwrite(open, &gets);
+        let before: Answer<Vec<_>> = gets.into_iter().map(before).collect();
         let written = before
             .and_then(|before| Ok((before, rustix::io::pwritev(&*open.file, &buffer, op.offset)?)));
         let count = written.as_ref().map_or(0, |(_, count)| *count);
+        self.end_overwrite(overwrites, op.offset + count as u64);
         self.end_write(open, under_way, count, data, losses);
         for (before, Range { start, end }) in written?.0 {
             let end = end.min(op.offset + count as u64);

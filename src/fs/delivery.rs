@@ -32,13 +32,17 @@ impl Filesystem {
         let failed = judged.decision.failure.is_some();
         let ledger = self.ledger.clone();
         let start = Instant::now();
+        let victim = judged.victim.clone();
         let released = judged.released_event();
         let end_stalls = self.timer.hurrying();
         let record = move || {
             let events = released.into_iter().chain(events);
             let events = events.map(|event| waited(event, start)).collect();
             ledger.record(events, move |recorded| match recorded {
-                Recorded::Written => answer(result),
+                Recorded::Written => {
+                    victim.iter().for_each(|victim| victim.kill());
+                    answer(result);
+                }
                 Recorded::Lost => {
                     end_stalls();
                     answer(if failed { Err(Errno::EIO) } else { unrecorded(result) });

@@ -53,6 +53,11 @@ pub struct Listing {
 }
 
 impl Listing {
+    /// These.
+    pub(super) fn new(entries: Vec<DirEntry>) -> Listing {
+        Listing { batch: Arc::new(entries), from: 0 }
+    }
+
     /// In the directory's order.
     pub fn entries(&self) -> &[DirEntry] {
         &self.batch[self.from..]

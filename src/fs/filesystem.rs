@@ -63,6 +63,8 @@ pub struct Filesystem {
     pub(super) room: Arc<Room>,
     /// Whether it was said that there is no room left.
     pub(super) room_told: AtomicBool,
+    /// Whether it has been said that somebody was not killed.
+    pub(super) spared_told: AtomicBool,
     pub(super) page_fills: PageFills,
     pub(super) cached_pages: CachedPages,
     pub(super) ledger: Arc<Writer>,
@@ -109,6 +111,7 @@ impl Filesystem {
             fates: Fates::default(),
             room: Room::new(settings.keep_max),
             room_told: AtomicBool::new(false),
+            spared_told: AtomicBool::new(false),
             page_fills: PageFills::default(),
             cached_pages: CachedPages::default(),
             ledger: Arc::new(ledger),

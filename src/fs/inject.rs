@@ -3,6 +3,7 @@
 //! decide → fail, or call → change what is answered → wait → record → answer (`delivery`).
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::astray::Astray;
 use super::cached_pages::PAGE;
@@ -12,15 +13,16 @@ use super::handles::OpenFile;
 use super::losses::Losses;
 use super::missing::Missing;
 use super::stat::stat_fd;
+use super::victim::{Spared, Victim};
 use super::view::{Subject, View};
 use super::who::who;
 use super::{Answer, FileHandle, Filesystem, Writing};
 use crate::errno::Errno;
 use crate::injector::{Armed, DataAccess};
-use crate::ledger::Event;
+use crate::ledger::{Event, Outcome};
 use crate::media::FileKey;
 use crate::op::{Op, OpKind};
-use crate::plan::{Decision, Unreadable};
+use crate::plan::{Decision, RuleId, Unreadable};
 
 /// An operation that does not go through untouched.
 #[derive(Debug)]
@@ -33,6 +35,16 @@ pub(super) struct Judged {
     pub(super) fills_cache: bool,
     /// The kernel may hold pages of its cache until it is answered.
     pub(super) holds_pages: bool,
+    /// Who is killed once the event is recorded.
+    pub(super) victim: Option<Arc<Victim>>,
+}
+
+impl Judged {
+    /// An operation to which nothing is done.
+    pub(super) fn nothing(armed: Arc<Armed>, view: Arc<View>, op: Op) -> Judged {
+        let decision = Decision::default();
+        Judged { armed, view, op, decision, fills_cache: false, holds_pages: false, victim: None }
+    }
 }
 
 impl Filesystem {
@@ -45,6 +57,17 @@ impl Filesystem {
         answer: impl FnOnce(Answer<T>) + Send + 'static,
     ) {
         let _under_way = self.flights.begin(op.kind);
+        self.around_begun(op, subject, call, answer);
+    }
+
+    /// The same, of one that has begun.
+    pub(super) fn around_begun<T: Send + 'static>(
+        &self,
+        op: Op,
+        subject: Subject<'_>,
+        call: impl FnOnce(&Filesystem) -> Answer<T>,
+        answer: impl FnOnce(Answer<T>) + Send + 'static,
+    ) {
         let answer = self.traced(op, subject, |_| None, answer);
         let Some(judged) = self.judge(op, subject) else {
             return answer(self.counted(op, subject, call));
@@ -201,6 +224,16 @@ impl Filesystem {
         let now = self.armed_at.elapsed();
         let who = view.selection.needs_who.then(|| who(op.caller.pid));
         let mut decision = armed.decide_for(&op, &view.target(), now, who.as_ref());
+        let aimed = decision.kill.take().map(|rule| (rule, Victim::of(op.caller.pid)));
+        let victim = match aimed {
+            Some((_, Ok(victim))) => Some(Arc::new(victim)),
+            Some((rule, Err(spared))) => {
+                decision.failure = None;
+                self.tell_spared(&armed, &view, op, (rule, spared));
+                None
+            }
+            None => None,
+        };
         if armed.limits_space() {
             armed.take_room(&op, file, now, &mut decision);
         }
@@ -211,7 +244,22 @@ impl Filesystem {
         }
         let fills_cache = op.cached;
         let touched = behind || !decision.is_clean();
-        touched.then_some(Judged { armed, view, op, decision, fills_cache, holds_pages })
+        touched.then_some(Judged { armed, view, op, decision, fills_cache, holds_pages, victim })
+    }
+
+    /// Somebody is not killed who was to be.
+    fn tell_spared(
+        &self,
+        armed: &Arc<Armed>,
+        view: &Arc<View>,
+        op: Op,
+        (rule, spared): (RuleId, Spared),
+    ) {
+        if !self.spared_told.swap(true, Ordering::Relaxed) {
+            tracing::warn!("rule `{}` kills nobody: {spared}", armed.label(rule).rule);
+        }
+        let judged = Judged::nothing(armed.clone(), view.clone(), op);
+        self.tell(vec![Event { outcome: Outcome::Skipped, ..judged.event(rule, 0) }]);
     }
 
     fn serve(&self, judged: &Judged, open: &OpenFile) -> Served {

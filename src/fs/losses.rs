@@ -15,7 +15,7 @@ use crate::injector::Armed;
 use crate::ledger::Outcome;
 use crate::media::{Content, Elsewhere, Loss, Medium, Room, Stale};
 use crate::op::{Op, OpKind};
-use crate::plan::{Decision, Lost, bytes_of};
+use crate::plan::{Lost, bytes_of};
 use crate::scenario::Rest;
 
 /// What of one request to write is to be lost, and what was.
@@ -122,14 +122,7 @@ impl Filesystem {
     pub(super) fn falls_behind(&self, node: &Arc<Node>) -> Option<Judged> {
         let (armed, view) = self.view_with_medium(node)?;
         let op = Op::new(OpKind::Write, 0, 0, crate::op::Caller::default());
-        let judged = Judged {
-            armed,
-            view,
-            op,
-            decision: Decision::default(),
-            fills_cache: false,
-            holds_pages: false,
-        };
+        let judged = Judged::nothing(armed, view, op);
         (judged.view.may_be_behind() && !self.ledger.failed()).then_some(judged)
     }
 
@@ -195,7 +188,7 @@ impl Filesystem {
         if !self.room_told.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 "what the medium holds cannot be kept any more (`--keep-max`): from now on such \
-                 writes are not lost"
+                 writes are not lost, and nothing is stale"
             );
         }
     }

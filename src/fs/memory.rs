@@ -225,5 +225,5 @@ fn stored_damage(
         false => armed.damage_loaded(range, &view.target()),
     };
     let decision = Decision { regions, flips, ..Decision::default() };
-    (Judged { armed, view, op, decision, fills_cache: false, holds_pages: false }, unreadable)
+    (Judged { decision, ..Judged::nothing(armed, view, op) }, unreadable)
 }

@@ -29,6 +29,7 @@ impl Filesystem {
     /// Bytes of the file were cut off, punched or zeroed: that the medium has done.
     pub(super) fn missing_discarded(&self, judged: &Judged, range: &Range<u64>) {
         if let Some(medium) = &judged.view.medium {
+            medium.earlier().forget(range);
             self.tell_of(judged, Outcome::Gone, medium.unsynced().settle(range));
             self.tell_of(judged, Outcome::Gone, medium.behind().catch_up(range));
         }

@@ -114,7 +114,8 @@ impl Filesystem {
             // What was lost under another name is missing under this one too.
             selection.access = DataAccess::Counted;
         }
-        let wanted = selection.medium || selection.keeps_writes || behind;
+        let keeps = selection.keeps_writes || selection.keeps_earlier;
+        let wanted = selection.medium || keeps || behind;
         let medium = medium.filter(|_| wanted);
         let ino = node.key.ino;
         View { ino, path, to: None, origin, selection, medium, armed: armed.generation(), names }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use rustix::fs::{OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
 
 use super::cached_pages::PAGE;
+use super::corruption::fill;
 use super::data::read_fully;
 use super::handles::OpenFile;
 use super::losses::Losses;
@@ -113,7 +114,8 @@ impl Filesystem {
         let (mut bytes, _) =
             self.read_medium(view.medium.as_deref(), Some(&armed), offset, read)?;
         let damage = armed.damage(offset..offset + bytes.len() as u64, &view.target());
-        damage.regions.iter().for_each(|region| region.fill(&mut bytes, offset));
+        let medium = view.medium.as_deref();
+        damage.regions.iter().for_each(|region| fill(region, medium, &mut bytes, offset));
         for flip in damage.flips {
             bytes[(flip.byte - offset) as usize] ^= 1 << flip.bit;
         }

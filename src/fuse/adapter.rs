@@ -63,7 +63,8 @@ impl fuser::Filesystem for Adapter {
     fn lookup(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
         let subject = Subject::Name(node(parent), name);
         let call = |fs: &Filesystem| fs.lookup(node(parent), name);
-        self.fs.around(op(OpKind::Lookup, request), subject, call, answer::entry(self.ttl, reply));
+        let op = op(OpKind::Lookup, request);
+        self.fs.around_telling(op, subject, call, answer::entry(self.ttl, reply));
     }
 
     fn forget(&self, _request: &Request, ino: INodeNo, lookups: u64) {
@@ -74,7 +75,7 @@ impl fuser::Filesystem for Adapter {
         let id = node(ino);
         let call = |fs: &Filesystem| fs.getattr(id, open.map(handle));
         let answer = answer::attr(self.ttl, id, reply);
-        self.fs.around(op(OpKind::Getattr, request), Subject::Node(id), call, answer);
+        self.fs.around_telling(op(OpKind::Getattr, request), Subject::Node(id), call, answer);
     }
 
     fn setattr(
@@ -99,13 +100,13 @@ impl fuser::Filesystem for Adapter {
         let changes = Changes { mode, uid, gid, size, atime, mtime };
         let (id, op) = (node(ino), Op { length: size, ..op(OpKind::Setattr, request) });
         let call = |fs: &Filesystem| fs.setattr(op, id, open.map(handle), &changes);
-        self.fs.around(op, Subject::Node(id), call, answer::attr(self.ttl, id, reply));
+        self.fs.around_telling(op, Subject::Node(id), call, answer::attr(self.ttl, id, reply));
     }
 
     fn readlink(&self, request: &Request, ino: INodeNo, reply: ReplyData) {
         let call = |fs: &Filesystem| fs.readlink(node(ino));
         let subject = Subject::Node(node(ino));
-        self.fs.around(op(OpKind::Readlink, request), subject, call, answer::data(reply));
+        self.fs.around_telling(op(OpKind::Readlink, request), subject, call, answer::data(reply));
     }
 
     fn mknod(
@@ -120,7 +121,8 @@ impl fuser::Filesystem for Adapter {
     ) {
         let (op, mode) = (op(OpKind::Mknod, request), NewMode { mode, umask });
         let call = |fs: &Filesystem| fs.mknod(node(parent), name, mode, rdev, op.caller);
-        self.fs.around(op, Subject::Name(node(parent), name), call, answer::entry(self.ttl, reply));
+        let answer = answer::entry(self.ttl, reply);
+        self.fs.around_telling(op, Subject::Name(node(parent), name), call, answer);
     }
 
     fn mkdir(
@@ -134,7 +136,8 @@ impl fuser::Filesystem for Adapter {
     ) {
         let (op, mode) = (op(OpKind::Mkdir, request), NewMode { mode, umask });
         let call = |fs: &Filesystem| fs.mkdir(node(parent), name, mode, op.caller);
-        self.fs.around(op, Subject::Name(node(parent), name), call, answer::entry(self.ttl, reply));
+        let answer = answer::entry(self.ttl, reply);
+        self.fs.around_telling(op, Subject::Name(node(parent), name), call, answer);
     }
 
     fn unlink(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
@@ -159,7 +162,8 @@ impl fuser::Filesystem for Adapter {
     ) {
         let op = op(OpKind::Symlink, request);
         let call = |fs: &Filesystem| fs.symlink(node(parent), name, target, op.caller);
-        self.fs.around(op, Subject::Name(node(parent), name), call, answer::entry(self.ttl, reply));
+        let answer = answer::entry(self.ttl, reply);
+        self.fs.around_telling(op, Subject::Name(node(parent), name), call, answer);
     }
 
     fn rename(
@@ -190,7 +194,8 @@ impl fuser::Filesystem for Adapter {
         let call = |fs: &Filesystem| fs.link(node(ino), node(parent), name);
         let (from, to) = (Subject::Node(node(ino)), Subject::Name(node(parent), name));
         let both = Subject::Both(&from, &to);
-        self.fs.around(op(OpKind::Link, request), both, call, answer::entry(self.ttl, reply));
+        let op = op(OpKind::Link, request);
+        self.fs.around_telling(op, both, call, answer::entry(self.ttl, reply));
     }
 
     fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
@@ -213,7 +218,7 @@ impl fuser::Filesystem for Adapter {
     ) {
         let (op, mode) = (op(OpKind::Create, request), NewMode { mode, umask });
         let call = |fs: &Filesystem| fs.create(node(parent), name, mode, flags, op.caller);
-        self.fs.around(
+        self.fs.around_telling(
             op,
             Subject::Name(node(parent), name),
             call,
@@ -314,9 +319,8 @@ impl fuser::Filesystem for Adapter {
         cookie: u64,
         reply: ReplyDirectory,
     ) {
-        let call = |fs: &Filesystem| fs.readdir(handle(open), cookie);
-        let subject = Subject::OpenDirectory(handle(open));
-        self.fs.around(op(OpKind::Readdir, request), subject, call, answer::entries(reply));
+        let op = op(OpKind::Readdir, request);
+        self.fs.list(op, handle(open), cookie, answer::entries(reply));
     }
 
     fn releasedir(
@@ -377,7 +381,11 @@ impl fuser::Filesystem for Adapter {
     ) {
         let call = |fs: &Filesystem| fs.getxattr(node(ino), name, room);
         let subject = Subject::Node(node(ino));
-        self.fs.around(op(OpKind::Getxattr, request), subject, call, answer::xattr(room, reply));
+        let (op, answer) = (op(OpKind::Getxattr, request), answer::xattr(room, reply));
+        match room > 0 && may_be_mistold(name) {
+            true => self.fs.around_telling(op, subject, call, answer),
+            false => self.fs.around(op, subject, call, answer),
+        }
     }
 
     fn listxattr(&self, request: &Request, ino: INodeNo, room: u32, reply: ReplyXattr) {
@@ -462,4 +470,9 @@ impl fuser::Filesystem for Adapter {
         let both = (Subject::Open(handle(open_from)), Subject::Open(handle(open_to)));
         self.fs.around(op, Subject::Both(&both.0, &both.1), call, answer::written(reply));
     }
+}
+
+/// Whether the value of an attribute may be told wrong: those of the kernel decide who may do what.
+fn may_be_mistold(name: &OsStr) -> bool {
+    ["user.", "trusted."].iter().any(|of| name.as_encoded_bytes().starts_with(of.as_bytes()))
 }

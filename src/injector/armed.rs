@@ -174,6 +174,7 @@ impl Armed {
         let mut decision = Decision::default();
         let mut look = Look { op: *op, target, now, who, streams: None };
         self.decide_effects(&mut look, &mut decision);
+        self.decide_metadata(&mut look, &mut decision);
         self.decide_length(&mut look, &mut decision);
         self.decide_queue(&mut look, &mut decision);
         self.decide_sectors(&mut look, &mut decision);
@@ -453,7 +454,9 @@ impl Loaded {
 }
 
 fn damages_media(rule: &Rule) -> bool {
-    (rule.fault.is_stored() || rule.fault.keeps_writes()) && !rule.scope.ops.is_empty()
+    let fault = &rule.fault;
+    let remembers = fault.is_stored() || fault.keeps_writes() || fault.keeps_earlier();
+    remembers && !rule.scope.ops.is_empty()
 }
 
 /// What a rule does to writes is seen by reads.

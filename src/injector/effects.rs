@@ -2,6 +2,8 @@
 
 use super::Armed;
 use super::armed::Look;
+use crate::errno::Errno;
+use crate::op::{Op, OpKind};
 use crate::plan::fault::{Fault, Latency};
 use crate::plan::{Decision, Delay, Failure, Rule, RuleId, Stalled};
 
@@ -24,6 +26,15 @@ impl Armed {
                         rule: id,
                         occurrence,
                         errno: fault.errno,
+                    });
+                }
+                Fault::Kill if decision.failure.is_none() && !is_written_back(&look.op) => {
+                    let fired = self.fired(id, rule, look);
+                    decision.kill = fired.map(|_| id);
+                    decision.failure = fired.map(|occurrence| Failure {
+                        rule: id,
+                        occurrence,
+                        errno: Errno::EINTR,
                     });
                 }
                 Fault::Dead(fault) if decision.failure.is_none() => {
@@ -54,4 +65,9 @@ impl Armed {
         let occasion = self.occasion(id, rule, look)?;
         self.fire(id, look.now).then_some(occasion.occurrence)
     }
+}
+
+/// Whether the kernel writes pages of its cache, which is no caller's operation.
+fn is_written_back(op: &Op) -> bool {
+    op.cached && op.kind == OpKind::Write
 }

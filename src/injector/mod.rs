@@ -8,6 +8,7 @@ mod counters;
 mod effects;
 mod lasting;
 mod losses;
+mod metadata;
 mod misreads;
 mod queue;
 mod regions;

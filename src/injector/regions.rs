@@ -73,7 +73,7 @@ impl Armed {
         let filling = self.stored_filling(id, fault, file);
         let whole = |number: &u64| {
             let bytes = rule.scope.clip(fault.grid.bytes(*number));
-            self.corrupted((id, fault), *number, bytes, (0, filling(0)))
+            self.corrupted((id, fault), *number, bytes, (fault.first(), filling(fault.first())))
         };
         placed.regions.iter().map(whole).collect()
     }

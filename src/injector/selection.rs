@@ -40,6 +40,8 @@ pub struct Selection {
     pub needs_who: bool,
     /// Whether any of them keeps writes from the medium, so that the file needs a [`Medium`].
     pub keeps_writes: bool,
+    /// Whether any of them reads as what was there before, so that the file needs a [`Medium`].
+    pub keeps_earlier: bool,
 }
 
 /// The file that an operation is on.
@@ -69,6 +71,7 @@ impl Selection {
             fails_reads: self.fails_reads || other.fails_reads,
             needs_who: self.needs_who || other.needs_who,
             keeps_writes: self.keeps_writes || other.keeps_writes,
+            keeps_earlier: self.keeps_earlier || other.keeps_earlier,
         }
     }
 }
@@ -115,6 +118,7 @@ impl Armed {
             fails_reads: chosen().any(fails_reads),
             needs_who: chosen().any(|rule| rule.askers.needs_who()),
             keeps_writes: chosen().any(keeps_writes),
+            keeps_earlier: all().any(|rule| rule.fault.keeps_earlier()),
             rules,
             loaded,
         }

@@ -110,6 +110,9 @@ pub struct Event {
     /// Bytes that a read got from another place.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub misread: Vec<MisreadBytes>,
+    /// What was told wrong of the file.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mistold: Vec<Mistold>,
     /// Damage id of a bad sector.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
@@ -236,6 +239,17 @@ pub struct LostBytes {
     pub id: String,
 }
 
+/// Something that was told wrong of a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mistold {
+    /// What, by the key of the scenario: `size`.
+    pub what: String,
+    /// What is true.
+    pub before: String,
+    /// What the target was told.
+    pub after: String,
+}
+
 /// A stretch of bytes that a read got from another place of the file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MisreadBytes {
@@ -264,6 +278,8 @@ pub enum RegionContent {
     Byte(u8),
     /// Junk of this key, 16 hexadecimal digits: `content = { junk = "..." }` gives the same bytes.
     Junk(String),
+    /// What was there before the bytes were overwritten last.
+    Stale,
 }
 
 /// Bytes beyond which an event has their hash.

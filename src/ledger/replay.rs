@@ -86,6 +86,7 @@ pub fn replay(scenario: &Scenario, seed: u64, events: &[Event]) -> Result<Replay
             Fault::Space(_) | Fault::Throughput(_) => {
                 events.first().map(|_| rule.clone()).into_iter().collect()
             }
+            Fault::Metadata(_) => metadata_rules(&rule, &events, &mut omitted),
             fault if is_stored(fault) => stored_rules(&rule, &events, &mut omitted)?,
             _ => counted_rules(&rule, &events)?,
         };
@@ -248,6 +249,26 @@ fn stored_rules(
     Ok(rules)
 }
 
+/// The rule on the paths that it was met on, and on all of them.
+fn metadata_rules(rule: &Rule, events: &[&Event], omitted: &mut Vec<String>) -> Vec<Rule> {
+    let mut paths = BTreeSet::new();
+    for event in events {
+        match exact_pattern(&event.path) {
+            Some(pattern) => drop(paths.insert(pattern.text())),
+            None => omitted.push(format!(
+                "rule `{}`: a scenario cannot name the file `{}`, whose name is not text",
+                rule.name, event.path
+            )),
+        }
+    }
+    let mut new = rule.clone();
+    new.select.paths = paths.iter().filter_map(|path| PathPattern::new(path).ok()).collect();
+    if let Fault::Metadata(metadata) = &mut new.fault {
+        metadata.rate = 1.0;
+    }
+    if new.select.paths.is_empty() { Vec::new() } else { vec![new] }
+}
+
 fn stored_rule(
     rule: &Rule,
     paths: Vec<PathPattern>,
@@ -300,6 +321,7 @@ fn content(rule: &Rule, event: &Event, region: &Region) -> Result<Content, Repla
     Ok(match &region.content {
         RegionContent::Zero => Content::Zero,
         RegionContent::Byte(byte) => Content::Byte(*byte),
+        RegionContent::Stale => Content::Stale,
         RegionContent::Junk(key) => {
             let key = u64::from_str_radix(key, 16);
             Content::Junk(Some(key.map_err(|_| incomplete(rule, event, "the key of its junk"))?))
@@ -438,7 +460,9 @@ fn effect(rule: &Rule, event: &Event) -> Result<Effect, ReplayError> {
         Fault::Stall(_)
         | Fault::Dead(_)
         | Fault::Readonly
+        | Fault::Kill
         | Fault::Space(_)
+        | Fault::Metadata(_)
         | Fault::Throughput(_) => Ok(Effect::Same),
         Fault::Short(_) => {
             event.returned.map(Effect::Moved).ok_or_else(|| lacks("what it `returned`"))

@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use arc_swap::ArcSwapOption;
 
-use super::{Behind, Generations, Unsynced};
+use super::{Behind, Earlier, Generations, Unsynced};
 use crate::plan::RuleKey;
 use crate::plan::seed::StreamKey;
 
@@ -25,6 +25,7 @@ pub struct Medium {
     born: AtomicU64,
     behind: Behind,
     unsynced: Unsynced,
+    earlier: Earlier,
 }
 
 /// What the rules of the armed plan know of the file.
@@ -54,6 +55,7 @@ impl Default for Medium {
             born: AtomicU64::new(0),
             behind: Behind::default(),
             unsynced: Unsynced::default(),
+            earlier: Earlier::default(),
         }
     }
 }
@@ -154,6 +156,11 @@ impl Medium {
     /// What has been written to the file and not written back.
     pub fn unsynced(&self) -> &Unsynced {
         &self.unsynced
+    }
+
+    /// What was there before it was overwritten, of a file of which somebody wants to know.
+    pub fn earlier(&self) -> &Earlier {
+        &self.earlier
     }
 
     /// Whether it has all that was written.

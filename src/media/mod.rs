@@ -5,6 +5,7 @@
 //! Memory only, no files: `fs` says what happened, `injector` asks what is stored.
 
 mod behind;
+mod earlier;
 mod fates;
 mod generations;
 mod medium;
@@ -14,6 +15,7 @@ mod unsynced;
 mod usage;
 
 pub use behind::{Behind, Elsewhere, Loss, Stale};
+pub use earlier::Earlier;
 pub use fates::Fates;
 pub use generations::Generations;
 pub use medium::{Binding, Medium};

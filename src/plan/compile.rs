@@ -66,6 +66,9 @@ fn access(fault: &Fault, when: &When, ops: OpSet) -> DataAccess {
     if fault.keeps_writes() && !ops.is_empty() {
         return DataAccess::Counted;
     }
+    if matches!(fault, Fault::Metadata(fault) if fault.tells_size()) && !ops.is_empty() {
+        return DataAccess::Counted;
+    }
     if ops.intersection(TRANSFERS).is_empty() {
         let seen = OpSet::EMPTY.with(OpKind::Fsync).with(OpKind::Flush);
         return match ops.intersection(seen).is_empty() {

@@ -22,6 +22,10 @@ pub struct Decision {
     pub stall: Option<Stalled>,
     /// The operation fails and the backing directory is not asked.
     pub failure: Option<Failure>,
+    /// The operation fails because its caller is killed by this rule.
+    pub kill: Option<RuleId>,
+    /// Rules by which the answer tells something wrong, in file order.
+    pub mistold: Vec<RuleId>,
     /// Less is moved than was asked for; what follows is about the bytes that are.
     pub short: Option<Shortened>,
     /// The state of the filesystem is told as this rule limits it.
@@ -47,6 +51,7 @@ impl Decision {
             && self.queue.is_none()
             && self.stall.is_none()
             && self.failure.is_none()
+            && self.mistold.is_empty()
             && self.short.is_none()
             && self.told.is_none()
             && self.unreadable.is_none()
@@ -145,6 +150,7 @@ pub struct Corrupted {
 
 impl Corrupted {
     /// Fills those of the bytes in `data` that belong to it; `data` begins at `offset` of the file.
+    /// What is stale is not a matter of the plan, and stays as it is.
     pub fn fill(&self, data: &mut [u8], offset: u64) {
         let inside = |byte: u64| byte.saturating_sub(offset).min(data.len() as u64) as usize;
         let here = inside(self.bytes.start)..inside(self.bytes.end);

@@ -7,6 +7,8 @@ use super::seed::StreamKey;
 pub enum Filling {
     /// This byte throughout.
     Byte(u8),
+    /// What was there before they were overwritten: the medium knows.
+    Stale,
     /// Bytes without a pattern. Draw 0 of (cell `w`, generation) is the word `w` of the file: its
     /// bytes from `8 * w` on, lowest first.
     Junk {
@@ -26,6 +28,7 @@ impl Filling {
         let stored = place_in(data, offset, differs_at).map(|place| (place, data[place]));
         match self {
             Filling::Byte(byte) => data.fill(byte),
+            Filling::Stale => {}
             Filling::Junk { key, generation } => {
                 junk(data, offset, key, generation);
                 if let Some((place, stored)) = stored.filter(|(place, old)| data[*place] == *old) {

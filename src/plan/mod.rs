@@ -4,9 +4,11 @@
 //! here what they mean.
 
 mod askers;
+mod clusters;
 mod compile;
 mod damage;
 mod decision;
+mod deviate;
 pub mod fault;
 mod filling;
 mod paths;
@@ -18,6 +20,7 @@ pub mod seed;
 mod trigger;
 
 pub use askers::Askers;
+pub use clusters::Clusters;
 pub use compile::compile;
 pub use damage::{DamageId, Place};
 pub use decision::*;

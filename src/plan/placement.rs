@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::fault::Fault;
 use super::sampler::distinct;
 use super::seed::Purpose;
-use super::{Plan, Rule, RuleId};
+use super::{Clusters, Plan, Rule, RuleId};
 use crate::scenario::BitPosition;
 
 /// One regular file of the backing directory.
@@ -136,8 +136,11 @@ impl Plan {
                 files: selected.len(),
             });
         }
-        let stream = self.stream(id, Path::new(""), Purpose::Placement);
-        let chosen = distinct(&mut stream.draws(0, 0), wanted, found);
+        let draws = |purpose| self.stream(id, Path::new(""), purpose).draws(0, 0);
+        let chosen = match clusters(rule) {
+            Some(clusters) => clusters.choose(&mut draws(Purpose::Clusters), &places),
+            None => distinct(&mut draws(Purpose::Placement), wanted, found),
+        };
         Ok(spread(rule, &selected, &places, chosen.into_iter()))
     }
 }
@@ -179,6 +182,14 @@ fn places(rule: &Rule, file_len: u64) -> Range<u64> {
         Fault::BadSector(fault) => fault.grid.numbers(&bytes),
         Fault::Corrupt(fault) => fault.grid.numbers(&bytes),
         _ => bytes.start.saturating_mul(8)..bytes.end.saturating_mul(8),
+    }
+}
+
+fn clusters(rule: &Rule) -> Option<&Clusters> {
+    match &rule.fault {
+        Fault::Corrupt(fault) => fault.clusters(),
+        Fault::BadSector(fault) => fault.clusters(),
+        _ => None,
     }
 }
 

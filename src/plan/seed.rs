@@ -67,6 +67,10 @@ pub enum Purpose {
     Misdirected,
     /// Where `count` faults go.
     Placement,
+    /// Which paths have wrong metadata.
+    Metadata,
+    /// How the damage of a sick device lies.
+    Clusters,
     /// How much a short read or write moves.
     Length,
 }
@@ -86,6 +90,8 @@ impl Purpose {
             Purpose::TornWrite => b"torn write",
             Purpose::Misdirected => b"misdirected",
             Purpose::Placement => b"placement",
+            Purpose::Metadata => b"metadata",
+            Purpose::Clusters => b"clusters",
             Purpose::Length => b"length",
         }
     }

@@ -94,7 +94,7 @@ pub struct Chance {
 
 impl Chance {
     /// A probability below 1, exact to 2^-64.
-    fn new(probability: f64) -> Chance {
+    pub(super) fn new(probability: f64) -> Chance {
         // The product is exact: a power of two only moves the exponent.
         Chance { threshold: (probability * 18_446_744_073_709_551_616.0) as u64 }
     }

@@ -8,10 +8,10 @@ use serde_json::{Map, Value, json};
 use super::document_text;
 use super::file::parse;
 use super::{
-    Acceleration, Askers, BadSector, BitAmount, BitFlip, BitPosition, Content, Corrupt, Cycle,
-    Dead, Distribution, Evict, Fault, Misdirected, Persistence, Preset, RegionAmount,
-    RegionPosition, Rest, Rule, Scenario, SectorAmount, Select, Short, ShortLength, Space, Stall,
-    TornWrite, When, WritePart,
+    Acceleration, Askers, BadSector, BitAmount, BitFlip, BitPosition, Clusters, Content, Corrupt,
+    Cycle, Dead, Distribution, EntryFault, Evict, Fault, Metadata, Misdirected, Persistence, Preset,
+    RegionAmount, RegionPosition, Rest, Rule, RunLength, Scenario, SectorAmount, Select, Short,
+    ShortLength, Space, Stall, TornWrite, When, WritePart, XattrFault,
 };
 use super::{duration, size};
 use crate::diagnostic::Diagnostic;
@@ -149,7 +149,7 @@ fn fault(fault: &Fault) -> Value {
         }
         Fault::Stall(stall) => stalled(stall),
         Fault::Dead(dead) => gone(dead),
-        Fault::Readonly => json!({}),
+        Fault::Readonly | Fault::Kill => json!({}),
         Fault::Short(short) => shortened(short),
         Fault::Space(space) => limited(space),
         Fault::Throughput(limit) => {
@@ -158,6 +158,7 @@ fn fault(fault: &Fault) -> Value {
         Fault::LostWrite(lost) => Value::Object(part(lost.part)),
         Fault::TornWrite(torn) => torn_write(torn),
         Fault::Misdirected(astray) => misdirected(*astray),
+        Fault::Metadata(wrong) => metadata(wrong),
         Fault::Fsync(fsync) => json!({
             "model": fsync.model.name(),
             "sequence": fsync.sequence,
@@ -191,6 +192,7 @@ fn regions(corrupt: &Corrupt) -> Value {
     let (key, amount) = match &corrupt.amount {
         RegionAmount::Rate(rate) => ("rate", json!(rate)),
         RegionAmount::Count(count) => ("count", json!(count)),
+        RegionAmount::Clusters(them) => ("clusters", clusters(*them)),
         RegionAmount::At(regions) => {
             let sticky = corrupt.persistence == Persistence::Sticky;
             let regions = regions.iter().map(|at| region(at, sticky));
@@ -205,10 +207,31 @@ fn regions(corrupt: &Corrupt) -> Value {
     })
 }
 
+fn clusters(clusters: Clusters) -> Value {
+    let Clusters { median, sigma, max, run, near, neighbourhood } = clusters;
+    let mut value = json!({
+        "median": median,
+        "sigma": sigma,
+        "max": max,
+        "near": near,
+        "neighbourhood": neighbourhood,
+    });
+    match run {
+        RunLength::Geometric(mean) => value["run"] = json!(mean),
+        RunLength::Burst { single, shape, longest } => {
+            value["single"] = json!(single);
+            value["shape"] = json!(shape);
+            value["longest"] = json!(longest);
+        }
+    }
+    value
+}
+
 fn content(content: Content) -> Value {
     match content {
         Content::Zero => json!("zero"),
         Content::Byte(byte) => json!({ "byte": byte }),
+        Content::Stale => json!("stale"),
         Content::Junk(None) => json!("junk"),
         Content::Junk(Some(key)) => json!({ "junk": format!("{key:016x}") }),
     }
@@ -225,6 +248,7 @@ fn bad_sector(bad: &BadSector) -> Value {
     let (key, amount) = match &bad.amount {
         SectorAmount::Rate(rate) => ("rate", json!(rate)),
         SectorAmount::Count(count) => ("count", json!(count)),
+        SectorAmount::Clusters(them) => ("clusters", clusters(*them)),
         SectorAmount::At(bytes) => ("at", json!(bytes)),
     };
     json!({ key: amount, "sector": size::format(u64::from(bad.sector)) })
@@ -280,6 +304,20 @@ fn misdirected(astray: Misdirected) -> Value {
     object.insert("block".into(), json!(size::format(u64::from(astray.block))));
     insert(&mut object, "at", astray.at);
     insert(&mut object, "to", astray.to);
+    Value::Object(object)
+}
+
+fn metadata(wrong: &Metadata) -> Value {
+    let mut object = Map::new();
+    object.insert("rate".into(), json!(wrong.rate));
+    insert(&mut object, "size", wrong.size);
+    insert(&mut object, "mtime", wrong.mtime);
+    insert(&mut object, "mode", wrong.mode);
+    insert(&mut object, "nlink", wrong.nlink);
+    insert(&mut object, "entry", wrong.entry.map(EntryFault::name));
+    insert(&mut object, "target", wrong.target.clone());
+    insert(&mut object, "xattr", wrong.xattr.map(XattrFault::name));
+    insert(&mut object, "open", wrong.open.map(|errno| errno.name()));
     Value::Object(object)
 }
 

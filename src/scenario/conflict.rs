@@ -80,8 +80,9 @@ pub(super) fn find(rules: &[Rule]) -> Vec<Conflict> {
 
 fn is_shadowed(rule: &Rule, earlier: &Rule) -> bool {
     let same_effect = match (&earlier.fault, &rule.fault) {
-        (Fault::Error(_), Fault::Error(_) | Fault::Dead(_) | Fault::Readonly) => true,
-        (Fault::Dead(dead), Fault::Error(_) | Fault::Dead(_) | Fault::Readonly) => {
+        (Fault::Error(_), Fault::Error(_) | Fault::Kill | Fault::Dead(_) | Fault::Readonly) => true,
+        (Fault::Kill, Fault::Kill) => true,
+        (Fault::Dead(dead), Fault::Error(_) | Fault::Kill | Fault::Dead(_) | Fault::Readonly) => {
             dead.for_.is_none() && dead.flap.is_none()
         }
         (Fault::Latency(_), Fault::Latency(_)) | (Fault::Stall(_), Fault::Stall(_)) => true,

@@ -6,8 +6,11 @@
 use std::collections::BTreeSet;
 use std::ops::{Range, RangeInclusive};
 
-use super::damage::{amounts, duplicate, read_count, read_generation, read_persistence};
-use super::document::{Field, Findings, Keys, Read, Table, did_you_mean, not_yet};
+use super::clusters;
+use super::damage::{
+    RUNNING_AMOUNTS, amounts, duplicate, read_count, read_generation, read_persistence,
+};
+use super::document::{Field, Findings, Keys, Read, Table, did_you_mean};
 use super::fault::FaultRead;
 use super::size;
 use super::when::fraction;
@@ -17,7 +20,7 @@ use crate::diagnostic::Diagnostic;
 pub(super) const KEYS: Keys = Keys {
     of: "`corrupt`",
     noun: "key",
-    known: &["content", "rate", "count", "at", "region", "persistence"],
+    known: &["content", "rate", "count", "at", "clusters", "region", "persistence"],
     later: &[],
 };
 
@@ -29,13 +32,38 @@ pub(super) const POSITION_KEYS: Keys =
 
 const CONTENT_EXAMPLE: &str = "content = \"junk\"";
 const BYTE_EXAMPLE: &str = "content = { byte = 0xFF }";
-const CONTENT_HELP: &str = "contents are: `\"junk\"`, `\"zero\"`, `{ byte = 0xFF }`";
+const CONTENT_HELP: &str = "contents are: `\"junk\"`, `\"zero\"`, `\"stale\"`, `{ byte = 0xFF }`";
 const REGIONS_EXAMPLE: &str = "at = [{ byte = 8192 }]";
 
 /// The size of a region that does not say.
 const REGION_DEFAULT: u32 = 4096;
 /// From the smallest sector to the largest damage of one event that field studies name.
 const REGION_SIZES: RangeInclusive<u64> = 512..=65536;
+
+/// What positions depend on.
+#[derive(Clone, Copy)]
+struct Shape {
+    region: u32,
+    persistence: Option<Persistence>,
+    stale: bool,
+}
+
+impl Shape {
+    /// The generation of a position that does not say: the first one that can be damaged so.
+    fn first(self) -> u32 {
+        u32::from(self.stale && self.persistence == Some(Persistence::Sticky))
+    }
+
+    fn has_earlier(self, field: &Field<'_>, generation: u32) -> Read<u32> {
+        if generation >= self.first() {
+            return Ok(generation);
+        }
+        let message = "bytes of generation 0 have no earlier one to read as";
+        Err(field
+            .error("never-fires", message)
+            .help("write `generation = 1` for bytes that have been overwritten once"))
+    }
+}
 
 /// One position of `at`, and where it stands.
 type Position = (RegionPosition, Range<usize>);
@@ -48,7 +76,11 @@ pub(super) fn read(table: &Table<'_>, findings: &mut Findings) -> FaultRead {
         Some(field) => findings.keep(read_region(&field)),
         None => Some(REGION_DEFAULT),
     };
-    let shape = (region.unwrap_or(REGION_DEFAULT), persistence);
+    let shape = Shape {
+        region: region.unwrap_or(REGION_DEFAULT),
+        persistence,
+        stale: content == Some(Content::Stale),
+    };
     let (amount, at) = read_amount(table, shape, findings);
     let corrupt = || {
         let (content, amount, region) = (content?, amount?, region?);
@@ -64,14 +96,15 @@ pub(super) fn read(table: &Table<'_>, findings: &mut Findings) -> FaultRead {
 
 fn read_amount(
     table: &Table<'_>,
-    shape: (u32, Option<Persistence>),
+    shape: Shape,
     findings: &mut Findings,
 ) -> (Option<RegionAmount>, Vec<Position>) {
     let (mut amount, mut at) = (None, Vec::new());
-    for field in amounts(table, "`corrupt`", findings) {
+    for field in amounts(table, "`corrupt`", RUNNING_AMOUNTS, findings) {
         amount = match field.key {
             "rate" => fraction(&field, findings).map(RegionAmount::Rate),
             "count" => findings.keep(read_count(&field)).map(RegionAmount::Count),
+            "clusters" => read_clusters(&field, shape.persistence, findings),
             _ => {
                 at = read_positions(&field, shape, findings);
                 let mut regions: Vec<_> = at.iter().map(|(position, _)| *position).collect();
@@ -81,6 +114,19 @@ fn read_amount(
         };
     }
     (amount, at)
+}
+
+fn read_clusters(
+    field: &Field<'_>,
+    persistence: Option<Persistence>,
+    findings: &mut Findings,
+) -> Option<RegionAmount> {
+    if persistence == Some(Persistence::Transient) {
+        let message = "`clusters` are a property of a device, and not of one read";
+        let error = Diagnostic::error("conflicting-keys", field.key_span.clone(), message);
+        findings.push(error.help("write `persistence = \"sticky\"`, or `rate` or `count`"));
+    }
+    clusters::read(field, &clusters::OF_REGIONS, findings).map(RegionAmount::Clusters)
 }
 
 fn read_content(table: &Table<'_>, findings: &mut Findings) -> Option<Content> {
@@ -116,7 +162,7 @@ fn content_of(field: &Field<'_>, word: &str) -> Read<Content> {
     match word {
         "zero" => Ok(Content::Zero),
         "junk" => Ok(Content::Junk(None)),
-        "stale" => Err(not_yet("content", "stale", field.span()).help(CONTENT_HELP)),
+        "stale" => Ok(Content::Stale),
         other => Err(field
             .error("unknown-content", format!("there is no content `{other}`"))
             .label(did_you_mean(other, ["junk", "zero", "stale"]))
@@ -161,19 +207,15 @@ fn read_region(field: &Field<'_>) -> Read<u32> {
     Err(field.error("out-of-range", message).help(help))
 }
 
-fn read_positions(
-    field: &Field<'_>,
-    (region, persistence): (u32, Option<Persistence>),
-    findings: &mut Findings,
-) -> Vec<Position> {
+fn read_positions(field: &Field<'_>, shape: Shape, findings: &mut Findings) -> Vec<Position> {
     let items = findings.keep(field.many("a list of positions", REGIONS_EXAMPLE));
     let mut seen = BTreeSet::new();
     let mut positions = Vec::new();
     for item in items.unwrap_or_default() {
-        let Some(position) = read_position(&item, persistence, findings) else {
+        let Some(position) = read_position(&item, shape, findings) else {
             continue;
         };
-        let number = position.byte / u64::from(region);
+        let number = position.byte / u64::from(shape.region);
         if !seen.insert((number, position.generation)) {
             let message = format!("the region of byte {} is listed twice", position.byte);
             findings.push(duplicate(&item, message));
@@ -185,7 +227,7 @@ fn read_positions(
 
 fn read_position(
     item: &Field<'_>,
-    persistence: Option<Persistence>,
+    shape: Shape,
     findings: &mut Findings,
 ) -> Option<RegionPosition> {
     let table = findings.keep(item.table(REGIONS_EXAMPLE))?;
@@ -193,8 +235,11 @@ fn read_position(
     let byte = findings.keep(table.require("byte", "a position", REGIONS_EXAMPLE));
     let byte = findings.read(byte, |field| field.size("byte = 8192"));
     let generation = match table.get("generation") {
-        Some(field) => findings.keep(read_generation(&field, persistence, "region")),
-        None => Some(0),
+        Some(field) => {
+            let read = read_generation(&field, shape.persistence, "region");
+            findings.keep(read.and_then(|generation| shape.has_earlier(&field, generation)))
+        }
+        None => Some(shape.first()),
     };
     Some(RegionPosition { byte: byte?, generation: generation? })
 }

@@ -1,11 +1,13 @@
 //! Reads the faults that damage bytes, `bit_flip` and `bad_sector`, and what `corrupt` has in common
 //! with them.
 //!
-//! Each says which bytes in exactly one way: by `rate`, by `count`, or `at` given positions.
+//! Each says which bytes in exactly one way: by `rate`, by `count`, `at` given positions, or in
+//! `clusters`.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use super::clusters;
 use super::document::{Field, Findings, Keys, Read, Table, did_you_mean};
 use super::fault::FaultRead;
 use super::when::fraction;
@@ -19,13 +21,19 @@ pub(super) const BIT_FLIP_KEYS: Keys = Keys {
     later: &[],
 };
 
-pub(super) const BAD_SECTOR_KEYS: Keys =
-    Keys { of: "`bad_sector`", noun: "key", known: &["rate", "count", "at", "sector"], later: &[] };
+pub(super) const BAD_SECTOR_KEYS: Keys = Keys {
+    of: "`bad_sector`",
+    noun: "key",
+    known: &["rate", "count", "at", "clusters", "sector"],
+    later: &[],
+};
 
 pub(super) const POSITION_KEYS: Keys =
     Keys { of: "a position", noun: "key", known: &["byte", "bit", "generation"], later: &[] };
 
-const AMOUNTS: [&str; 3] = ["rate", "count", "at"];
+const AMOUNTS: &[&str] = &["rate", "count", "at"];
+/// Of what lies in runs as well.
+pub(super) const RUNNING_AMOUNTS: &[&str] = &["rate", "count", "at", "clusters"];
 const BITS_EXAMPLE: &str = "at = [{ byte = 8192, bit = 3 }]";
 const SECTORS_EXAMPLE: &str = "at = [8192]";
 
@@ -37,7 +45,7 @@ pub(super) fn read_bit_flip(table: &Table<'_>, findings: &mut Findings) -> Fault
     let persistence = read_persistence(table, findings);
     let mut at = Vec::new();
     let mut amount = None;
-    for field in amounts(table, "`bit_flip`", findings) {
+    for field in amounts(table, "`bit_flip`", AMOUNTS, findings) {
         amount = match field.key {
             "rate" => bit_rate(&field, findings).map(BitAmount::Rate),
             "count" => findings.keep(read_count(&field)).map(BitAmount::Count),
@@ -68,10 +76,13 @@ pub(super) fn read_bad_sector(table: &Table<'_>, findings: &mut Findings) -> Fau
     };
     let mut at = Vec::new();
     let mut amount = None;
-    for field in amounts(table, "`bad_sector`", findings) {
+    for field in amounts(table, "`bad_sector`", RUNNING_AMOUNTS, findings) {
         amount = match field.key {
             "rate" => fraction(&field, findings).map(SectorAmount::Rate),
             "count" => findings.keep(read_count(&field)).map(SectorAmount::Count),
+            "clusters" => {
+                clusters::read(&field, &clusters::OF_SECTORS, findings).map(SectorAmount::Clusters)
+            }
             _ => {
                 at = read_sectors(&field, sector.unwrap_or(SECTOR_DEFAULT), findings);
                 let mut bytes: Vec<u64> = at.iter().map(|(byte, _)| *byte).collect();
@@ -90,19 +101,25 @@ pub(super) fn read_bad_sector(table: &Table<'_>, findings: &mut Findings) -> Fau
 }
 
 /// The amounts that are there; all but exactly one are reported.
-pub(super) fn amounts<'a>(table: &Table<'a>, of: &str, findings: &mut Findings) -> Vec<Field<'a>> {
-    let present = table.present(&AMOUNTS);
+pub(super) fn amounts<'a>(
+    table: &Table<'a>,
+    of: &str,
+    known: &[&'static str],
+    findings: &mut Findings,
+) -> Vec<Field<'a>> {
+    let present = table.present(known);
+    let list = known.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
     match present.as_slice() {
         [_] => {}
         [] => {
             let message = format!("{of} does not say what is damaged");
             let error = Diagnostic::error("missing-key", table.span.clone(), message);
-            findings.push(error.help("write exactly one of `rate`, `count`, `at`"));
+            findings.push(error.help(format!("write exactly one of {list}")));
         }
         [first, second, ..] => {
             let message = format!("{of} has both `{}` and `{}`", first.key, second.key);
             let error = Diagnostic::error("conflicting-keys", second.key_span.clone(), message);
-            findings.push(error.help("keep exactly one of `rate`, `count`, `at`"));
+            findings.push(error.help(format!("keep exactly one of {list}")));
         }
     }
     present

@@ -12,8 +12,8 @@ use super::distribution;
 use super::document::{Field, Findings, Keys, Read, Table, did_you_mean};
 use super::fsync;
 use super::lost_write;
-use super::misdirected;
 use super::{ErrorFault, Fault};
+use super::{metadata, misdirected};
 use super::{short, space, stall, throughput};
 use crate::diagnostic::Diagnostic;
 use crate::errno::{ERRNOS, Errno};
@@ -38,8 +38,10 @@ pub(super) const KINDS: Keys = Keys {
         "torn_write",
         "fsync",
         "misdirected",
+        "metadata",
+        "kill",
     ],
-    later: &["power_cut", "metadata", "kill"],
+    later: &["power_cut"],
 };
 
 pub(super) const ERROR_KEYS: Keys =
@@ -47,6 +49,8 @@ pub(super) const ERROR_KEYS: Keys =
 
 pub(super) const READONLY_KEYS: Keys =
     Keys { of: "`readonly`", noun: "key", known: &[], later: &[] };
+
+const KILL_KEYS: Keys = Keys { of: "`kill`", noun: "key", known: &[], later: &[] };
 
 const ERROR_EXAMPLE: &str = "fault = { error = { errno = \"EIO\" } }";
 
@@ -75,13 +79,14 @@ pub(super) fn concerns(kind: &str) -> OpSet {
         "bit_flip" | "corrupt" => read,
         "bad_sector" | "short" | "throughput" | "misdirected" => read.with(OpKind::Write),
         "readonly" => OpSet::CHANGING,
+        "metadata" => OpSet::TELLING,
         "space" => OpSet::MAKING
             .with(OpKind::Write)
             .with(OpKind::Setattr)
             .with(OpKind::Fallocate)
             .with(OpKind::Statfs),
         // The kernel drops what these answer, and waits for none of them: nobody would see it.
-        "error" | "stall" | "dead" => {
+        "error" | "stall" | "dead" | "kill" => {
             OpSet::ALL.without(OpKind::Release).without(OpKind::Releasedir)
         }
         "fsync" => OpSet::EMPTY.with(OpKind::Fsync),
@@ -134,10 +139,18 @@ fn read_kind(field: &Field<'_>, findings: &mut Findings) -> FaultRead {
             READONLY_KEYS.check(&inner, findings);
             plain("readonly", Some(Fault::Readonly))
         }
+        "kill" => {
+            KILL_KEYS.check(&inner, findings);
+            plain("kill", Some(Fault::Kill))
+        }
         "lost_write" => lost_write::read_lost(&inner, findings),
         "torn_write" => lost_write::read_torn(&inner, findings),
         "fsync" => fsync::read(&inner, findings),
         "misdirected" => misdirected::read(&inner, findings),
+        "metadata" => FaultRead {
+            of_stored_bytes: true,
+            ..plain("metadata", metadata::read(&inner, findings))
+        },
         _ => plain("latency", distribution::read_latency(&inner, findings)),
     }
 }

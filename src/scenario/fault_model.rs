@@ -38,6 +38,10 @@ pub enum Fault {
     Fsync(Fsync),
     /// One block of a read or write is that of another place.
     Misdirected(Misdirected),
+    /// What is told of files is wrong.
+    Metadata(Box<Metadata>),
+    /// The calling process is killed.
+    Kill,
 }
 
 impl Fault {
@@ -59,8 +63,86 @@ impl Fault {
             Fault::TornWrite(_) => "torn_write",
             Fault::Fsync(_) => "fsync",
             Fault::Misdirected(_) => "misdirected",
+            Fault::Metadata(_) => "metadata",
+            Fault::Kill => "kill",
         }
     }
+}
+
+/// How the damage of one sick device lies: how much of it there is, and in which runs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Clusters {
+    /// Places in all, half of the time fewer: a lognormal number, rounded, at least 1.
+    pub median: f64,
+    /// The deviation of its natural logarithm.
+    pub sigma: f64,
+    /// No more than so many.
+    pub max: u64,
+    /// How many neighbours are damaged together.
+    pub run: RunLength,
+    /// How often a run begins near the one before.
+    pub near: f64,
+    /// No further from it than so many bytes.
+    pub neighbourhood: u64,
+}
+
+/// How many neighbours are damaged together.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum RunLength {
+    /// A geometric number with this mean.
+    Geometric(f64),
+    /// Mostly one, else a Pareto number from 2 on.
+    Burst {
+        /// How often it is one.
+        single: f64,
+        /// The exponent of the others.
+        shape: f64,
+        /// No more than so many.
+        longest: u64,
+    },
+}
+
+/// What is told of files in place of what is true; at least one thing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Metadata {
+    /// How likely a selected path is one of those.
+    pub rate: f64,
+    /// Bytes of a regular file.
+    pub size: Option<u64>,
+    /// Seconds from the epoch to the last change of the content.
+    pub mtime: Option<u64>,
+    /// Permission bits, of which those are told that are there.
+    pub mode: Option<u16>,
+    /// Hard links.
+    pub nlink: Option<u32>,
+    /// How it stands in its directory.
+    pub entry: Option<EntryFault>,
+    /// Where a symbolic link leads.
+    pub target: Option<String>,
+    /// What the values of extended attributes are.
+    pub xattr: Option<XattrFault>,
+    /// What opening it fails with.
+    pub open: Option<Errno>,
+}
+
+/// How an entry stands in its directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntryFault {
+    /// Not at all.
+    Missing,
+    /// Twice.
+    Duplicated,
+    /// As another kind of file.
+    Mistyped,
+}
+
+/// What the values of extended attributes are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum XattrFault {
+    /// As many zeros.
+    Zero,
+    /// As many bytes, of each of which every bit is flipped.
+    Inverted,
 }
 
 /// One block that goes to, or comes from, another place of the same file.
@@ -141,6 +223,8 @@ pub enum Content {
     /// Bytes without a pattern, drawn from the seed for each file; or those of the given key, which
     /// a ledger names, in every file.
     Junk(Option<u64>),
+    /// What was there before the bytes were overwritten last.
+    Stale,
 }
 
 /// Which regions are corrupt.
@@ -153,6 +237,8 @@ pub enum RegionAmount {
     Count(u64),
     /// The regions that contain these bytes of every selected file.
     At(Vec<RegionPosition>),
+    /// Those of one sick device: drawn once, over the selected files that are there at arming.
+    Clusters(Clusters),
 }
 
 /// One region of a file.
@@ -190,6 +276,8 @@ pub enum SectorAmount {
     Count(u64),
     /// The sectors that contain these bytes of every selected file.
     At(Vec<u64>),
+    /// Those of one sick device: drawn once, over the selected files that are there at arming.
+    Clusters(Clusters),
 }
 
 /// Writes that are answered as done and synced, and that the medium never gets: what it held before
@@ -431,5 +519,33 @@ impl CacheModel {
     /// The model of that name.
     pub fn from_name(name: &str) -> Option<CacheModel> {
         CacheModel::ALL.into_iter().find(|model| model.name() == name)
+    }
+}
+
+impl EntryFault {
+    /// Every way.
+    pub const ALL: [EntryFault; 3] =
+        [EntryFault::Missing, EntryFault::Duplicated, EntryFault::Mistyped];
+
+    /// The word that scenarios use.
+    pub const fn name(self) -> &'static str {
+        match self {
+            EntryFault::Missing => "missing",
+            EntryFault::Duplicated => "duplicated",
+            EntryFault::Mistyped => "mistyped",
+        }
+    }
+}
+
+impl XattrFault {
+    /// Every content.
+    pub const ALL: [XattrFault; 2] = [XattrFault::Zero, XattrFault::Inverted];
+
+    /// The word that scenarios use.
+    pub const fn name(self) -> &'static str {
+        match self {
+            XattrFault::Zero => "zero",
+            XattrFault::Inverted => "inverted",
+        }
     }
 }

@@ -85,6 +85,13 @@ fn syntax(text: &str, error: &toml::de::Error) -> Diagnostic {
     if span.is_empty() && span.start > 0 && span.start == text.len() {
         span.start -= 1; // The end of the text has no line to show: point at what comes before.
     }
+    // Neither the parser nor the line above sees to it that whole characters are pointed at.
+    while !text.is_char_boundary(span.start) {
+        span.start -= 1;
+    }
+    while !text.is_char_boundary(span.end) {
+        span.end += 1;
+    }
     Diagnostic::error("syntax", span, format!("this is not TOML: {}", error.message()))
         .help("errorfs scenarios are TOML 1.1 files: https://toml.io")
 }

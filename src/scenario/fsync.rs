@@ -43,9 +43,8 @@ fn read_model(field: &Field<'_>) -> Read<CacheModel> {
 /// Small letters for once, a capital one at the end for ever.
 fn read_sequence(field: &Field<'_>) -> Read<String> {
     let text = field.text(SEQUENCE_EXAMPLE)?;
-    let (once, last) = text.split_at(text.len().saturating_sub(1).min(LETTERS_MAX));
-    let well = once.bytes().all(|letter| b"xw".contains(&letter)) && ["X", "W"].contains(&last);
-    if well {
+    let once = text.strip_suffix(['X', 'W']).filter(|once| once.len() <= LETTERS_MAX);
+    if once.is_some_and(|once| once.bytes().all(|letter| b"xw".contains(&letter))) {
         return Ok(text.to_owned());
     }
     let message = format!("`{}` is not a sequence of failures", text.escape_debug());

@@ -148,7 +148,7 @@ fn read_one(table: &Table<'_>, findings: &mut Findings) -> Option<Preset> {
 }
 
 /// One word of a list.
-fn word<T: Copy>(
+pub(super) fn word<T: Copy>(
     field: &Field<'_>,
     (what, code): (&'static str, &'static str),
     all: &[T],

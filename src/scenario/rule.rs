@@ -191,9 +191,12 @@ fn check_when(when: &WhenRead, fault: &FaultRead, findings: &mut Findings) {
         return;
     };
     for (key, span) in &when.by_access {
-        let message = format!(
-            "`{key}` picks accesses, and this damage is a property of the stored bytes: every read sees it"
-        );
+        let whose = match kind {
+            "metadata" => "paths: every look",
+            _ => "the stored bytes: every read",
+        };
+        let message =
+            format!("`{key}` picks accesses, and this damage is a property of {whose} sees it");
         let help = match kind {
             "bit_flip" => {
                 "write `persistence = \"transient\"` for flips of single accesses, or limit sticky damage with `after` and `for`"
@@ -201,6 +204,7 @@ fn check_when(when: &WhenRead, fault: &FaultRead, findings: &mut Findings) {
             "corrupt" => {
                 "write `persistence = \"transient\"` for regions of single accesses, or limit sticky damage with `after` and `for`"
             }
+            "metadata" => "it is what a path is: limit it with `after` and `for`, or by `rate`",
             _ => {
                 "write `[rule.fault.error]` for errors of single accesses, or limit bad sectors with `after` and `for`"
             }

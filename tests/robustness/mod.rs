@@ -5,6 +5,7 @@ mod escape;
 mod killed;
 mod ledger;
 mod load;
+mod mutation;
 mod pressure;
 
 use std::path::Path;

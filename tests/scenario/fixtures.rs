@@ -21,8 +21,9 @@ pub(crate) fn folder(name: &str) -> PathBuf {
 
 /// The scenarios that errorfs ships.
 pub(crate) fn shipped() -> Vec<PathBuf> {
-    let sets = ["scenarios", "scenarios/cords-fast17", "scenarios/jaffer-atc19"];
-    sets.iter().flat_map(|set| files(&folder(set))).collect()
+    let sets = ["cords-fast17", "jaffer-atc19", "par-fast18"].map(|set| format!("scenarios/{set}"));
+    let sets = ["scenarios".to_owned()].into_iter().chain(sets);
+    sets.flat_map(|set| files(&folder(&set))).collect()
 }
 
 /// What `errorfs check` says to a file: status, stdout, stderr.

@@ -129,11 +129,28 @@ fn bit_flip() -> impl Strategy<Value = BitFlip> {
     })
 }
 
+fn burst() -> impl Strategy<Value = RunLength> {
+    (0.0..1.0, 0.1..100.0, 1u64..1 << 40).prop_map(|(single, shape, longest)| RunLength::Burst {
+        single,
+        shape,
+        longest,
+    })
+}
+
+fn clusters(run: BoxedStrategy<RunLength>) -> impl Strategy<Value = Clusters> {
+    let number = (1.0..1e9, 0.0..10.0, 1u64..);
+    (number, run, 0.0..1.0, 0u64..1 << 40).prop_map(|(number, run, near, neighbourhood)| {
+        let (median, sigma, max) = number;
+        Clusters { median, sigma, max, run, near, neighbourhood }
+    })
+}
+
 fn bad_sector() -> impl Strategy<Value = BadSector> {
     let sectors = proptest::collection::btree_set(0u64..1 << 30, 1..20);
     let amount = prop_oneof![
         fraction().prop_map(SectorAmount::Rate),
         (1u64..).prop_map(SectorAmount::Count),
+        clusters(burst().boxed()).prop_map(SectorAmount::Clusters),
         sectors
             .prop_map(|set| SectorAmount::At(set.into_iter().map(|n| n * 4096 + n % 7).collect())),
     ];
@@ -151,15 +168,30 @@ fn regions(generations: bool) -> impl Strategy<Value = Vec<RegionPosition>> {
 fn corrupt() -> impl Strategy<Value = Corrupt> {
     let content = prop_oneof![
         Just(Content::Zero),
+        Just(Content::Stale),
         (1u8..).prop_map(Content::Byte),
         proptest::option::of(any::<u64>()).prop_map(Content::Junk),
     ];
     let shape = (content, 9u32..=16, select(Persistence::ALL.to_vec()));
     shape.prop_flat_map(|(content, shift, persistence)| {
+        let number = prop_oneof![
+            (1u64..).prop_map(RegionAmount::Count),
+            clusters((1.0..1e6).prop_map(RunLength::Geometric).boxed())
+                .prop_map(RegionAmount::Clusters),
+        ];
         let amount = prop_oneof![
             fraction().prop_map(RegionAmount::Rate),
-            (1u64..).prop_map(RegionAmount::Count),
-            regions(persistence == Persistence::Sticky).prop_map(RegionAmount::At),
+            number.prop_map(move |number| match (number, persistence) {
+                (RegionAmount::Clusters(_), Persistence::Transient) => RegionAmount::Count(1),
+                (number, _) => number,
+            }),
+            regions(persistence == Persistence::Sticky).prop_map(move |mut at| {
+                // Bytes of generation 0 have no earlier one.
+                let first =
+                    u32::from(content == Content::Stale && persistence == Persistence::Sticky);
+                at.iter_mut().for_each(|at| at.generation = at.generation.max(first));
+                RegionAmount::At(at)
+            }),
         ];
         amount.prop_map(move |amount| Corrupt { content, amount, region: 1 << shift, persistence })
     })
@@ -239,6 +271,30 @@ fn lost() -> impl Strategy<Value = Fault> {
     ]
 }
 
+fn metadata() -> impl Strategy<Value = Fault> {
+    use proptest::option::of;
+    let attributes = (of(0u64..1 << 62), of(0u64..1 << 62), of(0u16..0o10000), of(any::<u32>()));
+    let entry = of(select(EntryFault::ALL.to_vec()));
+    let others = (entry, of(select(vec!["a", "é \"b\""])), of(select(XattrFault::ALL.to_vec())));
+    (fraction(), attributes, others, any::<bool>()).prop_map(|(rate, attributes, others, open)| {
+        let (size, mtime, mode, nlink) = attributes;
+        let (entry, target, xattr) = others;
+        let nothing = (size, mtime, nlink) == (None, None, None) && mode.is_none();
+        let open = open || nothing && entry.is_none() && target.is_none() && xattr.is_none();
+        Fault::Metadata(Box::new(Metadata {
+            rate,
+            size,
+            mtime,
+            mode,
+            nlink,
+            entry,
+            target: target.map(String::from),
+            xattr,
+            open: open.then_some(Errno::EIO),
+        }))
+    })
+}
+
 fn fsync() -> impl Strategy<Value = Fault> {
     let evict =
         prop_oneof![Just(Evict::Close), Just(Evict::Drop), duration().prop_map(Evict::After)];
@@ -254,6 +310,7 @@ fn rule(index: usize) -> impl Strategy<Value = Rule> {
         (distribution(), proptest::option::of(duration()))
             .prop_map(|(distribution, step)| Fault::Latency(Latency { distribution, step })),
         proptest::option::of(duration()).prop_map(|for_| Fault::Stall(Stall { for_ })),
+        Just(Fault::Kill),
     ];
     let gone = (select_of_ops(index), when_once(), dead().prop_map(Fault::Dead));
     let readonly = (paths(index), proptest::option::of(ops(changing())), when_once());
@@ -289,11 +346,12 @@ fn rule(index: usize) -> impl Strategy<Value = Rule> {
         (paths(index), transfers, window(), limit).prop_map(|(paths, ops, window, limit)| {
             (selecting(paths, Some(ops)), window, Fault::Throughput(limit))
         });
-    let losses = (paths(index), when(), lost())
-        .prop_map(|(paths, when, fault)| (Select { paths, ..Select::default() }, when, fault));
+    let losses = losses(index);
     let fsyncs = (paths(index), proptest::option::of(bytes()), when(), fsync()).prop_map(
         |(paths, bytes, when, fault)| (Select { paths, bytes, ..Select::default() }, when, fault),
     );
+    let metadata = (paths(index), window(), metadata())
+        .prop_map(|(paths, window, fault)| (Select { paths, ..Select::default() }, window, fault));
     // On the heap: a test's stack is small.
     prop_oneof![
         of_ops.boxed(),
@@ -306,7 +364,8 @@ fn rule(index: usize) -> impl Strategy<Value = Rule> {
         regions.boxed(),
         sectors.boxed(),
         losses.boxed(),
-        fsyncs.boxed()
+        fsyncs.boxed(),
+        metadata.boxed()
     ]
     .prop_map(move |(select, when, fault)| {
         let domain = (index % 2 == 1).then(|| format!("domain {index}"));
@@ -333,6 +392,11 @@ fn preset() -> impl Strategy<Value = Preset> {
             Preset { name, cite, evidence, assumptions, real_rate, acceleration }
         },
     )
+}
+
+fn losses(index: usize) -> impl Strategy<Value = (Select, When, Fault)> {
+    (paths(index), when(), lost())
+        .prop_map(|(paths, when, fault)| (Select { paths, ..Select::default() }, when, fault))
 }
 
 fn scenario() -> impl Strategy<Value = Scenario> {

@@ -2,14 +2,14 @@
 //!
 //! A read that touches one gets the bytes before it, or EIO at it. A write that covers one repairs
 //! it (the drive remaps); a write of a part fails, as the drive would have to read the rest first.
-//! A sector has one state: that of its lowest write generation. Not modelled: the bursts and the
-//! neighbourhood of errors that the studies found.
+//! A sector has one state: that of its lowest write generation.
 
 use std::ops::{ControlFlow, Range};
 
 use super::Grid;
 use super::amount::Amount;
 use crate::op::{OpKind, OpSet};
+use crate::plan::Clusters;
 use crate::plan::sampler::{Bernoulli, CELL_SHIFT, cells};
 use crate::plan::seed::StreamKey;
 use crate::scenario::{self, SectorAmount};
@@ -36,6 +36,7 @@ impl BadSector {
         let amount = match &fault.amount {
             SectorAmount::Rate(rate) => Amount::Rate(Bernoulli::new(*rate)),
             SectorAmount::Count(count) => Amount::Count(*count),
+            SectorAmount::Clusters(shape) => Amount::Clusters(Clusters::new(shape, size)),
             SectorAmount::At(bytes) => {
                 let mut numbers: Vec<u64> = bytes.iter().map(|byte| byte / size).collect();
                 numbers.sort_unstable();
@@ -54,6 +55,11 @@ impl BadSector {
     /// How many sectors must be placed before arming.
     pub fn to_place(&self) -> Option<u64> {
         self.amount.count()
+    }
+
+    /// How these are placed, if not one by one.
+    pub fn clusters(&self) -> Option<&Clusters> {
+        self.amount.clusters()
     }
 
     pub(super) fn names_places(&self) -> bool {
@@ -84,7 +90,7 @@ impl BadSector {
                 ControlFlow::Continue(())
             }
             _ if *generation > 0 => ControlFlow::Continue(()),
-            Amount::Count(_) => listed(placed, numbers, emit),
+            Amount::Count(_) | Amount::Clusters(_) => listed(placed, numbers, emit),
             Amount::At(bad) => listed(bad, numbers, emit),
         }
     }

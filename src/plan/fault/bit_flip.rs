@@ -79,7 +79,9 @@ impl BitFlip {
         let generation = if permanent { 0 } else { generation };
         match &self.amount {
             Amount::Rate(trials) => rated(trials, key, range, generation, emit),
-            Amount::Count(_) => listed(placed, range, generation, permanent, emit),
+            Amount::Count(_) | Amount::Clusters(_) => {
+                listed(placed, range, generation, permanent, emit)
+            }
             Amount::At(positions) => listed(positions, range, generation, permanent, emit),
         }
     }
@@ -105,6 +107,7 @@ impl BitFlip {
                         .for_each(|hit| emit(position(base, hit, 0)));
                 }
             }
+            Amount::Clusters(_) => {} // Bits do not come in clusters.
             Amount::Count(count) => {
                 let bits = len.saturating_mul(8);
                 distinct(&mut key.draws(occurrence, 0), *count, bits)

@@ -3,17 +3,17 @@
 //! The blocks of CORDS (Ganesan et al., FAST'17) and the regions of CERN's probe (Panzer-Steindel,
 //! 2007). *Sticky*: a region is corrupt until it is overwritten, and of a region that is overwritten
 //! in part the rest stays so; new bytes are a new trial (generation). *Permanent*: the place is
-//! corrupt, whatever is stored there. *Transient*: the regions of one read. Not modelled: runs of
-//! neighbouring regions, and old content in place of new.
+//! corrupt, whatever is stored there. *Transient*: the regions of one read. Old content in place of new
+//! is kept by the medium: bytes that were never overwritten have none.
 
 use std::ops::Range;
 
 use super::Grid;
 use super::amount::Amount;
 use crate::op::{OpKind, OpSet};
-use crate::plan::Filling;
 use crate::plan::sampler::{Bernoulli, CELL_SHIFT, cells, distinct};
 use crate::plan::seed::StreamKey;
+use crate::plan::{Clusters, Filling};
 use crate::scenario::{self, Content, Persistence, RegionAmount};
 
 /// Only reads show it.
@@ -38,6 +38,7 @@ impl Corrupt {
         let amount = match &fault.amount {
             RegionAmount::Rate(rate) => Amount::Rate(Bernoulli::new(*rate)),
             RegionAmount::Count(count) => Amount::Count(*count),
+            RegionAmount::Clusters(shape) => Amount::Clusters(Clusters::new(shape, size)),
             RegionAmount::At(positions) => {
                 let number = |at: &scenario::RegionPosition| (at.byte / size, at.generation);
                 let mut numbers: Vec<(u64, u32)> = positions.iter().map(number).collect();
@@ -57,6 +58,21 @@ impl Corrupt {
     /// How many regions must be placed before arming.
     pub fn to_place(&self) -> Option<u64> {
         self.amount.count().filter(|_| self.is_stored())
+    }
+
+    /// Whether regions read as what was there before.
+    pub(super) fn is_stale(&self) -> bool {
+        self.content == Content::Stale
+    }
+
+    /// The generation for which places hold that are chosen at arming: the first that can be damaged.
+    pub fn first(&self) -> u32 {
+        u32::from(self.is_stale() && self.persistence == Persistence::Sticky)
+    }
+
+    /// How these are placed, if not one by one.
+    pub fn clusters(&self) -> Option<&Clusters> {
+        self.amount.clusters()
     }
 
     /// Whether it is a property of the stored bytes.
@@ -82,6 +98,7 @@ impl Corrupt {
         match self.content {
             Content::Zero => Filling::Byte(0),
             Content::Byte(byte) => Filling::Byte(byte),
+            Content::Stale => Filling::Stale,
             Content::Junk(key) => {
                 Filling::Junk { key: key.map_or_else(junk, StreamKey::from_u64), generation }
             }
@@ -98,6 +115,7 @@ impl Corrupt {
         emit: &mut impl FnMut(u64),
     ) {
         match &self.amount {
+            _ if generation < self.first() => {}
             Amount::Rate(trials) => {
                 for (cell, window) in cells(numbers, CELL_SHIFT) {
                     trials
@@ -105,8 +123,8 @@ impl Corrupt {
                         .for_each(|hit| emit((cell << CELL_SHIFT) + hit));
                 }
             }
-            Amount::Count(_) if generation > 0 => {}
-            Amount::Count(_) => {
+            Amount::Count(_) | Amount::Clusters(_) if generation > self.first() => {}
+            Amount::Count(_) | Amount::Clusters(_) => {
                 let first = placed.partition_point(|number| *number < numbers.start);
                 let rest = placed[first..].iter().copied();
                 rest.take_while(|number| *number < numbers.end).for_each(emit);
@@ -138,6 +156,7 @@ impl Corrupt {
                 .into_iter()
                 .for_each(|hit| emit(numbers.start + hit)),
             Amount::At(list) => listed(list, &numbers, |_| true, emit),
+            Amount::Clusters(_) => {} // Of devices, which validation sees to.
         }
     }
 }

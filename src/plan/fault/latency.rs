@@ -6,9 +6,9 @@
 //! multiples of 250 us). Not modelled here: queueing (a delayed operation holds up no other) and
 //! stalls.
 
-use std::f64::consts::TAU;
 use std::time::Duration;
 
+use crate::plan::deviate::{above_zero, standard_normal};
 use crate::plan::seed::{Draws, StreamKey, below};
 use crate::scenario::{self, Distribution};
 
@@ -77,21 +77,6 @@ fn lognormal(draws: &mut Draws, median: Duration, sigma: f64) -> Duration {
     let nanoseconds = median.as_nanos() as f64 * factor;
     // Saturates at both ends; the caller cuts off the upper one.
     Duration::from_nanos(nanoseconds as u64)
-}
-
-/// One normal deviate from two draws (Box and Muller, "A note on the generation of random normal
-/// deviates", 1958), with libm's functions because they give the same bits on every machine.
-fn standard_normal(draws: &mut Draws) -> f64 {
-    let above_zero = above_zero(draws);
-    let below_one = (draws.draw() >> 11) as f64 * UNIT;
-    libm::sqrt(-2.0 * libm::log(above_zero)) * libm::cos(TAU * below_one)
-}
-
-/// 2^-53: the 53 highest bits of a draw make a number in (0, 1] or [0, 1).
-const UNIT: f64 = 1.0 / 9_007_199_254_740_992.0;
-
-fn above_zero(draws: &mut Draws) -> f64 {
-    ((draws.draw() >> 11) + 1) as f64 * UNIT
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 //! and torn ones, of which it gets the first sectors.
 //!
 //! Models firmware that reports success too early or puts data nowhere (FAST'08: identity
-//! discrepancies), and shorn writes (FAST'13: 7 and 3 of 8 sectors of 512 bytes). Not modelled: a
-//! write that lands elsewhere.
+//! discrepancies), and shorn writes (FAST'13: 7 and 3 of 8 sectors of 512 bytes). A write that lands
+//! elsewhere is `misdirected`.
 
 use std::ops::Range;
 

@@ -8,8 +8,10 @@ mod dead;
 mod error;
 mod fsync;
 mod grid;
+mod kill;
 mod latency;
 mod lost_write;
+mod metadata;
 mod misdirected;
 mod readonly;
 mod short;
@@ -28,6 +30,7 @@ pub use fsync::Fsync;
 pub use grid::Grid;
 pub use latency::{DELAY_MAX, Latency};
 pub use lost_write::{LostWrite, Tear, TornWrite};
+pub use metadata::Metadata;
 pub use misdirected::{Astray, Misdirected};
 pub use short::Short;
 pub use space::{BLOCK, Space};
@@ -71,6 +74,10 @@ pub enum Fault {
     Fsync(Fsync),
     /// One block of a read or write is that of another place.
     Misdirected(Misdirected),
+    /// What is told of files is wrong.
+    Metadata(Box<Metadata>),
+    /// The calling process is killed.
+    Kill,
 }
 
 impl Fault {
@@ -92,6 +99,8 @@ impl Fault {
             scenario::Fault::TornWrite(fault) => Fault::TornWrite(TornWrite::new(fault)),
             scenario::Fault::Fsync(fault) => Fault::Fsync(Fsync::new(fault)),
             scenario::Fault::Misdirected(fault) => Fault::Misdirected(Misdirected::new(fault)),
+            scenario::Fault::Kill => Fault::Kill,
+            scenario::Fault::Metadata(fault) => Fault::Metadata(Box::new(Metadata::new(fault))),
         }
     }
 
@@ -113,6 +122,8 @@ impl Fault {
             Fault::TornWrite(_) => "torn_write",
             Fault::Fsync(_) => "fsync",
             Fault::Misdirected(_) => "misdirected",
+            Fault::Metadata(_) => "metadata",
+            Fault::Kill => "kill",
         }
     }
 
@@ -133,6 +144,8 @@ impl Fault {
             Fault::LostWrite(_) | Fault::TornWrite(_) => lost_write::CONCERNS,
             Fault::Fsync(_) => fsync::CONCERNS,
             Fault::Misdirected(_) => misdirected::CONCERNS,
+            Fault::Metadata(fault) => fault.concerns(),
+            Fault::Kill => kill::CONCERNS,
         }
     }
 
@@ -181,6 +194,7 @@ impl Fault {
             Fault::BitFlip(fault) => fault.is_never(),
             Fault::Corrupt(fault) => fault.is_never(),
             Fault::BadSector(fault) => fault.is_never(),
+            Fault::Metadata(fault) => fault.is_never(),
             _ => false,
         }
     }
@@ -191,6 +205,11 @@ impl Fault {
             self,
             Fault::LostWrite(_) | Fault::TornWrite(_) | Fault::Fsync(_) | Fault::Misdirected(_)
         )
+    }
+
+    /// Whether it reads as what was there before, so that errorfs must keep that.
+    pub fn keeps_earlier(&self) -> bool {
+        matches!(self, Fault::Corrupt(fault) if fault.is_stale())
     }
 
     /// The stream that it draws from.
@@ -205,11 +224,13 @@ impl Fault {
             Fault::LostWrite(_) => Some(Purpose::LostWrite),
             Fault::TornWrite(_) => Some(Purpose::TornWrite),
             Fault::Misdirected(_) => Some(Purpose::Misdirected),
+            Fault::Metadata(_) => Some(Purpose::Metadata),
             Fault::Error(_)
             | Fault::Fsync(_)
             | Fault::Stall(_)
             | Fault::Dead(_)
             | Fault::Readonly
+            | Fault::Kill
             | Fault::Space(_)
             | Fault::Throughput(_) => None,
         }
