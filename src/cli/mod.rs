@@ -5,12 +5,14 @@ mod asking;
 mod capture;
 mod check;
 mod daemon;
+mod damage;
 mod doctor;
 mod drill;
 mod events;
 mod exercise;
 mod exit;
 mod guard;
+mod heal;
 mod inject;
 mod keeper;
 mod metrics;
@@ -66,6 +68,7 @@ enum Verb {
     Preview(preview::Preview),
     Replay(replay::Replay),
     Drill(drill::Drill),
+    Heal(heal::Heal),
     Doctor(doctor::Doctor),
     Umount(umount::Umount),
     #[command(hide = true)]
@@ -104,6 +107,7 @@ fn dispatch(verb: Verb, typed: &[OsString]) -> Result<Exit, Failure> {
         Verb::Mount(args) => mount::run(&args, typed),
         Verb::Run(args) => run::run(&args),
         Verb::Drill(args) => drill::run(&args),
+        Verb::Heal(args) => heal::run(&args),
         Verb::Doctor(args) => doctor::run(&args),
         Verb::Umount(args) => umount::run(&args),
         Verb::Replay(args) => replay::run(&args),

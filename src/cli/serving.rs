@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use super::exit::{Exit, Failure};
 use super::place::Place;
-use super::{eprint, scenarios};
+use super::{damage, eprint, scenarios};
 use crate::control::{
     Arming, Changed, Director, Problem, Server, Stage, Terms, default_path, serve,
 };
@@ -22,8 +23,9 @@ use crate::isolation::enter_namespace;
 use crate::ledger::{Writer, escape};
 use crate::media::Media;
 use crate::op::{OpKind, OpSet};
-use crate::plan::{Plan, Surveyed};
+use crate::plan::{Plan, Rule, Surveyed};
 use crate::scenario::{Scenario, duration, size};
+use crate::state::StateDir;
 
 /// What is to go wrong, and where that is recorded.
 #[derive(Debug, Args)]
@@ -58,6 +60,13 @@ pub(super) struct PlanArgs {
     /// fit, they do
     #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = size::parse)]
     keep_max: u64,
+    /// A directory for what survives the mount, made if need be: what the next mount is to remember,
+    /// and what undoes damage
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
+    /// Let rules that say so damage the directory itself; `errorfs heal` undoes it
+    #[arg(long, requires = "state")]
+    allow_damage: bool,
     #[command(flatten)]
     pub(super) control: ControlArgs,
 }
@@ -92,6 +101,7 @@ pub(super) struct Serving {
     server: Option<Server>,
     scenarios: Vec<PathBuf>,
     seed: Option<u64>,
+    _scratch: Option<TempDir>,
 }
 
 impl Serving {
@@ -105,7 +115,11 @@ impl Serving {
         let ledger = ledger(args)?;
         ledger.iter().try_for_each(|ledger| place.must_not_hold(ledger, "ledger"))?;
         let scenario = ledger.is_some().then(|| scenarios::load(&args.scenario)).transpose()?;
-        let mut stage = stage(args, &place, ledger)?;
+        let damaging = scenario.as_ref().is_some_and(damage::is_meant);
+        let kept = damage::state(args.state.as_deref(), &place, damaging)?;
+        let cuts = scenario.as_ref().is_some_and(damage::cuts_power);
+        let fs = filesystem(args, &place, kept.state, cuts)?;
+        let mut stage = stage(args, &place, ledger, fs);
         if let Some(scenario) = scenario {
             begin(&mut stage, scenario, args)?;
         }
@@ -125,7 +139,8 @@ impl Serving {
         let server =
             socket.map(|socket| listen(&socket, &director, &place, &session)).transpose()?;
         let scenarios = args.scenario.iter().flat_map(std::path::absolute).collect();
-        Ok(Serving { session, director, server: server.flatten(), scenarios, seed })
+        let (server, _scratch) = (server.flatten(), kept.scratch);
+        Ok(Serving { session, director, server, scenarios, seed, _scratch })
     }
 
     /// The socket at which the mount can be asked.
@@ -211,7 +226,8 @@ impl Serving {
 fn ttl(args: &PlanArgs, fs: &Filesystem) -> Duration {
     let looks = OpSet::EMPTY.with(OpKind::Lookup).with(OpKind::Getattr);
     let watched = |armed: std::sync::Arc<crate::injector::Armed>| {
-        armed.plan().rules().iter().any(|rule| !rule.reach.intersection(looks).is_empty())
+        let looks = |rule: &Rule| !rule.reach.intersection(looks).is_empty();
+        armed.cuts_power() || armed.plan().rules().iter().any(looks)
     };
     match args.exclusive && !fs.armed().is_some_and(watched) {
         true => EXCLUSIVE_TTL,
@@ -266,13 +282,23 @@ fn ledger(args: &PlanArgs) -> Result<Option<PathBuf>, Failure> {
     }
 }
 
-/// A filesystem on which nothing is loaded yet.
-fn stage(args: &PlanArgs, place: &Place, ledger: Option<PathBuf>) -> Result<Stage, Failure> {
+/// The filesystem, on which nothing is loaded yet. `cuts`: a rule may cut the power.
+fn filesystem(
+    args: &PlanArgs,
+    place: &Place,
+    state: Option<StateDir>,
+    cuts: bool,
+) -> Result<Filesystem, Failure> {
     let errorfs_is_root = rustix::process::geteuid().is_root();
     let settings = Settings { errorfs_is_root, keep_max: args.keep_max };
     let root = place.root.try_clone().map_err(own)?;
     let (media, injector) = (Media::default(), Injector::default());
     let fs = Filesystem::new(root, settings, injector, media, Writer::none()).map_err(own)?;
+    Ok(fs.with_state(state, cuts))
+}
+
+/// What can be loaded on it.
+fn stage(args: &PlanArgs, place: &Place, ledger: Option<PathBuf>, fs: Filesystem) -> Stage {
     let path = |path: &Path| escape(path.as_os_str().as_encoded_bytes());
     let options = json!({
         "backing": path(&place.backing),
@@ -284,11 +310,12 @@ fn stage(args: &PlanArgs, place: &Place, ledger: Option<PathBuf>) -> Result<Stag
         files: args.scenario.iter().flat_map(std::path::absolute).collect(),
         domain: args.id.clone(),
         remembers_names: false,
+        may_damage: args.allow_damage || place.thrown_away,
         options,
         ledger,
         choose_ledger: || default_ledger().map_err(|failure| failure.message),
     };
-    Ok(Stage::new(fs.into(), terms))
+    Stage::new(fs.into(), terms)
 }
 
 /// Loads the first scenario, and says what there is to say of it.
@@ -297,7 +324,7 @@ fn begin(stage: &mut Stage, scenario: Scenario, args: &PlanArgs) -> Result<(), F
     let changed = stage.load(scenario, arming).map_err(|problem| {
         let exit = match problem.code {
             "nothing-matched" => Exit::NothingMatched,
-            "no-ledger" | "unreadable-directory" => Exit::Usage,
+            "no-ledger" | "unreadable-directory" | "damage-not-allowed" => Exit::Usage,
             _ => Exit::BadFile,
         };
         Failure::new(exit, problem.detail)

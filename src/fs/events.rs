@@ -234,6 +234,7 @@ pub(super) fn blank(label: &Label, generation: u64) -> Event {
         regions: Vec::new(),
         lost: Vec::new(),
         misread: Vec::new(),
+        undone: None,
         id: None,
         sector: None,
         returned: None,

@@ -16,7 +16,7 @@ use crate::ledger::{Event, Outcome};
 use crate::media::{Eviction, FileKey, Medium, Piece, Stale, Until};
 use crate::op::Op;
 use crate::plan::fault::Fault;
-use crate::plan::{Lost, Unwritten};
+use crate::plan::{Decision, Lost, Unwritten};
 use crate::scenario::{CacheModel, Evict, Rest};
 
 impl Filesystem {
@@ -29,6 +29,10 @@ impl Filesystem {
         answer: impl FnOnce(Answer<()>) + Send + 'static,
     ) {
         let _under_way = self.flights.begin(op.kind);
+        let _inside = match self.enter(op, Subject::Open(handle)) {
+            Ok(inside) => inside,
+            Err(judged) => return self.refuse(judged, answer),
+        };
         let open = match self.open_files.get(handle) {
             Ok(open) => open,
             Err(errno) => return answer(Err(errno)),
@@ -44,6 +48,9 @@ impl Filesystem {
         let events = judged.as_ref().map_or_else(Vec::new, Judged::events);
         let falls_behind = self.falls_behind(&open.node).map(|judged| Judged { op, ..judged });
         let synced = self.fsync(handle, data_only);
+        if synced.is_ok() && unwritten.is_none() {
+            self.persisted(op, &open.node, false);
+        }
         let Some(judged) = judged.or(falls_behind) else {
             return answer(synced);
         };
@@ -53,6 +60,25 @@ impl Filesystem {
         };
         let events = events.into_iter().chain(more).collect();
         self.deliver(&judged, events, said, move |_| synced, answer);
+    }
+
+    /// `fsync` of a directory.
+    pub fn sync_directory(&self, op: Op, handle: FileHandle, data_only: bool) -> Answer<()> {
+        self.fsyncdir(handle, data_only)?;
+        self.persisted(op, &self.open_directories.get(handle)?.node, true);
+        Ok(())
+    }
+
+    /// The power may be cut from now on without loss of this file; unless that is a lie, which is told.
+    fn persisted(&self, op: Op, node: &Arc<Node>, directory: bool) {
+        let lied = self.synced(node, directory).zip(self.injector.current());
+        if let Some((rule, armed)) = lied {
+            let (view, decision) = (self.view(node, &armed), Decision::default());
+            let (fills_cache, holds_pages) = (false, false);
+            let judged = Judged { armed, view, op, decision, fills_cache, holds_pages };
+            self.tell(vec![judged.event(rule, 0)]);
+            self.ledger.drain(); // before the reply, and rarely
+        }
     }
 
     /// What was written is on the medium, but for what a rule keeps from it.
@@ -112,6 +138,7 @@ impl Filesystem {
         if until.is_none() {
             medium.behind().fall(failed);
         }
+        self.note_held_by(judged.view.file, medium, pages);
         judged.lost_events(&missing)
     }
 

@@ -74,7 +74,8 @@ impl fuser::Filesystem for Adapter {
         let id = node(ino);
         let call = |fs: &Filesystem| fs.getattr(id, open.map(handle));
         let answer = answer::attr(self.ttl, id, reply);
-        self.fs.around(op(OpKind::Getattr, request), Subject::Node(id), call, answer);
+        let subject = self.fs.subject(id, open.map(handle));
+        self.fs.around(op(OpKind::Getattr, request), subject, call, answer);
     }
 
     fn setattr(
@@ -99,7 +100,8 @@ impl fuser::Filesystem for Adapter {
         let changes = Changes { mode, uid, gid, size, atime, mtime };
         let (id, op) = (node(ino), Op { length: size, ..op(OpKind::Setattr, request) });
         let call = |fs: &Filesystem| fs.setattr(op, id, open.map(handle), &changes);
-        self.fs.around(op, Subject::Node(id), call, answer::attr(self.ttl, id, reply));
+        let subject = self.fs.subject(id, open.map(handle));
+        self.fs.around(op, subject, call, answer::attr(self.ttl, id, reply));
     }
 
     fn readlink(&self, request: &Request, ino: INodeNo, reply: ReplyData) {
@@ -341,9 +343,10 @@ impl fuser::Filesystem for Adapter {
         data_only: bool,
         reply: ReplyEmpty,
     ) {
-        let call = |fs: &Filesystem| fs.fsyncdir(handle(open), data_only);
+        let op = op(OpKind::Fsyncdir, request);
+        let call = |fs: &Filesystem| fs.sync_directory(op, handle(open), data_only);
         let subject = Subject::OpenDirectory(handle(open));
-        self.fs.around(op(OpKind::Fsyncdir, request), subject, call, answer::empty(reply));
+        self.fs.around(op, subject, call, answer::empty(reply));
     }
 
     fn statfs(&self, request: &Request, ino: INodeNo, reply: ReplyStatfs) {

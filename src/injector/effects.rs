@@ -2,6 +2,7 @@
 
 use super::Armed;
 use super::armed::Look;
+use crate::errno::Errno;
 use crate::plan::fault::{Fault, Latency};
 use crate::plan::{Decision, Delay, Failure, Rule, RuleId, Stalled};
 
@@ -28,6 +29,13 @@ impl Armed {
                 }
                 Fault::Dead(fault) if decision.failure.is_none() => {
                     decision.failure = self.dead((id, rule), fault, look);
+                }
+                Fault::PowerCut(_) if decision.failure.is_none() => {
+                    let fired = self.fired(id, rule, look);
+                    let errno = Errno::EIO;
+                    decision.failure =
+                        fired.map(|occurrence| Failure { rule: id, occurrence, errno });
+                    decision.cut = fired.map(|_| id);
                 }
                 Fault::Readonly if decision.failure.is_none() => {
                     decision.failure = self.readonly((id, rule), look);

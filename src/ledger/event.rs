@@ -110,6 +110,10 @@ pub struct Event {
     /// Bytes that a read got from another place.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub misread: Vec<MisreadBytes>,
+    /// Of a power cut (`op` `power_cut`): the change of a name that did not last, by the operation
+    /// that made it; `path` is the name, and `to` the one that a rename gave it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undone: Option<String>,
     /// Damage id of a bad sector.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,

@@ -12,6 +12,7 @@ mod pieces;
 mod table;
 mod unsynced;
 mod usage;
+mod volatile;
 
 pub use behind::{Behind, Elsewhere, Loss, Stale};
 pub use fates::Fates;
@@ -21,3 +22,4 @@ pub use pieces::{Content, Piece, Pieces, Room};
 pub use table::{FileKey, Media};
 pub use unsynced::{Eviction, Unsynced, Until};
 pub use usage::Usage;
+pub use volatile::{Rolled, Volatile};

@@ -22,6 +22,8 @@ pub struct Decision {
     pub stall: Option<Stalled>,
     /// The operation fails and the backing directory is not asked.
     pub failure: Option<Failure>,
+    /// The power goes at this operation, which fails for that reason.
+    pub cut: Option<RuleId>,
     /// Less is moved than was asked for; what follows is about the bytes that are.
     pub short: Option<Shortened>,
     /// The state of the filesystem is told as this rule limits it.

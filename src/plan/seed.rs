@@ -69,6 +69,12 @@ pub enum Purpose {
     Placement,
     /// How much a short read or write moves.
     Length,
+    /// What is stored wrong of a write.
+    Written,
+    /// What a loss of power leaves.
+    PowerCut,
+    /// Which syncs persist nothing.
+    Lies,
 }
 
 impl Purpose {
@@ -87,6 +93,9 @@ impl Purpose {
             Purpose::Misdirected => b"misdirected",
             Purpose::Placement => b"placement",
             Purpose::Length => b"length",
+            Purpose::Written => b"written",
+            Purpose::PowerCut => b"power cut",
+            Purpose::Lies => b"lies",
         }
     }
 }

@@ -9,9 +9,9 @@ use super::document_text;
 use super::file::parse;
 use super::{
     Acceleration, BadSector, BitAmount, BitFlip, BitPosition, Content, Corrupt, Cycle, Dead,
-    Distribution, Evict, Fault, Misdirected, Persistence, Preset, RegionAmount, RegionPosition,
-    Rest, Rule, Scenario, SectorAmount, Select, Short, ShortLength, Space, Stall, TornWrite, When,
-    WritePart,
+    Distribution, Evict, Fault, Misdirected, Persistence, PowerCut, Preset, RegionAmount,
+    RegionPosition, Rest, Rule, Scenario, SectorAmount, Select, Short, ShortLength, Space, Stall,
+    TornWrite, Unsynced, When, WritePart,
 };
 use super::{duration, size};
 use crate::diagnostic::Diagnostic;
@@ -148,6 +148,7 @@ fn fault(fault: &Fault) -> Value {
         Fault::Throughput(limit) => {
             json!({ "per_second": limit.per_second, "burst": limit.burst })
         }
+        Fault::PowerCut(cut) => power_cut(cut),
         Fault::LostWrite(lost) => Value::Object(part(lost.part)),
         Fault::TornWrite(torn) => torn_write(torn),
         Fault::Misdirected(astray) => misdirected(*astray),
@@ -157,6 +158,16 @@ fn fault(fault: &Fault) -> Value {
             "evict": evict(fsync.evict),
         }),
     }
+}
+
+fn power_cut(cut: &PowerCut) -> Value {
+    let mut object = Map::new();
+    object.insert("unsynced".into(), json!(cut.unsynced.name()));
+    insert(&mut object, "torn", (cut.unsynced == Unsynced::Mixed).then_some(cut.torn));
+    object.insert("names".into(), json!(cut.names.name()));
+    object.insert("lies".into(), json!(cut.lies));
+    object.insert("then".into(), json!(if cut.stays_off { "off" } else { "on" }));
+    Value::Object(object)
 }
 
 fn bit_flip(flip: &BitFlip) -> Value {
@@ -169,7 +180,16 @@ fn bit_flip(flip: &BitFlip) -> Value {
             ("at", bits.collect())
         }
     };
-    json!({ key: amount, "persistence": flip.persistence.name() })
+    let (how, word) = lasting(flip.persistence);
+    json!({ key: amount, how: word })
+}
+
+/// Damage on the way to the medium has no persistence to choose.
+fn lasting(persistence: Persistence) -> (&'static str, &'static str) {
+    match persistence {
+        Persistence::Written => ("on", "write"),
+        other => ("persistence", other.name()),
+    }
 }
 
 fn position(at: &BitPosition, sticky: bool) -> Value {
@@ -190,11 +210,12 @@ fn regions(corrupt: &Corrupt) -> Value {
             ("at", regions.collect())
         }
     };
+    let (how, word) = lasting(corrupt.persistence);
     json!({
         key: amount,
         "content": content(corrupt.content),
         "region": size::format(u64::from(corrupt.region)),
-        "persistence": corrupt.persistence.name(),
+        how: word,
     })
 }
 

@@ -17,7 +17,7 @@ use crate::diagnostic::Diagnostic;
 pub(super) const KEYS: Keys = Keys {
     of: "`corrupt`",
     noun: "key",
-    known: &["content", "rate", "count", "at", "region", "persistence"],
+    known: &["content", "rate", "count", "at", "region", "persistence", "on"],
     later: &[],
 };
 
@@ -57,7 +57,8 @@ pub(super) fn read(table: &Table<'_>, findings: &mut Findings) -> FaultRead {
     FaultRead {
         fault: corrupt().map(Fault::Corrupt),
         kind: Some("corrupt"),
-        of_stored_bytes: persistence.is_some_and(|one| one != Persistence::Transient),
+        of_stored_bytes: persistence.is_some_and(Persistence::is_stored),
+        on_write: persistence == Some(Persistence::Written),
         at: at.into_iter().map(|(position, span)| (position.byte, span)).collect(),
     }
 }

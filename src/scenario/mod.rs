@@ -22,6 +22,7 @@ mod merge;
 mod misdirected;
 mod mistake;
 mod model;
+mod power_cut;
 mod preset;
 mod recipe;
 mod rule;

@@ -47,6 +47,7 @@ fn event(rule: &str) -> Event {
         regions: Vec::new(),
         lost: Vec::new(),
         misread: Vec::new(),
+        undone: None,
         id: None,
         sector: None,
         returned: None,
