@@ -5,7 +5,7 @@ use super::when::{WhenRead, share};
 use super::{Fault, Names, PowerCut, Unsynced};
 use crate::diagnostic::Diagnostic;
 
-const KEYS: Keys = Keys {
+pub(super) const KEYS: Keys = Keys {
     of: "`power_cut`",
     noun: "key",
     known: &["unsynced", "torn", "names", "lies", "then"],

@@ -66,3 +66,39 @@ fn what_is_discarded_may_be_damaged() {
     assert!(ended.stdout.len() == 8 && ended.stdout != "AAAAAAAA", "{ended}");
     assert_eq!(tree_hash(backing.path()), before);
 }
+
+/// A scenario that is loaded later is judged in the same way; and power that nobody watched cannot be
+/// cut.
+#[test]
+fn a_live_mount_refuses_what_it_was_not_told() {
+    require_fuse!();
+    let quiet = "[[rule]]\nname = \"quiet\"\nselect = { path = \"none\" }\n\
+        [rule.fault.error]\nerrno = \"EIO\"\n";
+    let power = "[[rule]]\nname = \"power\"\nwhen = { nth = 9 }\n[rule.fault.power_cut]\n";
+    let files = Backing::new()
+        .with("flip", format!("version = 1\n{FLIP}").as_bytes())
+        .with("power", format!("version = 1\n{power}").as_bytes());
+    let reload = |mount: &Mount, name: &str| {
+        let program = Program::errorfs("reload").arg("--on").arg(mount.path());
+        program.arg(files.join(name)).run()
+    };
+    let backing = Backing::new().with("file", b"bytes");
+    let mut mount = Mount::new(backing.path()).scenario(quiet).start();
+    for name in ["flip", "power"] {
+        let refused = reload(&mount, name);
+        assert!(!refused.status.success(), "{refused}");
+        refused.expect_said("give --allow-damage and --state DIR");
+    }
+    mount.stop();
+    let kept = Kept::new(backing);
+    let mut mount = kept.mount(quiet);
+    let refused = reload(&mount, "power");
+    assert!(!refused.status.success(), "{refused}");
+    refused.expect_said("mount with a scenario that has such a rule");
+    reload(&mount, "flip").expect_status(0);
+    fs::write(mount.join("file"), b"AAAAA").unwrap();
+    assert_ne!(fs::read(kept.backing.join("file")).unwrap(), b"AAAAA");
+    mount.stop();
+    kept.heal().expect_status(0);
+    assert_eq!(fs::read(kept.backing.join("file")).unwrap(), b"AAAAA");
+}

@@ -166,3 +166,27 @@ fn the_ledger_says_which_names_did_not_last() {
         told.map(|e| (e.undone.as_deref().unwrap(), &*e.path, e.to.as_deref())).collect();
     assert_eq!(told, [("unlink", "b", None), ("rename", "a", Some("c"))]);
 }
+
+/// "A file that was removed and is there again has another inode number." "Two names that are exchanged
+/// are so at once. Modes, owners, attributes and times of files stay as they are."
+#[test]
+fn what_a_cut_does_not_take_back() {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+    require_fuse!();
+    let backing = Backing::new().with("a", b"a").with("b", b"b").with("gone", b"g");
+    let machine = Machine::new(backing, "unsynced = \"old\"\nnames = \"strict\"\n");
+    let inode = fs::metadata(machine.join("gone")).unwrap().ino();
+    fs::remove_file(machine.join("gone")).unwrap();
+    let flags = rustix::fs::RenameFlags::EXCHANGE;
+    let (a, b) = (machine.join("a"), machine.join("b"));
+    rustix::fs::renameat_with(rustix::fs::CWD, &a, rustix::fs::CWD, &b, flags).unwrap();
+    fs::set_permissions(&a, fs::Permissions::from_mode(0o640)).unwrap();
+    File::options().write(true).open(&a).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
+    machine.cut();
+    assert_eq!((machine.read("a"), machine.read("b")), (b"b".to_vec(), b"a".to_vec()));
+    let after = fs::metadata(machine.join("a")).unwrap();
+    assert_eq!(after.mode() & 0o7777, 0o640);
+    assert_eq!(after.modified().unwrap(), std::time::UNIX_EPOCH);
+    assert_eq!(machine.read("gone"), b"g");
+    assert_ne!(fs::metadata(machine.join("gone")).unwrap().ino(), inode);
+}
