@@ -5,7 +5,7 @@
 //! A **scenario** is a file of **rules**; a rule says to which operations or stored bytes (`select`),
 //! on which of their occurrences (`when`), what happens (`fault`). Faults happen to what a program
 //! is told: to the bytes of a reply, its error, its time. Nothing of the **backing directory** is
-//! ever changed by a fault. Damage is *transient* (this access only), *sticky* (a property of the
+//! changed by a fault, unless that was asked for twice; then [`state`] has what undoes it. Damage is *transient* (this access only), *sticky* (a property of the
 //! stored bytes: every read until they are overwritten) or *permanent* (also after overwriting).
 //!
 //! # The two paths
@@ -35,7 +35,8 @@
 //! Each has its test, named here.
 //!
 //! 1. With nothing armed, the mount is the backing directory (`tests/mount`, `tests/programs`).
-//! 2. Backing bytes never change because of a fault (tree hashes throughout `tests/mount`).
+//! 2. Backing bytes never change because of a fault (tree hashes throughout `tests/mount`), unless
+//!    the mount was told `--allow-damage`; what was damaged then, `heal` undoes (`tests/damage`).
 //! 3. A decision is a pure function of seed, rule name, file identity, position, write generation
 //!    and occurrence; threads, sizes and order of reads change nothing (`tests/mount/sticky.rs`).
 //! 4. Every fault that reached the target is in the ledger before the reply leaves, and every event
@@ -47,7 +48,7 @@
 //!
 //! # Who may use whom
 //!
-//! `cli` → `report` → `campaign` → `trial`, and `cli` → `control`, `fuse` → `fs` → `injector`, `media`, `trace`, `ledger` → `plan` → `scenario` → `diagnostic`;
+//! `cli` → `report` → `campaign` → `trial`, and `cli` → `control`, `fuse`, `heal` → `fs` → `injector`, `state` → `media`, `trace`, `ledger` → `plan` → `scenario` → `diagnostic`;
 //! `op`, `errno` and `sys` are leaves. `fuser` is named in `fuse` alone, `libc` and `unsafe` stand in
 //! `sys` alone, and only `cli` prints or exits. `plan` and `injector` have no files, clock or
 //! randomness of their own. `tests/tidy.rs` keeps it so.
@@ -66,6 +67,7 @@ pub mod diagnostic;
 pub mod errno;
 pub mod fs;
 pub mod fuse;
+pub mod heal;
 pub mod injector;
 pub mod isolation;
 pub mod ledger;
@@ -75,6 +77,7 @@ pub mod op;
 pub mod plan;
 pub mod report;
 pub mod scenario;
+pub mod state;
 pub mod sys;
 pub mod trace;
 pub mod trial;

@@ -6,12 +6,14 @@ mod campaign;
 mod capture;
 mod check;
 mod daemon;
+mod damage;
 mod doctor;
 mod drill;
 mod events;
 mod exercise;
 mod exit;
 mod guard;
+mod heal;
 mod inject;
 mod keeper;
 mod metrics;
@@ -72,6 +74,7 @@ enum Verb {
     Drill(drill::Drill),
     Trace(trace::TraceArgs),
     Campaign(campaign::CampaignArgs),
+    Heal(heal::Heal),
     Doctor(doctor::Doctor),
     Umount(umount::Umount),
     #[command(hide = true)]
@@ -115,6 +118,7 @@ fn dispatch(verb: Verb, typed: &[OsString]) -> Result<Exit, Failure> {
         Verb::Trace(args) => trace::run(args),
         Verb::Campaign(args) => campaign::run(&args),
         Verb::Stage(args) => stage::run(&args),
+        Verb::Heal(args) => heal::run(&args),
         Verb::Doctor(args) => doctor::run(&args),
         Verb::Umount(args) => umount::run(&args),
         Verb::Replay(args) => replay::run(&args),

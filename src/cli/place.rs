@@ -51,6 +51,8 @@ pub(super) struct Place {
     pub(super) allow_other: bool,
     /// What the kernel is not to allow or do there.
     pub(super) restrictions: Restrictions,
+    /// Whether nobody sees the backing directory after the mount: it may be damaged.
+    pub(super) thrown_away: bool,
 }
 
 impl Place {
@@ -86,7 +88,8 @@ impl Place {
         // What the backing directory's own mount forbids, this one does not allow.
         let restrictions = Restrictions::of(&root)
             .map_err(|errno| usage(format!("{}: {errno}", backing.display())))?;
-        Ok(Place { root, backing, mountpoint, allow_other: false, restrictions })
+        let (allow_other, thrown_away) = (false, false);
+        Ok(Place { root, backing, mountpoint, allow_other, restrictions, thrown_away })
     }
 
     /// Refuses files of errorfs' own below the mount: writing there would wait for itself.

@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use super::exit::{Exit, Failure};
 use super::place::Place;
-use super::{eprint, scenarios};
+use super::{damage, eprint, scenarios};
 use crate::control::{
     Arming, Changed, Director, Problem, Server, Stage, Terms, default_path, serve,
 };
@@ -23,7 +24,7 @@ use crate::isolation::enter_namespace;
 use crate::ledger::{Writer, escape};
 use crate::media::Media;
 use crate::op::{OpKind, OpSet};
-use crate::plan::{Plan, Surveyed};
+use crate::plan::{Plan, Rule, Surveyed};
 use crate::scenario::{Scenario, duration, size};
 use crate::trace::TraceWriter;
 
@@ -66,6 +67,13 @@ pub(super) struct PlanArgs {
     /// Open every file past the kernel's page cache
     #[arg(long, hide = true)]
     direct: bool,
+    /// A directory for what survives the mount, made if need be: what the next mount is to remember,
+    /// and what undoes damage
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
+    /// Let rules that say so damage the directory itself; `errorfs heal` undoes it
+    #[arg(long, requires = "state")]
+    allow_damage: bool,
     #[command(flatten)]
     pub(super) control: ControlArgs,
 }
@@ -83,6 +91,8 @@ impl PlanArgs {
             keep_max: 0,
             trace: Some(trace),
             direct: true,
+            state: None,
+            allow_damage: false,
             control: ControlArgs { control: None, no_control: true, limit: None, disarmed: false },
         }
     }
@@ -119,6 +129,7 @@ pub(super) struct Serving {
     scenarios: Vec<PathBuf>,
     seed: Option<u64>,
     trace: Option<Arc<TraceWriter>>,
+    _scratch: Option<TempDir>,
 }
 
 impl Serving {
@@ -133,7 +144,11 @@ impl Serving {
         ledger.iter().try_for_each(|ledger| place.must_not_hold(ledger, "ledger"))?;
         let scenario = ledger.is_some().then(|| scenarios::load(&args.scenario)).transpose()?;
         let trace = super::tracing::begin(args, &place)?;
-        let mut stage = stage(args, &place, ledger, trace.as_ref())?;
+        let damaging = scenario.as_ref().is_some_and(damage::is_meant);
+        let kept = damage::state(args.state.as_deref(), &place, damaging)?;
+        let cuts = scenario.as_ref().is_some_and(damage::cuts_power);
+        let fs = filesystem(args, &place, trace.as_ref())?.with_state(kept.state, cuts);
+        let mut stage = stage(args, &place, ledger, fs);
         if let Some(scenario) = scenario {
             begin(&mut stage, scenario, args)?;
         }
@@ -153,7 +168,8 @@ impl Serving {
         let server =
             socket.map(|socket| listen(&socket, &director, &place, &session)).transpose()?;
         let scenarios = args.scenario.iter().flat_map(std::path::absolute).collect();
-        Ok(Serving { session, director, server: server.flatten(), scenarios, seed, trace })
+        let (server, _scratch) = (server.flatten(), kept.scratch);
+        Ok(Serving { session, director, server, scenarios, seed, trace, _scratch })
     }
 
     /// The socket at which the mount can be asked.
@@ -240,7 +256,8 @@ impl Serving {
 fn ttl(args: &PlanArgs, fs: &Filesystem) -> Duration {
     let looks = OpSet::EMPTY.with(OpKind::Lookup).with(OpKind::Getattr);
     let watched = |armed: std::sync::Arc<crate::injector::Armed>| {
-        armed.plan().rules().iter().any(|rule| !rule.reach.intersection(looks).is_empty())
+        let looks = |rule: &Rule| !rule.reach.intersection(looks).is_empty();
+        armed.cuts_power() || armed.plan().rules().iter().any(looks)
     };
     match args.exclusive && !fs.armed().is_some_and(watched) {
         true => EXCLUSIVE_TTL,
@@ -295,23 +312,26 @@ fn ledger(args: &PlanArgs) -> Result<Option<PathBuf>, Failure> {
     }
 }
 
-/// A filesystem on which nothing is loaded yet.
-fn stage(
+/// The filesystem, on which nothing is loaded yet.
+fn filesystem(
     args: &PlanArgs,
     place: &Place,
-    ledger: Option<PathBuf>,
     trace: Option<&Arc<TraceWriter>>,
-) -> Result<Stage, Failure> {
+) -> Result<Filesystem, Failure> {
     let errorfs_is_root = rustix::process::geteuid().is_root();
     let settings = Settings { errorfs_is_root, keep_max: args.keep_max };
     let root = place.root.try_clone().map_err(own)?;
     let (media, injector) = (Media::default(), Injector::default());
     let fs = Filesystem::new(root, settings, injector, media, Writer::none()).map_err(own)?;
     let fs = if args.direct { fs.uncached() } else { fs };
-    let fs = match trace {
+    Ok(match trace {
         Some(trace) => fs.traced_to(trace.clone()),
         None => fs,
-    };
+    })
+}
+
+/// What can be loaded on it.
+fn stage(args: &PlanArgs, place: &Place, ledger: Option<PathBuf>, fs: Filesystem) -> Stage {
     let path = |path: &Path| escape(path.as_os_str().as_encoded_bytes());
     let options = json!({
         "backing": path(&place.backing),
@@ -323,11 +343,12 @@ fn stage(
         files: args.scenario.iter().flat_map(std::path::absolute).collect(),
         domain: args.id.clone(),
         remembers_names: false,
+        may_damage: args.allow_damage || place.thrown_away,
         options,
         ledger,
         choose_ledger: || default_ledger().map_err(|failure| failure.message),
     };
-    Ok(Stage::new(fs.into(), terms))
+    Stage::new(fs.into(), terms)
 }
 
 /// Loads the first scenario, and says what there is to say of it.
@@ -336,7 +357,7 @@ fn begin(stage: &mut Stage, scenario: Scenario, args: &PlanArgs) -> Result<(), F
     let changed = stage.load(scenario, arming).map_err(|problem| {
         let exit = match problem.code {
             "nothing-matched" => Exit::NothingMatched,
-            "no-ledger" | "unreadable-directory" => Exit::Usage,
+            "no-ledger" | "unreadable-directory" | "damage-not-allowed" => Exit::Usage,
             _ => Exit::BadFile,
         };
         Failure::new(exit, problem.detail)

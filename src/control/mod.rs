@@ -13,6 +13,7 @@ mod metrics;
 mod openapi;
 mod problem;
 mod reasons;
+mod remembered;
 mod requests;
 mod routes;
 mod server;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use serde_json::{Value, json};
 
-use super::Problem;
+use super::{Problem, remembered};
 use crate::fs::{Filesystem, Pending};
 use crate::injector::Armed;
 use crate::ledger::{FORMAT, Header, Planned, escape};
@@ -31,6 +31,8 @@ pub struct Terms {
     pub domain: String,
     /// Whether the kernel remembers names and attributes, so that rules about them come too late.
     pub remembers_names: bool,
+    /// Whether the backing directory itself may be damaged.
+    pub may_damage: bool,
     /// What ledgers say of the mount.
     pub options: Value,
     /// The ledger, if it is settled.
@@ -120,6 +122,11 @@ impl Stage {
         let canonical = scenario.canonical();
         let plan = compile(&scenario, seed, &self.terms.domain, scenario.fingerprint().as_bytes());
         self.must_be_asked(&plan)?;
+        self.must_be_allowed(&plan)?;
+        if before.is_none() {
+            let last = remembered::seed(self.fs.state(), plan.id(), plan.domain());
+            self.fs.recall_files(last == Some(seed));
+        }
         let (next, unselected) = self.prepare(before.as_deref(), plan, &stays)?;
         let next = match (arming, &before) {
             (Arming::Armed, _) => next,
@@ -138,7 +145,47 @@ impl Stage {
             since: jiff::Timestamp::now(),
             ..shown
         });
-        Ok(Changed { unselected, drawn, ..self.arm(next, false) })
+        let changed = Changed { unselected, drawn, ..self.arm(next, false) };
+        self.remember(before.is_none());
+        Ok(changed)
+    }
+
+    /// The next mount is to know what is armed; and this one goes on where the last one ended.
+    fn remember(&self, first: bool) {
+        let Some((state, armed)) = self.fs.state().zip(self.fs.armed()) else { return };
+        if first {
+            self.fs.recall();
+        }
+        if let Err(error) = remembered::note(state, &armed) {
+            tracing::error!("the next mount will not remember this one: {error}");
+        }
+    }
+
+    /// Damage of the directory itself is asked for twice.
+    fn must_be_allowed(&self, plan: &Plan) -> Result<(), Problem> {
+        let damages = |rule: &&Rule| rule.fault.damages_backing();
+        let Some(rule) = plan.rules().iter().find(damages) else { return Ok(()) };
+        if !self.terms.may_damage || self.fs.state().is_none() {
+            let detail = format!(
+                "rule `{}` damages the directory itself, not only what programs read of it; if you \
+                 mean that, give --allow-damage and --state DIR: `errorfs heal DIR` undoes it",
+                rule.name
+            );
+            return Err(Problem::new(409, "damage-not-allowed", detail));
+        }
+        let cuts = plan.rules().iter().find(|rule| matches!(rule.fault, Fault::PowerCut(_)));
+        match cuts.filter(|_| !self.fs.may_be_cut()) {
+            None => Ok(()),
+            Some(rule) => Err(Problem::new(
+                409,
+                "power-not-remembered",
+                format!(
+                    "rule `{}` cuts the power, and what was not synced is not remembered: mount with \
+                     a scenario that has such a rule",
+                    rule.name
+                ),
+            )),
+        }
     }
 
     /// The rules of a scenario that are loaded as they are.
@@ -234,7 +281,9 @@ impl Stage {
     /// The seed in force: what was typed, what the scenario says, what was before, or a new one.
     fn seed_for(&self, scenario: &Scenario) -> (u64, Option<u64>) {
         let before = self.shown.load().seed;
-        match self.terms.seed.or(scenario.seed).or(before) {
+        let plan = blake3::hash(scenario.fingerprint().as_bytes()).to_hex();
+        let last = || remembered::seed(self.fs.state(), &plan, &self.terms.domain);
+        match self.terms.seed.or(scenario.seed).or(before).or_else(last) {
             Some(seed) => (seed, None),
             None => {
                 let drawn = u64::from(rand::random::<u32>());
@@ -282,9 +331,13 @@ impl Stage {
             Problem::new(500, "unreadable-directory", format!("{error}: {}", error.source))
         };
         let survey = self.fs.survey().map_err(unreadable)?;
-        let placement = plan
-            .place_those(&survey.files, is_new)
-            .map_err(|error| Problem::new(422, "nothing-matched", error.to_string()))?;
+        let first = self.fs.armed().is_none();
+        let placement = match remembered::placement(self.fs.state(), &plan).filter(|_| first) {
+            Some(placement) => placement,
+            None => plan
+                .place_those(&survey.files, is_new)
+                .map_err(|error| Problem::new(422, "nothing-matched", error.to_string()))?,
+        };
         let unselected = unselected(&plan, &survey.files, is_new);
         let next = Armed::after(before, plan, placement, now, stays);
         let next = match before.limits_space() {

@@ -134,11 +134,13 @@ impl Filesystem {
     }
 
     fn truncate(&self, op: Op, node: &Arc<Node>, open: Option<impl AsFd>, size: u64) -> Answer<()> {
+        self.before_cutting(node, size);
         let before = self.before_end(node, op, size..u64::MAX)?;
         match open {
             Some(file) => ftruncate(file, size)?,
             None => ftruncate(self.reopen(node, OFlags::WRONLY)?, size)?,
         }
+        self.is_theirs(node.key, size..u64::MAX);
         self.discarded(before, size..u64::MAX);
         Ok(())
     }

@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering;
 use rustix::fs::{FallocateFlags, OFlags, SeekFrom};
 use rustix::io::ReadWriteFlags;
 
+use super::cached_pages::PAGE;
 use super::credentials::AsCaller;
 use super::handles::{DataPath, OpenFile};
 use super::losses::Losses;
@@ -19,7 +20,7 @@ use crate::errno::Errno;
 use crate::injector::DataAccess;
 use crate::op::{Caller, Op, OpKind};
 use crate::plan::bytes_of;
-use crate::sys::descriptor::close;
+use crate::sys::descriptor::{SYNCED, close};
 
 /// Flags of open(2) that are ours to handle: what must exist the kernel has seen to; appending is
 /// done request by request, as the flag may change while the file is open; and alignment is not
@@ -188,11 +189,15 @@ impl Filesystem {
             false => None,
         };
         let op = Op { len: data.len() as u64, ..op };
+        self.before_change(open, bytes_of(&op));
         let under_way = self.begin_write(open, op, how, losses);
         if how.appends() {
             let end = ReadWriteFlags::APPEND;
             let written = rustix::io::pwritev2(&*open.file, &buffer, op.offset, end);
             self.end_write(open, under_way, written.unwrap_or(0), data, losses);
+            self.note_held(&open.node, &losses.noted(pages_of(&op)));
+            self.stored(open, op, &data[..written?], losses);
+            self.after_writing(&open.node, op.offset..op.offset + written? as u64, how);
             return Ok(written?);
         }
         let before =
@@ -205,12 +210,15 @@ impl Filesystem {
         let count = written.as_ref().map_or(0, |(_, count)| *count);
         self.end_overwrite(overwrites, op.offset + count as u64);
         self.end_write(open, under_way, count, data, losses);
+        self.note_held(&open.node, &losses.noted(pages_of(&op)));
         for (before, Range { start, end }) in written?.0 {
             let end = end.min(op.offset + count as u64);
             if start < end {
                 self.overwritten(before, start..end);
             }
         }
+        self.stored(open, op, &data[..count], losses);
+        self.after_writing(&open.node, op.offset..op.offset + count as u64, how);
         Ok(count)
     }
 
@@ -268,8 +276,12 @@ impl Filesystem {
             true => self.before_end(&open.node, op, range.clone())?,
             false => None,
         };
+        self.before_change(&open, if zeroes { range.clone() } else { 0..0 });
         let _caller = self.as_writer(&open.file, op.caller)?;
         rustix::fs::fallocate(&*open.file, mode, op.offset, op.len)?;
+        if zeroes {
+            self.is_theirs(open.node.key, range.clone());
+        }
         self.discarded(before, range);
         Ok(())
     }
@@ -334,9 +346,14 @@ pub fn length_of_allocation(mode: i32, offset: u64, len: u64) -> Option<u64> {
 impl Writing {
     /// Whether it is synced by itself: the kernel leaves that to us where it does not cache.
     pub(super) fn is_synced(&self) -> bool {
-        let flags = OFlags::from_bits_retain(self.flags as u32);
-        flags.contains(OFlags::DSYNC) && !self.written_back
+        self.flags & SYNCED != 0 && !self.written_back
     }
+}
+
+/// The whole pages that an operation concerns.
+fn pages_of(op: &Op) -> Range<u64> {
+    let Range { start, end } = bytes_of(op);
+    start / PAGE * PAGE..end.checked_next_multiple_of(PAGE).unwrap_or(u64::MAX)
 }
 
 fn appends(flags: i32) -> bool {
@@ -344,7 +361,7 @@ fn appends(flags: i32) -> bool {
 }
 
 /// As many bytes as there are, up to `len`.
-pub(super) fn read_fully(file: &OwnedFd, offset: u64, len: usize) -> Answer<Vec<u8>> {
+pub fn read_fully(file: &OwnedFd, offset: u64, len: usize) -> Answer<Vec<u8>> {
     let mut data = Vec::with_capacity(len);
     while data.len() < len {
         let at = offset + data.len() as u64;

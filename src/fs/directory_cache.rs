@@ -34,6 +34,12 @@ impl DirectoryCache {
         drop(evicted); // closing is a system call: not under the lock
     }
 
+    /// Nothing is where it was.
+    pub(super) fn clear(&self) {
+        let all = std::mem::take(&mut *locked(&self.open));
+        drop(all);
+    }
+
     /// The node is gone.
     pub(super) fn forget(&self, id: NodeId) {
         let directory = locked(&self.open).remove(&id);

@@ -235,6 +235,7 @@ pub(super) fn blank(label: &Label, generation: u64) -> Event {
         lost: Vec::new(),
         misread: Vec::new(),
         mistold: Vec::new(),
+        undone: None,
         id: None,
         sector: None,
         returned: None,

@@ -1,6 +1,6 @@
 //! The state of one mounted filesystem, and what it remembers of files for the medium.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -18,6 +18,7 @@ use super::kind;
 use super::locate::proc_path;
 use super::node_table::NodeTable;
 use super::page_fills::PageFills;
+use super::power::Power;
 use super::stat::stat_fd;
 use super::timer::Timer;
 use super::{Answer, Node, NodeId};
@@ -25,6 +26,8 @@ use crate::errno::Errno;
 use crate::injector::Injector;
 use crate::ledger::Writer;
 use crate::media::{Fates, FileKey, Media, Room};
+use crate::plan::RuleId;
+use crate::state::StateDir;
 use crate::trace::TraceWriter;
 
 /// How a filesystem behaves, apart from its plan.
@@ -79,6 +82,12 @@ pub struct Filesystem {
     pub(super) trace: Option<Arc<TraceWriter>>,
     /// Whether no data go through the kernel's page cache but those of mappings.
     pub(super) uncached: bool,
+    /// What survives the mount: without it nothing of the backing directory is damaged.
+    pub(super) state: Option<Arc<StateDir>>,
+    /// How often each rule had fired when that was last remembered.
+    pub(super) counted: Mutex<HashMap<RuleId, u64>>,
+    /// What is not on the medium yet, where the power may be cut.
+    pub(super) power: Option<Power>,
 }
 
 impl Filesystem {
@@ -123,6 +132,9 @@ impl Filesystem {
             names: AtomicU64::new(0),
             trace: None,
             uncached: false,
+            state: None,
+            counted: Mutex::default(),
+            power: None,
         })
     }
 
@@ -135,6 +147,17 @@ impl Filesystem {
     /// or read before, under whatever name.
     pub fn uncached(self) -> Filesystem {
         Filesystem { uncached: true, ..self }
+    }
+
+    /// The same, with a state directory of its own. `cuts`: its power may be cut.
+    pub fn with_state(self, state: Option<StateDir>, cuts: bool) -> Filesystem {
+        let power = (cuts && state.is_some()).then(Power::default);
+        Filesystem { state: state.map(Arc::new), power, ..self }
+    }
+
+    /// What survives the mount.
+    pub fn state(&self) -> Option<&StateDir> {
+        self.state.as_deref()
     }
 
     /// The kernel leaves it to us to take set-id bits from files that change, and says of each write
@@ -188,13 +211,19 @@ impl Filesystem {
     pub(super) fn born(&self, key: FileKey) {
         if let Some(armed) = self.injector.current().filter(|armed| armed.damages_media()) {
             self.media.born(key, armed.generation());
+            self.note_born(key);
         }
     }
 
     /// A node that was there at arming is about to get another name: its damage stays its own.
     pub(super) fn keep_origin(&self, node: &Arc<Node>) {
         if self.remembers() && !self.media.is_born(node.key) {
-            self.media.keep_origin(node.key, &self.origin(node));
+            let known = self.media.origin(node.key).is_some();
+            let origin = self.origin(node);
+            self.media.keep_origin(node.key, &origin);
+            if !known {
+                self.note_origin(node.key, &origin);
+            }
         }
     }
 
@@ -224,7 +253,12 @@ impl Filesystem {
         self.drop_evicts(node.key);
         let removed =
             node.pin().and_then(|pin| stat_fd(&*pin).ok()).is_some_and(|attr| attr.nlink == 0);
-        if removed { self.media.removed(node.key) } else { self.media.forget(node.key) }
+        if removed {
+            self.media.removed(node.key);
+            self.note_removed(node.key);
+        } else {
+            self.media.forget(node.key);
+        }
     }
 
     /// The file of an `O_PATH` descriptor as a path for calls that take no descriptor.

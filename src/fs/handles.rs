@@ -61,11 +61,13 @@ impl OpenFile {
 pub(super) struct Handles<T> {
     next: AtomicU64,
     open: RwLock<HashMap<u64, Arc<T>>>,
+    /// What was open when the power went: for nobody's use.
+    dead: RwLock<HashMap<u64, Arc<T>>>,
 }
 
 impl<T> Default for Handles<T> {
     fn default() -> Handles<T> {
-        Handles { next: AtomicU64::new(1), open: RwLock::default() }
+        Handles { next: AtomicU64::new(1), open: RwLock::default(), dead: RwLock::default() }
     }
 }
 
@@ -95,6 +97,19 @@ impl<T> Handles<T> {
 
     /// The kernel is done with it; it is closed when its last operation is.
     pub(super) fn remove(&self, handle: FileHandle) -> Option<Arc<T>> {
-        writing(&self.open).remove(&handle.0)
+        let dead = || writing(&self.dead).remove(&handle.0);
+        let open = writing(&self.open).remove(&handle.0);
+        open.or_else(dead)
+    }
+
+    /// Nothing is open any more.
+    pub(super) fn end_all(&self) {
+        let ended = std::mem::take(&mut *writing(&self.open));
+        writing(&self.dead).extend(ended);
+    }
+
+    /// What was open under a handle when the power went.
+    pub(super) fn dead(&self, handle: FileHandle) -> Option<Arc<T>> {
+        reading(&self.dead).get(&handle.0).cloned()
     }
 }

@@ -25,7 +25,7 @@ use crate::op::{Op, OpKind};
 use crate::plan::{Decision, RuleId, Unreadable};
 
 /// An operation that does not go through untouched.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Judged {
     pub(super) armed: Arc<Armed>,
     pub(super) view: Arc<View>,
@@ -57,6 +57,10 @@ impl Filesystem {
         answer: impl FnOnce(Answer<T>) + Send + 'static,
     ) {
         let _under_way = self.flights.begin(op.kind);
+        let _inside = match self.enter(op, subject) {
+            Ok(inside) => inside,
+            Err(judged) => return self.refuse(judged, answer),
+        };
         self.around_begun(op, subject, call, answer);
     }
 
@@ -88,6 +92,10 @@ impl Filesystem {
         answer: impl FnOnce(Answer<Vec<u8>>) + Send + 'static,
     ) {
         let _under_way = self.flights.begin(op.kind);
+        let _inside = match self.enter(op, Subject::Open(handle)) {
+            Ok(inside) => inside,
+            Err(judged) => return self.refuse(judged, answer),
+        };
         let open = match self.open_files.get(handle) {
             Ok(open) => open,
             Err(errno) => return answer(Err(errno)),
@@ -135,6 +143,10 @@ impl Filesystem {
         answer: impl FnOnce(Answer<usize>) + Send + 'static,
     ) {
         let _under_way = self.flights.begin(op.kind);
+        let _inside = match self.enter(op, Subject::Open(handle)) {
+            Ok(inside) => inside,
+            Err(judged) => return self.refuse(judged, answer),
+        };
         let open = match self.open_files.get(handle) {
             Ok(open) => open,
             Err(errno) => return answer(Err(errno)),
@@ -155,17 +167,23 @@ impl Filesystem {
         let Some(judged) = self.judge_data(op, &open, how.written_back) else {
             return answer(write(data.len(), &mut Losses::default()));
         };
+        let mut losses = Losses::default();
         let (result, events) = match (&judged.decision.failure, &judged.decision.unreadable) {
             (Some(failure), _) => (Err(failure.errno), judged.events()),
             (None, Some(sector)) => (Err(Errno::EIO), judged.events_with_sector(sector)),
             (None, None) => {
-                let mut losses = Losses::of(&judged, data, &self.room);
+                losses = Losses::of(&judged, data, &self.room);
                 let written = write(judged.moved() as usize, &mut losses);
                 let count = written.as_ref().ok().map(|count| *count as u64);
                 (written, judged.write_events(&losses, count))
             }
         };
-        self.deliver(&judged, events, result, |result| result, answer);
+        let undo = losses.harm.undo(&open);
+        let unrecorded = |result| {
+            undo();
+            result
+        };
+        self.deliver(&judged, events, result, unrecorded, answer);
     }
 
     /// Whether a fill of the page cache is one that the kernel is to repeat page by page.
@@ -236,6 +254,13 @@ impl Filesystem {
         };
         if armed.limits_space() {
             armed.take_room(&op, file, now, &mut decision);
+        }
+        self.note_bindings(&view);
+        if !decision.is_clean() {
+            self.note_counts(&armed);
+        }
+        if let Some(rule) = decision.cut {
+            self.power_goes(&armed, rule, op);
         }
         // When the mount ends nothing waits any more, and while the plan changes nothing that holds
         // pages, which the kernel is to drop: a delay that will not be is not decided.

@@ -10,8 +10,9 @@ use std::sync::Arc;
 use rustix::fs::{Mode, OFlags, openat};
 
 use super::node::Place;
+use super::power::Power;
 use super::stat::{Attr, stat_fd, stat_name};
-use super::{Answer, Filesystem, Node, NodeId};
+use super::{Answer, Filesystem, Node, NodeId, locked};
 use crate::errno::Errno;
 
 const BY_PATH: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
@@ -89,6 +90,10 @@ impl Filesystem {
 
     fn by_inode(&self, node: &Node) -> Option<Arc<OwnedFd>> {
         let known = self.by_inode.as_ref().filter(|_| !node.id.is_synthetic())?;
+        let taken = |power: &Power| locked(&power.taken).contains(&node.key);
+        if self.power.as_ref().is_some_and(taken) {
+            return None;
+        }
         let (file, attr) = known.open(node.key.ino)?;
         (attr.key == node.key).then(|| Arc::new(file))
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::handles::OpenFile;
+use super::harm::Harm;
 use super::inject::Judged;
 use super::missing::Missing;
 use super::stat::stat_fd;
@@ -25,6 +26,8 @@ pub(super) struct Losses {
     pub(super) made: Vec<Missing>,
     /// What could not be kept, so that it was not lost.
     pub(super) skipped: Vec<Lost>,
+    /// What is to be stored wrong, and what was.
+    pub(super) harm: Harm,
     /// What lands elsewhere.
     landing: Vec<Landing>,
 }
@@ -55,7 +58,7 @@ impl Losses {
     /// Those that were decided of a write of this data. What is misdirected takes room at both places
     /// or goes where it was meant to.
     pub(super) fn of(judged: &Judged, data: &[u8], room: &Arc<Room>) -> Losses {
-        let mut losses = Losses::default();
+        let mut losses = Losses { harm: Harm::of(judged), ..Losses::default() };
         for lost in &judged.decision.lost {
             match lost.lands {
                 None => losses.wanted.push(lost.clone()),
@@ -89,6 +92,13 @@ fn landing(
     Some(Landing { meant: lost.bytes.clone(), there: Stale { bytes, content, of } })
 }
 
+impl Losses {
+    /// Where the medium may hold something else than before, besides these pages.
+    pub(super) fn noted(&self, pages: Range<u64>) -> Range<u64> {
+        if self.landing.is_empty() { pages } else { 0..u64::MAX }
+    }
+}
+
 impl UnderWay {
     fn medium(&self) -> Option<&Arc<Medium>> {
         self.judged.as_ref()?.view.medium.as_ref()
@@ -112,7 +122,9 @@ impl Filesystem {
     /// An operation on a file as rules about lost writes see it: what is appended begins at the end
     /// of the file, wherever the kernel takes that to be.
     pub(super) fn where_it_lands(&self, op: Op, open: &OpenFile, how: Writing) -> Op {
-        match how.appends() && self.falls_behind(&open.node).is_some() {
+        let falls = || self.falls_behind(&open.node).is_some();
+        let matters = || self.power.is_some() || falls() || self.harms(&open.node);
+        match how.appends() && matters() {
             true => Op { offset: stat_fd(&*open.file).map_or(op.offset, |attr| attr.size), ..op },
             false => op,
         }

@@ -49,6 +49,7 @@ impl Filesystem {
         let Some(mut before) = before else { return };
         if let Some(medium) = &before.judged.view.medium {
             medium.written(range.clone(), before.size);
+            self.note_replaced(&before.judged.view, &range, before.size);
         }
         let armed = before.judged.armed.clone();
         let flips = &mut before.judged.decision.flips;
@@ -66,7 +67,11 @@ impl Filesystem {
         ended_regions(&mut before.judged, &range);
         self.missing_discarded(&before.judged, &range);
         if let Some(medium) = &before.judged.view.medium {
-            medium.discarded(range, before.size);
+            medium.discarded(range.clone(), before.size);
+            self.note_replaced(&before.judged.view, &range, before.size);
+            if medium.ever_lost() {
+                self.note_held_by(before.judged.view.file, medium, &range);
+            }
         }
         let left = what_is_left(&before);
         self.tell_end(before, Outcome::Gone, left);

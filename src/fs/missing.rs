@@ -147,6 +147,7 @@ impl Judged {
             ..self.event(rule, occurrence)
         };
         events.extend(skipped.into_iter().map(skip));
+        events.extend(losses.harm.events.iter().cloned());
         events
     }
 

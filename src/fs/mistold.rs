@@ -121,6 +121,11 @@ impl Filesystem {
         answer: impl FnOnce(Answer<T>) + Send + 'static,
     ) {
         let _under_way = self.flights.begin(op.kind);
+        let _inside = match self.enter(op, subject) {
+            Ok(inside) => inside,
+            Err(judged) => return self.refuse(judged, answer),
+        };
+        let answer = self.traced(op, subject, |_| None, answer);
         let Some(judged) = self.judge(op, subject) else {
             return answer(self.counted(op, subject, call));
         };
@@ -148,6 +153,10 @@ impl Filesystem {
     ) {
         let _under_way = self.flights.begin(op.kind);
         let subject = Subject::OpenDirectory(handle);
+        let _inside = match self.enter(op, subject) {
+            Ok(inside) => inside,
+            Err(judged) => return self.refuse(judged, answer),
+        };
         let armed = self.armed_for(OpKind::Readdir).filter(|armed| armed.changes_entries());
         let judged = armed.and_then(|armed| {
             let nothing = || {
@@ -159,6 +168,7 @@ impl Filesystem {
         let Some(judged) = judged else {
             return self.around_begun(op, subject, |fs| fs.readdir(handle, cookie), answer);
         };
+        let answer = self.traced(op, subject, |_| None, answer);
         let mut events = judged.events();
         let listed = match judged.decision.failure {
             Some(failure) => Err(failure.errno),

@@ -10,10 +10,10 @@ use rustix::fs::{linkat, mkdirat, mknodat, openat, renameat_with, symlinkat, unl
 
 use super::credentials::AsCaller;
 use super::node_table::Entered;
-use super::stat::{Attr, FileKind, stat_fd, stat_name};
+use super::stat::{Attr, FileKind, device, stat_fd, stat_name};
 use super::{Answer, Filesystem, Node, NodeId, locked};
 use crate::errno::Errno;
-use crate::op::{Caller, Op};
+use crate::op::{Caller, Op, OpKind};
 
 /// A file under a name, as the kernel learns of it. Counts as one lookup of the node.
 #[derive(Clone, Debug)]
@@ -66,6 +66,7 @@ impl Filesystem {
         if let Some(earlier) = superseded {
             self.directories.forget(earlier.id);
             self.media.removed(earlier.key);
+            self.note_removed(earlier.key);
             self.names_changed();
         }
         let generation = self.nodes.numbers.generation(attr.key);
@@ -76,7 +77,8 @@ impl Filesystem {
     /// `mkdir`.
     pub fn mkdir(&self, parent: NodeId, name: &OsStr, mode: NewMode, by: Caller) -> Answer<Entry> {
         let bits = permissions(mode.mode);
-        self.make(parent, name, mode.umask, by, |dir| Ok(mkdirat(dir, name, bits)?))
+        let made = self.make(parent, name, mode.umask, by, |dir| Ok(mkdirat(dir, name, bits)?))?;
+        self.made(parent, name, made, OpKind::Mkdir)
     }
 
     /// `mknod`: a regular file, a FIFO, a socket or a device node.
@@ -90,9 +92,10 @@ impl Filesystem {
     ) -> Answer<Entry> {
         let kind = FileType::from_raw_mode(mode.mode as RawMode);
         let bits = permissions(mode.mode);
-        self.make(parent, name, mode.umask, by, |dir| {
-            Ok(mknodat(dir, name, kind, bits, decode_device(rdev))?)
-        })
+        let made = self.make(parent, name, mode.umask, by, |dir| {
+            Ok(mknodat(dir, name, kind, bits, device(rdev))?)
+        })?;
+        self.made(parent, name, made, OpKind::Mknod)
     }
 
     /// `symlink`.
@@ -103,7 +106,13 @@ impl Filesystem {
         target: &Path,
         by: Caller,
     ) -> Answer<Entry> {
-        self.make(parent, name, 0, by, |dir| Ok(symlinkat(target, dir, name)?))
+        let made = self.make(parent, name, 0, by, |dir| Ok(symlinkat(target, dir, name)?))?;
+        self.made(parent, name, made, OpKind::Symlink)
+    }
+
+    fn made(&self, parent: NodeId, name: &OsStr, entry: Entry, op: OpKind) -> Answer<Entry> {
+        self.name_made((&self.node(parent)?, name), entry.attr.key, op);
+        Ok(entry)
     }
 
     fn make(
@@ -146,6 +155,7 @@ impl Filesystem {
             Ok(file) => {
                 let attr = stat_fd(&file)?;
                 self.born(attr.key);
+                self.name_made((parent, name), attr.key, OpKind::Create);
                 Ok((file, attr))
             }
             // Somebody made it behind the mount since the kernel looked: let it look again.
@@ -162,6 +172,7 @@ impl Filesystem {
         self.keep_origin(&node);
         let by_proc = super::locate::proc_path(&*file);
         linkat(rustix::fs::CWD, by_proc, &*directory, single(name)?, AtFlags::SYMLINK_FOLLOW)?;
+        self.name_made((&parent, name), node.key, OpKind::Link);
         self.entry(&parent, name)
     }
 
@@ -179,7 +190,9 @@ impl Filesystem {
         let parent = self.node(parent)?;
         let directory = self.directory(&parent)?;
         let victim = self.pinned(&directory, single(name)?);
+        let kept = self.keep_victim(&directory, name);
         unlinkat(&*directory, name, flags)?;
+        self.name_gone((&parent, name), kept, op.kind);
         self.lost_name(op, victim, &parent, name);
         Ok(())
     }
@@ -197,6 +210,7 @@ impl Filesystem {
         let to_dir = self.directory(&to_parent)?;
         let moved = self.node_at(&from_dir, single(from.1)?);
         let victim = self.pinned(&to_dir, single(to.1)?);
+        let kept = (self.keep_victim(&from_dir, from.1), self.keep_victim(&to_dir, to.1));
         moved.iter().chain(victim.as_ref().map(|(node, _)| node)).for_each(|n| self.keep_origin(n));
         {
             // What is left in the old place belongs to the caller.
@@ -204,6 +218,9 @@ impl Filesystem {
             let caller = || AsCaller::creating(op.caller, 0, self.settings.errorfs_is_root);
             let _caller = leaves.then(caller).transpose()?;
             renameat_with(&*from_dir, from.1, &*to_dir, to.1, flags)?;
+        }
+        if !flags.contains(RenameFlags::EXCHANGE) {
+            self.name_moved((&from_parent, from.1), (&to_parent, to.1), kept.0, kept.1);
         }
         if flags.contains(RenameFlags::EXCHANGE) {
             victim.inspect(|(node, _)| self.moved(node, &from_parent, from.1));
@@ -249,6 +266,8 @@ impl Filesystem {
             node.set_pin(Arc::new(file));
         }
         if last {
+            self.is_theirs(node.key, 0..u64::MAX);
+            self.note_removed(node.key);
             self.removed(&node, op);
         }
     }
@@ -281,10 +300,4 @@ fn single(name: &OsStr) -> Answer<&OsStr> {
 
 fn permissions(mode: u32) -> Mode {
     Mode::from_raw_mode(mode & 0o7777)
-}
-
-/// The kernel's `new_decode_dev`.
-fn decode_device(dev: u32) -> u64 {
-    let (major, minor) = ((dev & 0x000f_ff00) >> 8, (dev & 0xff) | ((dev >> 12) & 0x000f_ff00));
-    rustix::fs::makedev(major, minor)
 }

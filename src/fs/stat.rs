@@ -127,6 +127,12 @@ fn encode_device(major: u32, minor: u32) -> u32 {
     (minor & 0xff) | (major << 8) | ((minor & !0xff) << 12)
 }
 
+/// The opposite: as mknod(2) takes it.
+pub(super) fn device(dev: u32) -> u64 {
+    let (major, minor) = ((dev & 0x000f_ff00) >> 8, (dev & 0xff) | ((dev >> 12) & 0x000f_ff00));
+    rustix::fs::makedev(major, minor)
+}
+
 /// The attributes of an open file, `O_PATH` included.
 pub(super) fn stat_fd(fd: impl AsFd) -> Answer<Attr> {
     Ok(stat_at(fd, c"", AtFlags::EMPTY_PATH)?)

@@ -29,6 +29,10 @@ impl Filesystem {
         answer: impl FnOnce(Answer<()>) + Send + 'static,
     ) {
         let _under_way = self.flights.begin(op.kind);
+        let _inside = match self.enter(op, Subject::Open(handle)) {
+            Ok(inside) => inside,
+            Err(judged) => return self.refuse(judged, answer),
+        };
         let open = match self.open_files.get(handle) {
             Ok(open) => open,
             Err(errno) => return answer(Err(errno)),
@@ -45,6 +49,9 @@ impl Filesystem {
         let events = judged.as_ref().map_or_else(Vec::new, Judged::events);
         let falls_behind = self.falls_behind(&open.node).map(|judged| Judged { op, ..judged });
         let synced = self.fsync(handle, data_only);
+        if synced.is_ok() && unwritten.is_none() {
+            self.persisted(op, &open.node, false);
+        }
         let Some(judged) = judged.or(falls_behind) else {
             return answer(synced);
         };
@@ -54,6 +61,24 @@ impl Filesystem {
         };
         let events = events.into_iter().chain(more).collect();
         self.deliver(&judged, events, said, move |_| synced, answer);
+    }
+
+    /// `fsync` of a directory.
+    pub fn sync_directory(&self, op: Op, handle: FileHandle, data_only: bool) -> Answer<()> {
+        self.fsyncdir(handle, data_only)?;
+        self.persisted(op, &self.open_directories.get(handle)?.node, true);
+        Ok(())
+    }
+
+    /// The power may be cut from now on without loss of this file; unless that is a lie, which is told.
+    fn persisted(&self, op: Op, node: &Arc<Node>, directory: bool) {
+        let lied = self.synced(node, directory).zip(self.injector.current());
+        if let Some((rule, armed)) = lied {
+            let view = self.view(node, &armed);
+            let judged = Judged::nothing(armed, view, op);
+            self.tell(vec![judged.event(rule, 0)]);
+            self.ledger.drain(); // before the reply, and rarely
+        }
     }
 
     /// What was written is on the medium, but for what a rule keeps from it.
@@ -113,6 +138,7 @@ impl Filesystem {
         if until.is_none() {
             medium.behind().fall(failed);
         }
+        self.note_held_by(judged.view.file, medium, pages);
         judged.lost_events(&missing)
     }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use super::{Answer, FileHandle, Filesystem, Node, NodeId};
 use crate::injector::{Armed, DataAccess, Selection, Target};
-use crate::media::Medium;
+use crate::media::{FileKey, Medium};
 use crate::op::OpKind;
 
 /// What an operation is on.
@@ -28,6 +28,8 @@ pub enum Subject<'a> {
 /// What the armed plan has to do with one file.
 #[derive(Debug)]
 pub(super) struct View {
+    /// The file; of a name, the directory that it is in.
+    pub(super) file: FileKey,
     pub(super) ino: u64,
     pub(super) path: PathBuf,
     /// Of an operation on two: the path of the other.
@@ -59,6 +61,7 @@ impl View {
     /// For an operation that moves or copies no stored byte itself.
     fn together_with(&self, to: &View) -> View {
         View {
+            file: self.file,
             ino: self.ino,
             path: self.path.clone(),
             to: Some(to.path.clone()),
@@ -74,6 +77,9 @@ impl View {
 impl Filesystem {
     /// What the plan may do to the data of a node.
     pub(super) fn access(&self, node: &Arc<Node>) -> DataAccess {
+        if self.power.is_some() || self.is_damaged(node.key) {
+            return DataAccess::Counted; // what programs overwrite is no damage any more
+        }
         match self.injector.current() {
             Some(armed) => self.view(node, &armed).selection.access,
             None => DataAccess::Untouched,
@@ -117,8 +123,18 @@ impl Filesystem {
         let keeps = selection.keeps_writes || selection.keeps_earlier;
         let wanted = selection.medium || keeps || behind;
         let medium = medium.filter(|_| wanted);
-        let ino = node.key.ino;
-        View { ino, path, to: None, origin, selection, medium, armed: armed.generation(), names }
+        let (file, ino) = (node.key, node.key.ino);
+        View {
+            file,
+            ino,
+            path,
+            to: None,
+            origin,
+            selection,
+            medium,
+            armed: armed.generation(),
+            names,
+        }
     }
 
     /// The view of whatever an operation is on.
@@ -143,6 +159,7 @@ impl Filesystem {
         let path = parent.path().join(name);
         let selection = armed.select(&path);
         Ok(View {
+            file: parent.key,
             ino: parent.key.ino,
             origin: path.clone(),
             path,

@@ -75,7 +75,8 @@ impl fuser::Filesystem for Adapter {
         let id = node(ino);
         let call = |fs: &Filesystem| fs.getattr(id, open.map(handle));
         let answer = answer::attr(self.ttl, id, reply);
-        self.fs.around_telling(op(OpKind::Getattr, request), Subject::Node(id), call, answer);
+        let subject = self.fs.subject(id, open.map(handle));
+        self.fs.around_telling(op(OpKind::Getattr, request), subject, call, answer);
     }
 
     fn setattr(
@@ -100,7 +101,8 @@ impl fuser::Filesystem for Adapter {
         let changes = Changes { mode, uid, gid, size, atime, mtime };
         let (id, op) = (node(ino), Op { length: size, ..op(OpKind::Setattr, request) });
         let call = |fs: &Filesystem| fs.setattr(op, id, open.map(handle), &changes);
-        self.fs.around_telling(op, Subject::Node(id), call, answer::attr(self.ttl, id, reply));
+        let subject = self.fs.subject(id, open.map(handle));
+        self.fs.around_telling(op, subject, call, answer::attr(self.ttl, id, reply));
     }
 
     fn readlink(&self, request: &Request, ino: INodeNo, reply: ReplyData) {
@@ -345,9 +347,10 @@ impl fuser::Filesystem for Adapter {
         data_only: bool,
         reply: ReplyEmpty,
     ) {
-        let call = |fs: &Filesystem| fs.fsyncdir(handle(open), data_only);
+        let op = op(OpKind::Fsyncdir, request);
+        let call = |fs: &Filesystem| fs.sync_directory(op, handle(open), data_only);
         let subject = Subject::OpenDirectory(handle(open));
-        self.fs.around(op(OpKind::Fsyncdir, request), subject, call, answer::empty(reply));
+        self.fs.around(op, subject, call, answer::empty(reply));
     }
 
     fn statfs(&self, request: &Request, ino: INodeNo, reply: ReplyStatfs) {

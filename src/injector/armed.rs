@@ -139,6 +139,19 @@ impl Armed {
         &self.rules[usize::from(rule.0)]
     }
 
+    /// A rule goes on counting where an earlier mount ended.
+    pub fn go_on(&self, rule: RuleId, matched: u64, fired: u64) {
+        self.loaded(rule).counters.go_on(matched, fired);
+    }
+
+    /// Binds a rule to the path by which an earlier mount knew a file.
+    pub fn bind_again(&self, rule: RuleId, medium: &Medium, path: &Path) {
+        if let Some(purpose) = self.plan.rule(rule).fault.purpose() {
+            let derive = |path: &Path| self.plan.stream(rule, path, purpose);
+            medium.bind(self.key(rule), path, derive);
+        }
+    }
+
     /// What happens to this operation, `now` after arming. Counts it.
     ///
     /// # Order
@@ -221,6 +234,11 @@ impl Armed {
         Damage { regions, flips, unreadable }
     }
 
+    /// Whether any rule cuts the power, so that what is not synced must be remembered.
+    pub fn cuts_power(&self) -> bool {
+        self.plan.rules().iter().any(|rule| matches!(rule.fault, Fault::PowerCut(_)))
+    }
+
     pub(super) fn rules(&self, target: &Target<'_>) -> impl Iterator<Item = (RuleId, &Rule)> {
         target.selection.rules.iter().map(|id| (*id, self.plan.rule(*id)))
     }
@@ -259,6 +277,12 @@ impl Armed {
             let range = rule.scope.clip(bytes_of(&look.op));
             let before = decision.flips.len();
             match occasion.on_path {
+                Some((nth, key)) if fault.is_written() => {
+                    let pieces = after_writing(look.target.medium, range);
+                    fault.written(key, nth, &pieces, &mut |at| {
+                        decision.flips.push(flip(id, at, occasion.occurrence));
+                    });
+                }
                 Some((nth, key)) if !fault.is_stored() => {
                     fault.transient(key, nth, range, &mut |at| {
                         decision.flips.push(flip(id, at, occasion.occurrence));
@@ -455,7 +479,8 @@ impl Loaded {
 
 fn damages_media(rule: &Rule) -> bool {
     let fault = &rule.fault;
-    let remembers = fault.is_stored() || fault.keeps_writes() || fault.keeps_earlier();
+    let remembers =
+        fault.is_stored() || fault.is_written() || fault.keeps_writes() || fault.keeps_earlier();
     remembers && !rule.scope.ops.is_empty()
 }
 
@@ -492,6 +517,14 @@ pub(super) fn with_pieces(
     match medium.filter(|medium| !medium.is_pristine()) {
         None => act(&[(range, 0)]),
         Some(medium) => act(&medium.generations(range)),
+    }
+}
+
+/// The write generations that a range has when it has been written.
+pub(super) fn after_writing(medium: Option<&Medium>, range: Range<u64>) -> Vec<(Range<u64>, u32)> {
+    match medium {
+        None => vec![(range, 0)],
+        Some(medium) => medium.generations_after(range),
     }
 }
 

@@ -92,6 +92,12 @@ impl RuleCounters {
         until
     }
 
+    /// Goes on from these counts.
+    pub(super) fn go_on(&self, matched: u64, fired: u64) {
+        self.matched.store(matched, Ordering::Relaxed);
+        self.fired.store(fired, Ordering::Relaxed);
+    }
+
     /// `conditional`: whether there are conditions; without any, each operation is considered.
     pub(super) fn counts(&self, conditional: bool) -> Counts {
         let matched = self.matched.load(Ordering::Relaxed);

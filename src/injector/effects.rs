@@ -40,6 +40,13 @@ impl Armed {
                 Fault::Dead(fault) if decision.failure.is_none() => {
                     decision.failure = self.dead((id, rule), fault, look);
                 }
+                Fault::PowerCut(_) if decision.failure.is_none() => {
+                    let fired = self.fired(id, rule, look);
+                    let errno = Errno::EIO;
+                    decision.failure =
+                        fired.map(|occurrence| Failure { rule: id, occurrence, errno });
+                    decision.cut = fired.map(|_| id);
+                }
                 Fault::Readonly if decision.failure.is_none() => {
                     decision.failure = self.readonly((id, rule), look);
                 }

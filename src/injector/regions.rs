@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::Target;
-use super::armed::{Armed, Look, with_pieces};
+use super::armed::{Armed, Look, after_writing, with_pieces};
 use crate::plan::fault::{Corrupt, Fault};
 use crate::plan::seed::{Purpose, StreamKey};
 use crate::plan::{Corrupted, DataAccess, Decision, Filling, Placed, RuleId, bytes_of};
@@ -29,6 +29,9 @@ impl Armed {
             let occurrence = if counted { occasion.occurrence } else { 0 };
             let range = rule.scope.clip(bytes_of(&look.op));
             let mut found = match occasion.on_path {
+                Some(stream) if fault.is_written() => {
+                    self.written_regions((id, fault), range, look.target, stream)
+                }
                 Some((nth, key)) if !fault.is_stored() => {
                     self.transient_regions((id, fault), range, look.target.path, (nth, key))
                 }
@@ -141,6 +144,38 @@ impl Armed {
         let filling = fault.filling(0, once);
         let here = |number| self.corrupted((id, fault), number, range.clone(), (0, filling));
         numbers.into_iter().map(here).collect()
+    }
+
+    /// What a write stores wrong. Junk is other junk in each generation, and in each write where it
+    /// is drawn for that.
+    fn written_regions(
+        &self,
+        (id, fault): (RuleId, &Corrupt),
+        range: Range<u64>,
+        target: &Target<'_>,
+        (nth, key): (u64, StreamKey),
+    ) -> Vec<Corrupted> {
+        let pieces = after_writing(target.medium, range.clone());
+        let mut numbers: Vec<(u64, u32)> = Vec::new();
+        fault.written(key, nth, &pieces, &mut |number, generation| {
+            if numbers.last().is_none_or(|(last, _)| *last != number) {
+                numbers.push((number, generation));
+            }
+        });
+        let filling = |generation| {
+            fault.filling(generation, || {
+                let stream = self.plan().stream(id, target.path, Purpose::Junk);
+                match fault.is_rated() {
+                    true => stream,
+                    false => StreamKey::from_u64(stream.draws(nth, 1).draw()),
+                }
+            })
+        };
+        let made = |(number, generation)| {
+            let made = (generation, filling(generation));
+            self.corrupted((id, fault), number, range.clone(), made)
+        };
+        numbers.into_iter().map(made).collect()
     }
 
     /// What of a region lies in `bytes`.

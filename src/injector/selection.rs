@@ -113,7 +113,7 @@ impl Armed {
         Selection {
             access: all().map(|rule| rule.access).max().unwrap_or(DataAccess::Untouched),
             ops: chosen().fold(OpSet::EMPTY, |ops, rule| ops.union(rule.reach)),
-            medium: all().any(|rule| rule.fault.is_stored()),
+            medium: all().any(|rule| rule.fault.is_stored() || rule.fault.is_written()),
             fleeting: chosen().any(is_fleeting),
             fails_reads: chosen().any(fails_reads),
             needs_who: chosen().any(|rule| rule.askers.needs_who()),
@@ -193,6 +193,7 @@ fn together(some: &[RuleId], others: &[RuleId]) -> Arc<[RuleId]> {
 
 fn is_fleeting(rule: &Rule) -> bool {
     matches!(rule.fault, Fault::BitFlip(_) | Fault::Corrupt(_) | Fault::Misdirected(_))
+        && !rule.fault.is_written()
         && rule.access == DataAccess::Counted
 }
 

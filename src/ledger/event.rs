@@ -113,6 +113,10 @@ pub struct Event {
     /// What was told wrong of the file.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mistold: Vec<Mistold>,
+    /// Of a power cut (`op` `power_cut`): the change of a name that did not last, by the operation
+    /// that made it; `path` is the name, and `to` the one that a rename gave it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undone: Option<String>,
     /// Damage id of a bad sector.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,

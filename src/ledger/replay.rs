@@ -11,8 +11,9 @@ use super::{Event, Outcome, Region, RegionContent, unescape};
 use crate::errno::Errno;
 use crate::scenario::{
     BitAmount, BitFlip, BitPosition, Content, Corrupt, Distribution, ErrorFault, Fault, Fsync,
-    Latency, LostWrite, Misdirected, PathPattern, Persistence, RegionAmount, RegionPosition, Rule,
-    Scenario, SectorAmount, Short, ShortLength, TornWrite, When, WritePart,
+    Latency, LostWrite, Misdirected, PathPattern, Persistence, PowerCut, RegionAmount,
+    RegionPosition, Rule, Scenario, SectorAmount, Short, ShortLength, TornWrite, Unsynced, When,
+    WritePart,
 };
 
 /// More rules than a plan can number.
@@ -87,6 +88,10 @@ pub fn replay(scenario: &Scenario, seed: u64, events: &[Event]) -> Result<Replay
                 events.first().map(|_| rule.clone()).into_iter().collect()
             }
             Fault::Metadata(_) => metadata_rules(&rule, &events, &mut omitted),
+            Fault::PowerCut(cut) => {
+                omitted.extend(draws_again(&rule, cut));
+                counted_rules(&rule, &events)?
+            }
             fault if is_stored(fault) => stored_rules(&rule, &events, &mut omitted)?,
             _ => counted_rules(&rule, &events)?,
         };
@@ -217,8 +222,8 @@ fn was_met(event: &Event) -> bool {
 /// Whether the fault is a property of stored bytes, and not of one operation.
 fn is_stored(fault: &Fault) -> bool {
     match fault {
-        Fault::BitFlip(flip) => flip.persistence != Persistence::Transient,
-        Fault::Corrupt(corrupt) => corrupt.persistence != Persistence::Transient,
+        Fault::BitFlip(flip) => flip.persistence.is_stored(),
+        Fault::Corrupt(corrupt) => corrupt.persistence.is_stored(),
         Fault::BadSector(_) => true,
         _ => false,
     }
@@ -414,7 +419,7 @@ fn counted_rules(rule: &Rule, events: &[&Event]) -> Result<Vec<Rule>, ReplayErro
 /// Whether the event follows from an earlier one: a fault that stays had been set off, or a read met
 /// what the medium did not get.
 fn follows(rule: &Rule, event: &Event) -> bool {
-    let stays = matches!(rule.fault, Fault::Dead(_) | Fault::Readonly);
+    let stays = matches!(rule.fault, Fault::Dead(_) | Fault::Readonly | Fault::PowerCut(_));
     let keeps = matches!(
         rule.fault,
         Fault::LostWrite(_) | Fault::TornWrite(_) | Fault::Fsync(_) | Fault::Misdirected(_)
@@ -446,10 +451,14 @@ fn effect(rule: &Rule, event: &Event) -> Result<Effect, ReplayError> {
     let lacks = |what| incomplete(rule, event, what);
     match &rule.fault {
         Fault::BitFlip(_) if event.bits.is_empty() => Err(lacks("its `bits`")),
-        Fault::BitFlip(_) => Ok(Effect::Bits(positions(&[event]).into_iter().collect())),
+        Fault::BitFlip(_) => {
+            let bits = positions(&[event]).into_iter();
+            Ok(Effect::Bits(bits.map(|bit| BitPosition { generation: 0, ..bit }).collect()))
+        }
         Fault::Corrupt(_) => {
             let first = event.regions.first().ok_or_else(|| lacks("its `regions`"))?;
             let regions = event.regions.iter().map(|region| region_position(rule, region));
+            let regions = regions.map(|at| RegionPosition { generation: 0, ..at });
             Ok(Effect::Regions(regions.collect(), content(rule, event, first)?))
         }
         Fault::Error(_) => {
@@ -459,6 +468,7 @@ fn effect(rule: &Rule, event: &Event) -> Result<Effect, ReplayError> {
         }
         Fault::Stall(_)
         | Fault::Dead(_)
+        | Fault::PowerCut(_)
         | Fault::Readonly
         | Fault::Kill
         | Fault::Space(_)
@@ -490,13 +500,13 @@ fn counted_rule(rule: &Rule, effect: Effect, nth: Vec<u64>) -> Rule {
     let fault = match effect {
         Effect::Bits(bits) => Fault::BitFlip(BitFlip {
             amount: BitAmount::At(bits.into_iter().collect()),
-            persistence: Persistence::Transient,
+            persistence: once(&rule.fault),
         }),
         Effect::Regions(regions, content) => Fault::Corrupt(Corrupt {
             content,
             amount: RegionAmount::At(regions.into_iter().collect()),
             region: region_size(rule),
-            persistence: Persistence::Transient,
+            persistence: once(&rule.fault),
         }),
         Effect::Errno(raw) => Fault::Error(ErrorFault { errno: Errno::from_raw(i32::from(raw)) }),
         Effect::DelayNs(ns) => Fault::Latency(Latency {
@@ -535,6 +545,14 @@ fn lost_again(rule: &Rule, at: Option<u64>, keep: Option<u64>) -> Fault {
     }
 }
 
+/// What is drawn at a cut has the name of the rule in it, which is another one.
+fn draws_again(rule: &Rule, cut: &PowerCut) -> Option<String> {
+    let drawn = cut.unsynced == Unsynced::Mixed || cut.lies > 0.0;
+    drawn.then(|| {
+        format!("rule `{}`: which of what was not synced is lost is drawn anew", rule.name)
+    })
+}
+
 /// The original's way of failing, whenever it is asked: the occurrences say when.
 fn fails_again(fault: &Fault) -> Fault {
     match fault {
@@ -550,6 +568,15 @@ fn astray_again(fault: &Fault, at: u64, to: u64) -> Fault {
             Fault::Misdirected(Misdirected { at: Some(at), to: Some(to), ..*astray })
         }
         other => other.clone(),
+    }
+}
+
+/// Damage of single accesses: of reads, or of writes.
+fn once(fault: &Fault) -> Persistence {
+    match fault {
+        Fault::BitFlip(BitFlip { persistence: Persistence::Written, .. })
+        | Fault::Corrupt(Corrupt { persistence: Persistence::Written, .. }) => Persistence::Written,
+        _ => Persistence::Transient,
     }
 }
 

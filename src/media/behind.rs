@@ -2,7 +2,7 @@
 //! that the medium never got.
 //!
 //! The program's bytes stay in the backing file; what is kept here is what the medium holds instead,
-//! and reads are answered with. Memory only: the next mount starts with the files as they are then.
+//! and reads are answered with. Memory only: what the next mount is to know, `fs` tells the state directory.
 
 use std::ops::Range;
 use std::path::Path;
@@ -71,6 +71,11 @@ impl Behind {
     /// Whether the medium has all that was written.
     pub fn is_empty(&self) -> bool {
         !self.ever.load(Ordering::Acquire) || self.state().stale.is_empty()
+    }
+
+    /// Whether it ever was behind.
+    pub fn was_ever(&self) -> bool {
+        self.ever.load(Ordering::Acquire)
     }
 
     /// Counts changes. Bytes of the backing file that were read between two equal numbers go

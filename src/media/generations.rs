@@ -22,6 +22,18 @@ impl Generations {
         self.pieces.is_empty()
     }
 
+    /// First byte, end and generation of all that was overwritten.
+    pub fn as_pieces(&self) -> Vec<(u64, u64, u32)> {
+        let pieces = self.pieces.iter();
+        pieces.map(|(start, (end, generation))| (*start, *end, *generation)).collect()
+    }
+
+    /// The opposite.
+    pub fn from_pieces(pieces: Vec<(u64, u64, u32)>) -> Generations {
+        let pieces = pieces.into_iter().map(|(start, end, generation)| (start, (end, generation)));
+        Generations { pieces: pieces.collect() }
+    }
+
     /// `range` was overwritten, cut off, punched or zeroed while the file had `size_before` bytes:
     /// its stored bytes begin a new generation. Those beyond are stored for the first time, if at
     /// all, and keep theirs.
@@ -30,15 +42,17 @@ impl Generations {
     /// a drive stores whole sectors: what is appended there later is not older than the rest of its
     /// sector.
     pub fn replace(&mut self, range: Range<u64>, size_before: u64) {
-        if range.is_empty() || range.start >= size_before {
-            return;
+        if let Some(end) = replaced(&range, size_before) {
+            self.bump(range.start..end);
         }
-        let end = if range.end >= size_before {
-            size_before.checked_next_multiple_of(TAIL).unwrap_or(u64::MAX)
-        } else {
-            range.end
-        };
-        self.bump(range.start..end);
+    }
+
+    /// The generations that a range will have when it has been replaced, in order, without gaps.
+    pub fn after(&self, range: Range<u64>, size_before: u64) -> Vec<(Range<u64>, u32)> {
+        let end = replaced(&range, size_before).unwrap_or(range.start).min(range.end);
+        let bumped = self.pieces(range.start..end).into_iter();
+        let bumped = bumped.map(|(bytes, generation)| (bytes, generation.saturating_add(1)));
+        bumped.chain(self.pieces(end..range.end)).collect()
     }
 
     /// The generations of a range, in order, without gaps.
@@ -112,9 +126,34 @@ impl Generations {
     }
 }
 
+/// Up to where a write replaces what was stored; `None`: it stores everything for the first time.
+fn replaced(range: &Range<u64>, size_before: u64) -> Option<u64> {
+    if range.is_empty() || range.start >= size_before {
+        return None;
+    }
+    match range.end >= size_before {
+        true => Some(size_before.checked_next_multiple_of(TAIL).unwrap_or(u64::MAX)),
+        false => Some(range.end),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_will_be_is_what_comes_to_be() {
+        let mut generations = Generations::default();
+        for (range, size) in [(0..100, 1_000), (50..2_000, 1_000), (4_000..9_000, 5_000)] {
+            let told = generations.after(range.clone(), size);
+            generations.replace(range.clone(), size);
+            let merged = |pieces: Vec<(Range<u64>, u32)>| -> Vec<u32> {
+                let each = |(bytes, generation): (Range<u64>, u32)| bytes.map(move |_| generation);
+                pieces.into_iter().flat_map(each).collect()
+            };
+            assert_eq!(merged(told), merged(generations.pieces(range)));
+        }
+    }
 
     #[test]
     fn appends_cost_nothing() {

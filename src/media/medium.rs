@@ -23,6 +23,8 @@ pub struct Medium {
     len: AtomicU64,
     /// In which generation of the plan the file was created, and one more; 0: it was there before.
     born: AtomicU64,
+    /// Whether a rule has been bound since somebody asked.
+    news: AtomicBool,
     behind: Behind,
     unsynced: Unsynced,
     earlier: Earlier,
@@ -53,6 +55,7 @@ impl Default for Medium {
             generations: RwLock::default(),
             len: AtomicU64::new(u64::MAX),
             born: AtomicU64::new(0),
+            news: AtomicBool::new(false),
             behind: Behind::default(),
             unsynced: Unsynced::default(),
             earlier: Earlier::default(),
@@ -74,6 +77,7 @@ impl Medium {
         }
         let made = Binding { rule, identity: Arc::from(origin), key: derive(origin) };
         self.bound.rcu(|bound| Some(Arc::new(Bound::with(bound.as_deref(), &made))));
+        self.news.store(true, Ordering::Release);
         // Of two threads the first one has bound it.
         self.bound(rule, |binding| binding.key).unwrap_or(made.key)
     }
@@ -81,6 +85,29 @@ impl Medium {
     /// The path that a rule has been bound to.
     pub fn identity(&self, rule: RuleKey) -> Option<Arc<Path>> {
         self.bound(rule, |binding| Arc::clone(&binding.identity))
+    }
+
+    /// Whether a rule has been bound since this was asked last.
+    pub fn has_news(&self) -> bool {
+        self.news.load(Ordering::Acquire) && self.news.swap(false, Ordering::AcqRel)
+    }
+
+    /// All rules that are bound, with their paths.
+    pub fn bindings(&self) -> Vec<(RuleKey, Arc<Path>)> {
+        let bound = self.bound.load();
+        let rules = bound.as_deref().map_or(&[][..], |bound| &bound.rules);
+        rules.iter().map(|binding| (binding.rule, Arc::clone(&binding.identity))).collect()
+    }
+
+    /// Goes on with what an earlier mount knew of its generations.
+    pub fn recall(&self, generations: Generations) {
+        self.overwritten.store(true, Ordering::Release);
+        *self.generations.write().unwrap_or_else(PoisonError::into_inner) = generations;
+    }
+
+    /// Whether it ever had not all that was written.
+    pub fn ever_lost(&self) -> bool {
+        self.behind.was_ever() || self.unsynced.was_ever()
     }
 
     fn bound<T>(&self, rule: RuleKey, take: impl FnOnce(&Binding) -> T) -> Option<T> {
@@ -108,6 +135,13 @@ impl Medium {
     pub fn generations(&self, range: Range<u64>) -> Vec<(Range<u64>, u32)> {
         let generations = self.generations.read().unwrap_or_else(PoisonError::into_inner);
         generations.pieces(range)
+    }
+
+    /// The same of a range that is about to be written, as it will be then, if [`Medium::len`] is
+    /// how many bytes the file has.
+    pub fn generations_after(&self, range: Range<u64>) -> Vec<(Range<u64>, u32)> {
+        let generations = self.generations.read().unwrap_or_else(PoisonError::into_inner);
+        generations.after(range, self.len())
     }
 
     /// `range` was written while the file had `size_before` bytes: what was stored there before is

@@ -13,6 +13,7 @@ mod pieces;
 mod table;
 mod unsynced;
 mod usage;
+mod volatile;
 
 pub use behind::{Behind, Elsewhere, Loss, Stale};
 pub use earlier::Earlier;
@@ -23,3 +24,4 @@ pub use pieces::{Content, Piece, Pieces, Room};
 pub use table::{FileKey, Media};
 pub use unsynced::{Eviction, Unsynced, Until};
 pub use usage::Usage;
+pub use volatile::{Rolled, Volatile};

@@ -15,7 +15,9 @@ const SWEEP_MIN: usize = 64;
 
 /// A file of the backing directory, whatever its names. Its time of birth tells it from files that
 /// had the same inode number before, and were removed behind the mount.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
 pub struct FileKey {
     /// Device number.
     pub dev: u64,

@@ -72,6 +72,11 @@ impl Unsynced {
         state.dirty.is_empty() && state.failed.is_empty() && (state.told || state.errors == 0)
     }
 
+    /// Whether there ever was something to remember.
+    pub fn was_ever(&self) -> bool {
+        self.ever.load(Ordering::Acquire)
+    }
+
     /// Whether any byte of a range waits to be written back.
     pub fn is_dirty(&self, range: &Range<u64>) -> bool {
         !self.state().dirty.within(range).is_empty()

@@ -26,6 +26,8 @@ pub struct Decision {
     pub kill: Option<RuleId>,
     /// Rules by which the answer tells something wrong, in file order.
     pub mistold: Vec<RuleId>,
+    /// The power goes at this operation, which fails for that reason.
+    pub cut: Option<RuleId>,
     /// Less is moved than was asked for; what follows is about the bytes that are.
     pub short: Option<Shortened>,
     /// The state of the filesystem is told as this rule limits it.

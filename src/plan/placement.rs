@@ -63,6 +63,11 @@ pub struct Placement {
 }
 
 impl Placement {
+    /// Puts the places of one rule in one file.
+    pub fn put(&mut self, rule: RuleId, file: PathBuf, placed: Placed) {
+        Arc::make_mut(self.rules.entry(rule).or_default()).insert(file, placed);
+    }
+
     /// The places of one rule in the file whose damage this path keys.
     pub fn of(&self, rule: RuleId, file: &Path) -> Option<&Placed> {
         self.rules.get(&rule)?.get(file)

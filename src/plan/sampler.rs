@@ -52,6 +52,13 @@ impl Bernoulli {
         self.probability
     }
 
+    /// Whether one trial succeeds, for a uniform draw; exact to 2^-64.
+    pub fn strikes(&self, draw: u64) -> bool {
+        // The product is exact: a power of two only moves the exponent.
+        let threshold = (self.probability * 18_446_744_073_709_551_616.0) as u64;
+        self.probability >= 1.0 || draw < threshold
+    }
+
     /// How many trials fail before the next success, for a uniform draw.
     ///
     /// The largest 1024 draws round to 1.0, whose logarithm is minus infinity: the skip saturates,

@@ -73,6 +73,12 @@ pub enum Purpose {
     Clusters,
     /// How much a short read or write moves.
     Length,
+    /// What is stored wrong of a write.
+    Written,
+    /// What a loss of power leaves.
+    PowerCut,
+    /// Which syncs persist nothing.
+    Lies,
 }
 
 impl Purpose {
@@ -93,6 +99,9 @@ impl Purpose {
             Purpose::Metadata => b"metadata",
             Purpose::Clusters => b"clusters",
             Purpose::Length => b"length",
+            Purpose::Written => b"written",
+            Purpose::PowerCut => b"power cut",
+            Purpose::Lies => b"lies",
         }
     }
 }

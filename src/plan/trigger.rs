@@ -74,6 +74,11 @@ impl Trigger {
         !self.nth.is_empty() || self.every.is_some() || self.chance.is_some()
     }
 
+    /// Whether it picks operations by their number, or only so many of them.
+    pub fn picks(&self) -> bool {
+        !self.nth.is_empty() || self.every.is_some() || self.times.is_some()
+    }
+
     /// Whether no operation can ever fire it.
     pub fn is_never(&self) -> bool {
         self.times == Some(0) || self.chance.is_some_and(|chance| chance.threshold == 0)

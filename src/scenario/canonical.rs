@@ -9,9 +9,9 @@ use super::document_text;
 use super::file::parse;
 use super::{
     Acceleration, Askers, BadSector, BitAmount, BitFlip, BitPosition, Clusters, Content, Corrupt,
-    Cycle, Dead, Distribution, EntryFault, Evict, Fault, Metadata, Misdirected, Persistence, Preset,
-    RegionAmount, RegionPosition, Rest, Rule, RunLength, Scenario, SectorAmount, Select, Short,
-    ShortLength, Space, Stall, TornWrite, When, WritePart, XattrFault,
+    Cycle, Dead, Distribution, EntryFault, Evict, Fault, Metadata, Misdirected, Persistence,
+    PowerCut, Preset, RegionAmount, RegionPosition, Rest, Rule, RunLength, Scenario, SectorAmount,
+    Select, Short, ShortLength, Space, Stall, TornWrite, Unsynced, When, WritePart, XattrFault,
 };
 use super::{duration, size};
 use crate::diagnostic::Diagnostic;
@@ -155,6 +155,7 @@ fn fault(fault: &Fault) -> Value {
         Fault::Throughput(limit) => {
             json!({ "per_second": limit.per_second, "burst": limit.burst })
         }
+        Fault::PowerCut(cut) => power_cut(cut),
         Fault::LostWrite(lost) => Value::Object(part(lost.part)),
         Fault::TornWrite(torn) => torn_write(torn),
         Fault::Misdirected(astray) => misdirected(*astray),
@@ -167,6 +168,16 @@ fn fault(fault: &Fault) -> Value {
     }
 }
 
+fn power_cut(cut: &PowerCut) -> Value {
+    let mut object = Map::new();
+    object.insert("unsynced".into(), json!(cut.unsynced.name()));
+    insert(&mut object, "torn", (cut.unsynced == Unsynced::Mixed).then_some(cut.torn));
+    object.insert("names".into(), json!(cut.names.name()));
+    object.insert("lies".into(), json!(cut.lies));
+    object.insert("then".into(), json!(if cut.stays_off { "off" } else { "on" }));
+    Value::Object(object)
+}
+
 fn bit_flip(flip: &BitFlip) -> Value {
     let (key, amount) = match &flip.amount {
         BitAmount::Rate(rate) => ("rate", json!(rate)),
@@ -177,7 +188,16 @@ fn bit_flip(flip: &BitFlip) -> Value {
             ("at", bits.collect())
         }
     };
-    json!({ key: amount, "persistence": flip.persistence.name() })
+    let (how, word) = lasting(flip.persistence);
+    json!({ key: amount, how: word })
+}
+
+/// Damage on the way to the medium has no persistence to choose.
+fn lasting(persistence: Persistence) -> (&'static str, &'static str) {
+    match persistence {
+        Persistence::Written => ("on", "write"),
+        other => ("persistence", other.name()),
+    }
 }
 
 fn position(at: &BitPosition, sticky: bool) -> Value {
@@ -199,11 +219,12 @@ fn regions(corrupt: &Corrupt) -> Value {
             ("at", regions.collect())
         }
     };
+    let (how, word) = lasting(corrupt.persistence);
     json!({
         key: amount,
         "content": content(corrupt.content),
         "region": size::format(u64::from(corrupt.region)),
-        "persistence": corrupt.persistence.name(),
+        how: word,
     })
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{BitAmount, Fault, PathPattern, Persistence, RegionAmount, Rule, SectorAmount, Select};
+use super::{BitAmount, Fault, PathPattern, RegionAmount, Rule, SectorAmount, Select};
 use crate::op::OpSet;
 
 /// Two rules of which the later is wrong beside the earlier; both are indices.
@@ -146,7 +146,7 @@ fn overlap(one: &Rule, other: &Rule) -> bool {
 
 fn places(fault: &Fault) -> Vec<(Place, u64, Option<u8>)> {
     match fault {
-        Fault::BitFlip(flip) if flip.persistence != Persistence::Transient => match &flip.amount {
+        Fault::BitFlip(flip) if flip.persistence.is_stored() => match &flip.amount {
             BitAmount::At(bits) => bits
                 .iter()
                 .map(|at| {
@@ -156,19 +156,17 @@ fn places(fault: &Fault) -> Vec<(Place, u64, Option<u8>)> {
                 .collect(),
             _ => Vec::new(),
         },
-        Fault::Corrupt(corrupt) if corrupt.persistence != Persistence::Transient => {
-            match &corrupt.amount {
-                RegionAmount::At(regions) => {
-                    let size = corrupt.region;
-                    let place = |byte: u64, generation| {
-                        let number = byte / u64::from(size);
-                        (Place::Region { size, number, generation }, byte, None)
-                    };
-                    regions.iter().map(|at| place(at.byte, at.generation)).collect()
-                }
-                _ => Vec::new(),
+        Fault::Corrupt(corrupt) if corrupt.persistence.is_stored() => match &corrupt.amount {
+            RegionAmount::At(regions) => {
+                let size = corrupt.region;
+                let place = |byte: u64, generation| {
+                    let number = byte / u64::from(size);
+                    (Place::Region { size, number, generation }, byte, None)
+                };
+                regions.iter().map(|at| place(at.byte, at.generation)).collect()
             }
-        }
+            _ => Vec::new(),
+        },
         Fault::BadSector(bad) => match &bad.amount {
             SectorAmount::At(bytes) => bytes
                 .iter()

@@ -20,7 +20,7 @@ use crate::diagnostic::Diagnostic;
 pub(super) const KEYS: Keys = Keys {
     of: "`corrupt`",
     noun: "key",
-    known: &["content", "rate", "count", "at", "clusters", "region", "persistence"],
+    known: &["content", "rate", "count", "at", "clusters", "region", "persistence", "on"],
     later: &[],
 };
 
@@ -81,6 +81,7 @@ pub(super) fn read(table: &Table<'_>, findings: &mut Findings) -> FaultRead {
         persistence,
         stale: content == Some(Content::Stale),
     };
+    no_earlier_write(table, shape, findings);
     let (amount, at) = read_amount(table, shape, findings);
     let corrupt = || {
         let (content, amount, region) = (content?, amount?, region?);
@@ -89,8 +90,19 @@ pub(super) fn read(table: &Table<'_>, findings: &mut Findings) -> FaultRead {
     FaultRead {
         fault: corrupt().map(Fault::Corrupt),
         kind: Some("corrupt"),
-        of_stored_bytes: persistence.is_some_and(|one| one != Persistence::Transient),
+        of_stored_bytes: persistence.is_some_and(Persistence::is_stored),
+        on_write: persistence == Some(Persistence::Written),
         at: at.into_iter().map(|(position, span)| (position.byte, span)).collect(),
+    }
+}
+
+/// What is being written has no earlier content of its own.
+fn no_earlier_write(table: &Table<'_>, shape: Shape, findings: &mut Findings) {
+    let on = table.get("on").filter(|_| shape.stale);
+    if let Some(field) = on.filter(|_| shape.persistence == Some(Persistence::Written)) {
+        let message = "`stale` is what reads get: a write that stores the old bytes is a lost one";
+        let error = Diagnostic::error("conflicting-keys", field.key_span.clone(), message);
+        findings.push(error.help("leave `on` out, or use the fault `lost_write`"));
     }
 }
 
@@ -121,10 +133,15 @@ fn read_clusters(
     persistence: Option<Persistence>,
     findings: &mut Findings,
 ) -> Option<RegionAmount> {
-    if persistence == Some(Persistence::Transient) {
-        let message = "`clusters` are a property of a device, and not of one read";
+    let other = match persistence {
+        Some(Persistence::Transient) => Some("write `persistence = \"sticky\"`, or `rate` or `count`"),
+        Some(Persistence::Written) => Some("leave `on` out, or write `rate` or `count`"),
+        _ => None,
+    };
+    if let Some(help) = other {
+        let message = "`clusters` are a property of a device, and not of one read or write";
         let error = Diagnostic::error("conflicting-keys", field.key_span.clone(), message);
-        findings.push(error.help("write `persistence = \"sticky\"`, or `rate` or `count`"));
+        findings.push(error.help(help));
     }
     clusters::read(field, &clusters::OF_REGIONS, findings).map(RegionAmount::Clusters)
 }

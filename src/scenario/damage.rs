@@ -17,7 +17,7 @@ use crate::diagnostic::Diagnostic;
 pub(super) const BIT_FLIP_KEYS: Keys = Keys {
     of: "`bit_flip`",
     noun: "key",
-    known: &["rate", "count", "at", "persistence"],
+    known: &["rate", "count", "at", "persistence", "on"],
     later: &[],
 };
 
@@ -63,7 +63,8 @@ pub(super) fn read_bit_flip(table: &Table<'_>, findings: &mut Findings) -> Fault
     FaultRead {
         fault: amount.zip(persistence).map(flip),
         kind: Some("bit_flip"),
-        of_stored_bytes: persistence.is_some_and(|one| one != Persistence::Transient),
+        of_stored_bytes: persistence.is_some_and(Persistence::is_stored),
+        on_write: persistence == Some(Persistence::Written),
         at,
     }
 }
@@ -97,6 +98,7 @@ pub(super) fn read_bad_sector(table: &Table<'_>, findings: &mut Findings) -> Fau
         kind: Some("bad_sector"),
         of_stored_bytes: true,
         at,
+        ..FaultRead::default()
     }
 }
 
@@ -129,21 +131,46 @@ pub(super) fn read_count(field: &Field<'_>) -> Read<u64> {
     field.positive("nothing is damaged", "count = 1")
 }
 
-/// The persistence; `None` if it is there and wrong.
+/// The persistence, or that it happens to what is written; `None` if either is there and wrong.
 pub(super) fn read_persistence(table: &Table<'_>, findings: &mut Findings) -> Option<Persistence> {
-    let Some(field) = table.get("persistence") else {
-        return Some(Persistence::default());
+    let on_write = match table.get("on") {
+        Some(field) => findings.keep(read_on(&field))?,
+        None => false,
     };
-    let read = field.text("persistence = \"sticky\"").and_then(|word| {
-        Persistence::from_name(word).ok_or_else(|| {
-            let names = Persistence::ALL.map(Persistence::name);
-            field
-                .error("unknown-persistence", format!("`{word}` is not a persistence"))
-                .label(did_you_mean(word, names))
-                .help("`transient` is this access only, `sticky` every read until the bytes are overwritten, `permanent` also after")
-        })
-    });
-    findings.keep(read)
+    match table.get("persistence") {
+        Some(field) if on_write => {
+            let message = "what is stored wrong is wrong until it is overwritten";
+            let error = Diagnostic::error("conflicting-keys", field.key_span.clone(), message);
+            findings.push(error.help("leave `persistence` out, or `on = \"write\"`"));
+            None
+        }
+        Some(field) => findings.keep(read_lasting(&field)),
+        None if on_write => Some(Persistence::Written),
+        None => Some(Persistence::default()),
+    }
+}
+
+/// Whether it happens to what is written, and not to what is read.
+fn read_on(field: &Field<'_>) -> Read<bool> {
+    match field.text("on = \"write\"")? {
+        "read" => Ok(false),
+        "write" => Ok(true),
+        other => Err(field
+            .error("unknown-way", format!("damage does not happen on `{other}`"))
+            .label(did_you_mean(other, ["read", "write"]))
+            .help("`read` is what programs are told, `write` what is stored")),
+    }
+}
+
+fn read_lasting(field: &Field<'_>) -> Read<Persistence> {
+    let word = field.text("persistence = \"sticky\"")?;
+    Persistence::from_name(word).ok_or_else(|| {
+        let names = Persistence::ALL.map(Persistence::name);
+        field
+            .error("unknown-persistence", format!("`{word}` is not a persistence"))
+            .label(did_you_mean(word, names))
+            .help("`transient` is this access only, `sticky` every read until the bytes are overwritten, `permanent` also after")
+    })
 }
 
 fn read_sector(field: &Field<'_>) -> Read<u32> {
@@ -211,7 +238,7 @@ pub(super) fn read_generation(
     what: &str,
 ) -> Read<u32> {
     let generation = field.natural("generation = 0")?;
-    if let Some(other @ (Persistence::Transient | Persistence::Permanent)) = persistence {
+    if let Some(other) = persistence.filter(|one| *one != Persistence::Sticky) {
         let message = format!("a {} {what} has no generation", other.name());
         return Err(Diagnostic::error("generation-without-sticky", field.key_span.clone(), message)
             .help("only sticky damage belongs to one generation of a byte: remove `generation`, or write `persistence = \"sticky\"`"));

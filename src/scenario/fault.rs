@@ -13,7 +13,7 @@ use super::document::{Field, Findings, Keys, Read, Table, did_you_mean};
 use super::fsync;
 use super::lost_write;
 use super::{ErrorFault, Fault};
-use super::{metadata, misdirected};
+use super::{metadata, misdirected, power_cut};
 use super::{short, space, stall, throughput};
 use crate::diagnostic::Diagnostic;
 use crate::errno::{ERRNOS, Errno};
@@ -40,8 +40,9 @@ pub(super) const KINDS: Keys = Keys {
         "misdirected",
         "metadata",
         "kill",
+        "power_cut",
     ],
-    later: &["power_cut"],
+    later: &[],
 };
 
 pub(super) const ERROR_KEYS: Keys =
@@ -62,6 +63,8 @@ pub(super) struct FaultRead {
     pub(super) kind: Option<&'static str>,
     /// Whether it damages stored bytes, whatever the number of accesses.
     pub(super) of_stored_bytes: bool,
+    /// Whether it happens to what is written, though its kind is one of reads.
+    pub(super) on_write: bool,
     /// Each position of `at`, with the byte that it names.
     pub(super) at: Vec<(u64, Range<usize>)>,
 }
@@ -72,8 +75,19 @@ pub(super) const LASTING: &[&str] = &["dead", "readonly"];
 /// Faults that are a limit, which all accesses meet.
 pub(super) const LIMITS: &[&str] = &["space", "throughput"];
 
+impl FaultRead {
+    /// The operations that it can concern.
+    pub(super) fn concerns(&self) -> OpSet {
+        match (self.kind, self.on_write) {
+            (_, true) => OpSet::EMPTY.with(OpKind::Write),
+            (Some(kind), false) => concerns(kind),
+            (None, false) => OpSet::ALL,
+        }
+    }
+}
+
 /// The operations that a kind of fault can concern.
-pub(super) fn concerns(kind: &str) -> OpSet {
+fn concerns(kind: &str) -> OpSet {
     let read = OpSet::EMPTY.with(OpKind::Read);
     match kind {
         "bit_flip" | "corrupt" => read,
@@ -86,7 +100,7 @@ pub(super) fn concerns(kind: &str) -> OpSet {
             .with(OpKind::Fallocate)
             .with(OpKind::Statfs),
         // The kernel drops what these answer, and waits for none of them: nobody would see it.
-        "error" | "stall" | "dead" | "kill" => {
+        "error" | "stall" | "dead" | "kill" | "power_cut" => {
             OpSet::ALL.without(OpKind::Release).without(OpKind::Releasedir)
         }
         "fsync" => OpSet::EMPTY.with(OpKind::Fsync),
@@ -151,6 +165,7 @@ fn read_kind(field: &Field<'_>, findings: &mut Findings) -> FaultRead {
             of_stored_bytes: true,
             ..plain("metadata", metadata::read(&inner, findings))
         },
+        "power_cut" => plain("power_cut", power_cut::read(&inner, findings)),
         _ => plain("latency", distribution::read_latency(&inner, findings)),
     }
 }

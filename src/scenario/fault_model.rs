@@ -42,6 +42,8 @@ pub enum Fault {
     Metadata(Box<Metadata>),
     /// The calling process is killed.
     Kill,
+    /// The power goes, and with it what was not synced.
+    PowerCut(PowerCut),
 }
 
 impl Fault {
@@ -65,6 +67,7 @@ impl Fault {
             Fault::Misdirected(_) => "misdirected",
             Fault::Metadata(_) => "metadata",
             Fault::Kill => "kill",
+            Fault::PowerCut(_) => "power_cut",
         }
     }
 }
@@ -156,6 +159,18 @@ pub struct Misdirected {
     pub to: Option<u64>,
 }
 
+impl Fault {
+    /// Whether it changes the backing directory itself.
+    pub const fn damages_backing(&self) -> bool {
+        match self {
+            Fault::BitFlip(flip) => matches!(flip.persistence, Persistence::Written),
+            Fault::Corrupt(corrupt) => matches!(corrupt.persistence, Persistence::Written),
+            Fault::PowerCut(_) => true,
+            _ => false,
+        }
+    }
+}
+
 /// How long a fault stays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Persistence {
@@ -166,6 +181,8 @@ pub enum Persistence {
     Sticky,
     /// A property of the place: also after overwriting.
     Permanent,
+    /// It happens on the way to the medium (`on = "write"`): what is stored is wrong, really.
+    Written,
 }
 
 /// Flipped bits.
@@ -358,6 +375,41 @@ pub enum Evict {
     After(Duration),
 }
 
+/// What a loss of power leaves.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PowerCut {
+    /// What becomes of the bytes of files that were not synced.
+    pub unsynced: Unsynced,
+    /// The share of unsynced pages of which some sectors are new and the others old.
+    pub torn: f64,
+    /// Which names last that were not synced.
+    pub names: Names,
+    /// The share of syncs that are answered and persist nothing.
+    pub lies: f64,
+    /// Whether everything fails from then on, and the mount does not come back.
+    pub stays_off: bool,
+}
+
+/// What a loss of power makes of unsynced pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unsynced {
+    /// They are as they were last synced.
+    Old,
+    /// They are as they were written.
+    New,
+    /// Some of each.
+    Mixed,
+}
+
+/// Which changes of names last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    /// Those whose directory was synced after them: what POSIX promises.
+    Strict,
+    /// All that come before any fsync, and perhaps some more, in their order: a journal.
+    Ordered,
+}
+
 /// A late answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Latency {
@@ -481,8 +533,35 @@ impl Dead {
     pub const ERRNOS: [Errno; 3] = [Errno::EIO, Errno::ENODEV, Errno::ENXIO];
 }
 
+impl Unsynced {
+    /// Every one.
+    pub const ALL: [Unsynced; 3] = [Unsynced::Old, Unsynced::New, Unsynced::Mixed];
+
+    /// The word that scenarios use.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Unsynced::Old => "old",
+            Unsynced::New => "new",
+            Unsynced::Mixed => "mixed",
+        }
+    }
+}
+
+impl Names {
+    /// Every one.
+    pub const ALL: [Names; 2] = [Names::Strict, Names::Ordered];
+
+    /// The word that scenarios use.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Names::Strict => "strict",
+            Names::Ordered => "ordered",
+        }
+    }
+}
+
 impl Persistence {
-    /// Every persistence, from the shortest.
+    /// Every persistence of damage that reads show, from the shortest.
     pub const ALL: [Persistence; 3] =
         [Persistence::Transient, Persistence::Sticky, Persistence::Permanent];
 
@@ -492,7 +571,13 @@ impl Persistence {
             Persistence::Transient => "transient",
             Persistence::Sticky => "sticky",
             Persistence::Permanent => "permanent",
+            Persistence::Written => "written",
         }
+    }
+
+    /// Whether it is a property of stored bytes that reads show, whoever makes them.
+    pub const fn is_stored(self) -> bool {
+        matches!(self, Persistence::Sticky | Persistence::Permanent)
     }
 
     /// The persistence of that name.

@@ -27,6 +27,7 @@ mod metadata;
 mod misdirected;
 mod mistake;
 mod model;
+mod power_cut;
 mod preset;
 mod recipe;
 mod rule;

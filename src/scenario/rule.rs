@@ -8,7 +8,7 @@ use super::document::{Field, Findings, Keys, Read, Table};
 use super::fault::{self, FaultRead};
 use super::select::{self, BYTE_OPS, SelectRead};
 use super::when::{self, WhenRead};
-use super::{Rule, When};
+use super::{Rule, When, power_cut};
 use crate::diagnostic::Diagnostic;
 use crate::op::{OpKind, OpSet};
 
@@ -51,8 +51,11 @@ pub(super) fn read(table: &Table<'_>, findings: &mut Findings) -> RuleRead {
     check_once(&when, &fault, findings);
     check_limit(&when, &fault, findings);
     check_whole(table.get("select"), &fault, findings);
+    if fault.kind == Some("power_cut") {
+        power_cut::check_trigger(table, &when, findings);
+    }
     if let Some(kind) = fault.kind {
-        narrow_ops(&mut select, kind);
+        narrow_ops(&mut select, kind, fault.concerns());
     }
     let event = when.when.after_event.clone().zip(when.event.clone());
     let complete = findings.errors() == errors_before;
@@ -89,7 +92,7 @@ pub(super) fn read_name(field: &Field<'_>, example: &str) -> Read<String> {
 /// Refuses operations that the fault, or the range of bytes, can never concern.
 fn check_ops(select: &SelectRead, fault: &FaultRead, findings: &mut Findings) {
     let Some(kind) = fault.kind else { return };
-    let concerned = fault::concerns(kind);
+    let concerned = fault.concerns();
     for word in &select.ops {
         if word.set.intersection(concerned).is_empty() {
             let message = format!("`{kind}` never concerns `{}`", word.word);
@@ -125,8 +128,7 @@ fn names(set: OpSet) -> String {
 
 /// Leaves only what the fault and the range can concern, so that a group of operations, or no
 /// `ops` at all, never reaches further than the rule means.
-fn narrow_ops(select: &mut SelectRead, kind: &str) {
-    let concerned = fault::concerns(kind);
+fn narrow_ops(select: &mut SelectRead, kind: &str, concerned: OpSet) {
     let ops = &mut select.select.ops;
     if has_bytes(kind) && select.select.bytes.is_some() && !BYTE_OPS.is_superset(concerned) {
         *ops = Some(ops.unwrap_or(OpSet::ALL).intersection(BYTE_OPS));

@@ -5,8 +5,9 @@ use serde_json::{Map, Value, json};
 
 use super::document::Keys;
 use super::{
-    CacheModel, Evidence, Method, Persistence, corrupt, damage, dead, distribution, fault, file,
-    fsync, lost_write, misdirected, preset, rule, select, short, space, stall, throughput, when,
+    CacheModel, Evidence, Method, Names, Persistence, Unsynced, corrupt, damage, dead,
+    distribution, fault, file, fsync, lost_write, misdirected, power_cut, preset, rule, select,
+    short, space, stall, throughput, when,
 };
 use crate::errno::{ALIASES, ERRNOS};
 use crate::op::OpKind;
@@ -117,6 +118,7 @@ fn a_fault() -> Value {
         ("torn_write", blocks(&lost_write::TORN_KEYS, &[("keep", whole(1)), ("rest", text())])),
         ("misdirected", blocks(&misdirected::KEYS, &[("to", size())])),
         ("fsync", an_fsync()),
+        ("power_cut", a_power_cut()),
     ];
     let mut fault = object(&fault::KINDS, &[], &kinds);
     (fault["minProperties"], fault["maxProperties"]) = (json!(1), json!(1));
@@ -126,8 +128,13 @@ fn a_fault() -> Value {
 fn bit_flip() -> Value {
     let position = [("byte", size()), ("bit", whole(0)), ("generation", whole(0))];
     let position = object(&damage::POSITION_KEYS, &["byte", "bit"], &position);
-    let properties =
-        [("rate", rate()), ("count", whole(1)), ("at", list(position)), ("persistence", kept())];
+    let properties = [
+        ("rate", rate()),
+        ("count", whole(1)),
+        ("at", list(position)),
+        ("persistence", kept()),
+        ("on", words(&["read", "write"])),
+    ];
     object(&damage::BIT_FLIP_KEYS, &[], &properties)
 }
 
@@ -143,6 +150,7 @@ fn a_corrupt() -> Value {
         ("at", list(position)),
         ("region", size()),
         ("persistence", kept()),
+        ("on", words(&["read", "write"])),
     ];
     object(&corrupt::KEYS, &["content"], &properties)
 }
@@ -208,6 +216,17 @@ fn an_fsync() -> Value {
     let models = words(&CacheModel::ALL.map(CacheModel::name));
     let properties = [("model", models), ("sequence", text()), ("evict", text())];
     object(&fsync::KEYS, &["model"], &properties)
+}
+
+fn a_power_cut() -> Value {
+    let properties = [
+        ("unsynced", words(&Unsynced::ALL.map(Unsynced::name))),
+        ("torn", rate()),
+        ("names", words(&Names::ALL.map(Names::name))),
+        ("lies", rate()),
+        ("then", words(&["on", "off"])),
+    ];
+    object(&power_cut::KEYS, &[], &properties)
 }
 
 /// A fault of one block of each operation, with keys of its own.

@@ -101,6 +101,11 @@ pub(super) fn fraction(field: &Field<'_>, findings: &mut Findings) -> Option<f64
     Some(fraction)
 }
 
+/// A probability that may well be 0.
+pub(super) fn share(field: &Field<'_>) -> Read<f64> {
+    read_fraction(field)
+}
+
 fn read_fraction(field: &Field<'_>) -> Read<f64> {
     let example = format!("{} = 0.001", field.key);
     let number = field.number(&example)?;

@@ -5,6 +5,10 @@ use std::os::fd::{IntoRawFd, OwnedFd};
 
 use rustix::io::{Errno, Result};
 
+/// Of the flags of an open file: what is written is synced by itself (`O_DSYNC`, which is a part of
+/// `O_SYNC`; rustix has one name for both).
+pub const SYNCED: i32 = libc::O_DSYNC;
+
 /// close(2), and what it says: a filesystem of another machine may have to say then that data were
 /// not stored. The descriptor is gone in any case.
 pub fn close(file: OwnedFd) -> Result<()> {

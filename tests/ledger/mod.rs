@@ -48,6 +48,7 @@ fn event(rule: &str) -> Event {
         lost: Vec::new(),
         misread: Vec::new(),
         mistold: Vec::new(),
+        undone: None,
         id: None,
         sector: None,
         returned: None,

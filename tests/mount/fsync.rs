@@ -344,10 +344,12 @@ fn msync_and_synchronous_writes_write_back_too() {
                    except OSError as e: assert e.errno == 5\n\
                    else: raise SystemExit('msync succeeded')\n\
                    s = os.open(sys.argv[1], os.O_WRONLY | os.O_SYNC); os.pwrite(s, b'xyz', 9000)\n\
+                   d = os.open(sys.argv[1], os.O_WRONLY | os.O_DSYNC); os.pwrite(d, b'uvw', 19000)\n\
                    os.fsync(s)";
     python(program, [mount.join("file")]).succeed();
     let mut wanted = ones_but(&[]);
     wanted[9_000..9_003].copy_from_slice(b"xyz");
+    wanted[19_000..19_003].copy_from_slice(b"uvw");
     assert!(read(&mount) == wanted);
     mount.stop();
     let stored = fs::read(backing.join("file")).unwrap();

@@ -118,8 +118,13 @@ fn positions(generations: bool) -> impl Strategy<Value = Vec<BitPosition>> {
     proptest::collection::btree_set(position, 1..20).prop_map(|set| set.into_iter().collect())
 }
 
+/// Of reads, and of writes.
+fn persistence() -> impl Strategy<Value = Persistence> {
+    prop_oneof![select(Persistence::ALL.to_vec()), Just(Persistence::Written)]
+}
+
 fn bit_flip() -> impl Strategy<Value = BitFlip> {
-    select(Persistence::ALL.to_vec()).prop_flat_map(|persistence| {
+    persistence().prop_flat_map(|persistence| {
         let amount = prop_oneof![
             fraction().prop_map(BitAmount::Rate),
             (1u64..).prop_map(BitAmount::Count),
@@ -172,7 +177,7 @@ fn corrupt() -> impl Strategy<Value = Corrupt> {
         (1u8..).prop_map(Content::Byte),
         proptest::option::of(any::<u64>()).prop_map(Content::Junk),
     ];
-    let shape = (content, 9u32..=16, select(Persistence::ALL.to_vec()));
+    let shape = (content, 9u32..=16, persistence());
     shape.prop_flat_map(|(content, shift, persistence)| {
         let number = prop_oneof![
             (1u64..).prop_map(RegionAmount::Count),
@@ -182,7 +187,9 @@ fn corrupt() -> impl Strategy<Value = Corrupt> {
         let amount = prop_oneof![
             fraction().prop_map(RegionAmount::Rate),
             number.prop_map(move |number| match (number, persistence) {
-                (RegionAmount::Clusters(_), Persistence::Transient) => RegionAmount::Count(1),
+                (RegionAmount::Clusters(_), Persistence::Transient | Persistence::Written) => {
+                    RegionAmount::Count(1)
+                }
                 (number, _) => number,
             }),
             regions(persistence == Persistence::Sticky).prop_map(move |mut at| {
@@ -295,6 +302,21 @@ fn metadata() -> impl Strategy<Value = Fault> {
     })
 }
 
+fn power_cut() -> impl Strategy<Value = Fault> {
+    let models = (select(Unsynced::ALL.to_vec()), select(Names::ALL.to_vec()));
+    (models, 0.0..=1.0, 0.0..=1.0, any::<bool>()).prop_map(
+        |((unsynced, names), torn, lies, stays_off)| {
+            let torn = if unsynced == Unsynced::Mixed { torn } else { 0.0 };
+            Fault::PowerCut(PowerCut { unsynced, torn, names, lies, stays_off })
+        },
+    )
+}
+
+/// Conditions that pick accesses.
+fn when_by_access() -> impl Strategy<Value = When> {
+    (1u64.., window()).prop_map(|(nth, window)| When { nth: vec![nth], ..window })
+}
+
 fn fsync() -> impl Strategy<Value = Fault> {
     let evict =
         prop_oneof![Just(Evict::Close), Just(Evict::Drop), duration().prop_map(Evict::After)];
@@ -313,19 +335,20 @@ fn rule(index: usize) -> impl Strategy<Value = Rule> {
         Just(Fault::Kill),
     ];
     let gone = (select_of_ops(index), when_once(), dead().prop_map(Fault::Dead));
+    let cut = (select_of_ops(index), when_by_access(), power_cut());
     let readonly = (paths(index), proptest::option::of(ops(changing())), when_once());
     let readonly =
         readonly.prop_map(|(paths, ops, when)| (selecting(paths, ops), when, Fault::Readonly));
     let of_ops = (select_of_ops(index), when(), act);
     let flips =
         (paths(index), when(), window(), bit_flip()).prop_map(|(paths, when, window, flip)| {
-            let accesses = flip.persistence == Persistence::Transient;
+            let accesses = !flip.persistence.is_stored();
             let select = Select { paths, ..Select::default() };
             (select, if accesses { when } else { window }, Fault::BitFlip(flip))
         });
     let regions =
         (paths(index), when(), window(), corrupt()).prop_map(|(paths, when, window, corrupt)| {
-            let accesses = corrupt.persistence == Persistence::Transient;
+            let accesses = !corrupt.persistence.is_stored();
             let select = Select { paths, ..Select::default() };
             (select, if accesses { when } else { window }, Fault::Corrupt(corrupt))
         });
@@ -357,6 +380,7 @@ fn rule(index: usize) -> impl Strategy<Value = Rule> {
         of_ops.boxed(),
         gone.boxed(),
         readonly.boxed(),
+        cut.boxed(),
         shorts.boxed(),
         spaces.boxed(),
         throughput.boxed(),

@@ -3,7 +3,8 @@
 //! *Sticky*: each stored bit is wrong independently, for every reader, until its byte is
 //! overwritten; new data is a new trial (generation). *Permanent*: the place is wrong, whatever is
 //! stored there. *Transient*: the bits of one read, drawn anew for each (path, occurrence).
-//! The backing bytes are right throughout. Not modelled: clustering, as real media show it, and
+//! *Written*: bits of what is written, by position and generation, or drawn for each write.
+//! The backing bytes are right throughout, but for these. Not modelled: clustering, as real media show it, and
 //! errors that the device's own code would have caught.
 
 use std::ops::Range;
@@ -15,7 +16,9 @@ use crate::plan::seed::StreamKey;
 use crate::scenario::{self, BitAmount, BitPosition, Persistence};
 
 /// Only reads show a flipped bit.
-pub(super) const CONCERNS: OpSet = OpSet::EMPTY.with(OpKind::Read);
+const READS: OpSet = OpSet::EMPTY.with(OpKind::Read);
+/// Bits that flip on the way to the medium.
+const WRITES: OpSet = OpSet::EMPTY.with(OpKind::Write);
 
 /// Base-2 logarithm of the bytes a cell: 2^20 bits.
 const CELL_BYTES_SHIFT: u32 = 17;
@@ -50,7 +53,16 @@ impl BitFlip {
 
     /// Whether it is a property of the stored bytes.
     pub fn is_stored(&self) -> bool {
-        self.persistence != Persistence::Transient
+        self.persistence.is_stored()
+    }
+
+    /// Whether what is stored becomes wrong, and not what is read.
+    pub fn is_written(&self) -> bool {
+        self.persistence == Persistence::Written
+    }
+
+    pub(super) fn concerns(&self) -> OpSet {
+        if self.is_written() { WRITES } else { READS }
     }
 
     pub(super) fn names_places(&self) -> bool {
@@ -115,6 +127,29 @@ impl BitFlip {
                     .for_each(|hit| emit(position(range.start, hit, 0)));
             }
             Amount::At(positions) => listed(positions, range, 0, true, emit),
+        }
+    }
+}
+
+impl BitFlip {
+    /// The bits that are stored wrong of the `occurrence`-th matching write of one path. `pieces`:
+    /// its selected bytes by the generation that they have from then on, so that a rate does not
+    /// depend on how much is written at once.
+    pub fn written(
+        &self,
+        key: StreamKey,
+        occurrence: u64,
+        pieces: &[(Range<u64>, u32)],
+        emit: &mut impl FnMut(BitPosition),
+    ) {
+        match (&self.amount, pieces) {
+            (Amount::Rate(trials), _) => pieces.iter().for_each(|(range, generation)| {
+                rated(trials, key, range.clone(), *generation, emit);
+            }),
+            (_, [first, .., last] | [first @ last]) => {
+                self.transient(key, occurrence, first.0.start..last.0.end, emit);
+            }
+            _ => {}
         }
     }
 }

@@ -17,7 +17,9 @@ use crate::plan::{Clusters, Filling};
 use crate::scenario::{self, Content, Persistence, RegionAmount};
 
 /// Only reads show it.
-pub(super) const CONCERNS: OpSet = OpSet::EMPTY.with(OpKind::Read);
+const READS: OpSet = OpSet::EMPTY.with(OpKind::Read);
+/// What becomes wrong on the way to the medium.
+const WRITES: OpSet = OpSet::EMPTY.with(OpKind::Write);
 
 /// Corrupt regions.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,7 +79,16 @@ impl Corrupt {
 
     /// Whether it is a property of the stored bytes.
     pub fn is_stored(&self) -> bool {
-        self.persistence != Persistence::Transient
+        self.persistence.is_stored()
+    }
+
+    /// Whether what is stored becomes wrong, and not what is read.
+    pub fn is_written(&self) -> bool {
+        self.persistence == Persistence::Written
+    }
+
+    pub(super) fn concerns(&self) -> OpSet {
+        if self.is_written() { WRITES } else { READS }
     }
 
     pub(super) fn names_places(&self) -> bool {
@@ -157,6 +168,36 @@ impl Corrupt {
                 .for_each(|hit| emit(numbers.start + hit)),
             Amount::At(list) => listed(list, &numbers, |_| true, emit),
             Amount::Clusters(_) => {} // Of devices, which validation sees to.
+        }
+    }
+}
+
+impl Corrupt {
+    /// Whether regions are drawn, so that what they read as must not depend on single writes.
+    pub fn is_rated(&self) -> bool {
+        matches!(self.amount, Amount::Rate(_))
+    }
+
+    /// The regions that are stored wrong of the `occurrence`-th matching write of one path, with the
+    /// generation that they have from then on. `pieces`: its selected bytes by that generation, so
+    /// that a rate does not depend on how much is written at once.
+    pub fn written(
+        &self,
+        key: StreamKey,
+        occurrence: u64,
+        pieces: &[(Range<u64>, u32)],
+        emit: &mut impl FnMut(u64, u32),
+    ) {
+        match (&self.amount, pieces) {
+            (Amount::Rate(_), _) => pieces.iter().for_each(|(range, generation)| {
+                let run = (self.grid.numbers(range), *generation);
+                self.stored(key, &[], run, &mut |number| emit(number, *generation));
+            }),
+            (_, [first, .., last] | [first @ last]) => {
+                let numbers = self.grid.numbers(&(first.0.start..last.0.end));
+                self.transient(key, occurrence, numbers, &mut |number| emit(number, 0));
+            }
+            _ => {}
         }
     }
 }

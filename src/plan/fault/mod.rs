@@ -13,6 +13,7 @@ mod latency;
 mod lost_write;
 mod metadata;
 mod misdirected;
+mod power_cut;
 mod readonly;
 mod short;
 mod space;
@@ -32,6 +33,7 @@ pub use latency::{DELAY_MAX, Latency};
 pub use lost_write::{LostWrite, Tear, TornWrite};
 pub use metadata::Metadata;
 pub use misdirected::{Astray, Misdirected};
+pub use power_cut::{Got, PAGE, PowerCut};
 pub use short::Short;
 pub use space::{BLOCK, Space};
 pub use stall::Stall;
@@ -78,6 +80,8 @@ pub enum Fault {
     Metadata(Box<Metadata>),
     /// The calling process is killed.
     Kill,
+    /// The power goes, and with it what was not synced.
+    PowerCut(PowerCut),
 }
 
 impl Fault {
@@ -97,6 +101,7 @@ impl Fault {
             scenario::Fault::Throughput(fault) => Fault::Throughput(Throughput::new(fault)),
             scenario::Fault::LostWrite(fault) => Fault::LostWrite(LostWrite::new(fault)),
             scenario::Fault::TornWrite(fault) => Fault::TornWrite(TornWrite::new(fault)),
+            scenario::Fault::PowerCut(fault) => Fault::PowerCut(PowerCut::new(fault)),
             scenario::Fault::Fsync(fault) => Fault::Fsync(Fsync::new(fault)),
             scenario::Fault::Misdirected(fault) => Fault::Misdirected(Misdirected::new(fault)),
             scenario::Fault::Kill => Fault::Kill,
@@ -124,14 +129,15 @@ impl Fault {
             Fault::Misdirected(_) => "misdirected",
             Fault::Metadata(_) => "metadata",
             Fault::Kill => "kill",
+            Fault::PowerCut(_) => "power_cut",
         }
     }
 
     /// The operations that can set it off.
     pub fn concerns(&self) -> OpSet {
         match self {
-            Fault::BitFlip(_) => bit_flip::CONCERNS,
-            Fault::Corrupt(_) => corrupt::CONCERNS,
+            Fault::BitFlip(fault) => fault.concerns(),
+            Fault::Corrupt(fault) => fault.concerns(),
             Fault::BadSector(_) => bad_sector::CONCERNS,
             Fault::Error(_) => error::CONCERNS,
             Fault::Latency(_) => OpSet::ALL,
@@ -146,6 +152,7 @@ impl Fault {
             Fault::Misdirected(_) => misdirected::CONCERNS,
             Fault::Metadata(fault) => fault.concerns(),
             Fault::Kill => kill::CONCERNS,
+            Fault::PowerCut(_) => power_cut::CONCERNS,
         }
     }
 
@@ -212,11 +219,26 @@ impl Fault {
         matches!(self, Fault::Corrupt(fault) if fault.is_stale())
     }
 
+    /// Whether it makes wrong what is written, in the backing directory itself.
+    pub fn is_written(&self) -> bool {
+        match self {
+            Fault::BitFlip(fault) => fault.is_written(),
+            Fault::Corrupt(fault) => fault.is_written(),
+            _ => false,
+        }
+    }
+
+    /// Whether it changes the backing directory, which takes `--allow-damage`.
+    pub fn damages_backing(&self) -> bool {
+        self.is_written() || matches!(self, Fault::PowerCut(_))
+    }
+
     /// The stream that it draws from.
     pub fn purpose(&self) -> Option<Purpose> {
         match self {
             Fault::BitFlip(fault) if fault.is_stored() => Some(Purpose::StoredBits),
             Fault::Corrupt(fault) if fault.is_stored() => Some(Purpose::StoredRegions),
+            fault if fault.is_written() => Some(Purpose::Written),
             Fault::BitFlip(_) | Fault::Corrupt(_) => Some(Purpose::Transient),
             Fault::BadSector(_) => Some(Purpose::StoredSectors),
             Fault::Latency(_) => Some(Purpose::Latency),
@@ -227,6 +249,7 @@ impl Fault {
             Fault::Metadata(_) => Some(Purpose::Metadata),
             Fault::Error(_)
             | Fault::Fsync(_)
+            | Fault::PowerCut(_)
             | Fault::Stall(_)
             | Fault::Dead(_)
             | Fault::Readonly

@@ -1,0 +1,97 @@
+//! `errorfs heal`: gives back what a fault replaced, and nothing else.
+
+use std::fs;
+
+use super::Kept;
+use crate::support::*;
+
+/// Every write is damaged in a whole block.
+const ZEROS: &str = "[[rule]]\nname = \"zeros\"\n[rule.fault.corrupt]\ncontent = \"zero\"\n\
+    count = 1\nregion = \"4KiB\"\non = \"write\"\n";
+
+fn file() -> Kept {
+    Kept::new(Backing::new().with("file", &[1; 8_192]))
+}
+
+fn stored(kept: &Kept) -> Vec<u8> {
+    fs::read(kept.backing.join("file")).unwrap()
+}
+
+/// "What programs have overwritten since is theirs and stays", whatever they wrote there.
+#[test]
+fn what_programs_have_overwritten_since_stays_theirs() {
+    require_fuse!();
+    let kept = file();
+    let mut mount = kept.mount(&ZEROS.replace("count = 1", "at = [{ byte = 0 }]"));
+    write_at(&mount.join("file"), 0, &[7; 4_096]).unwrap();
+    assert!(stored(&kept)[..4_096] == [0; 4_096]);
+    mount.stop();
+    // The next mount has no such rule, and sees what is overwritten all the same.
+    let mut mount = kept.mount("[[rule]]\nname = \"n\"\n[rule.fault.error]\nerrno = \"EIO\"\n[rule.select]\npath = \"other\"\n");
+    write_at(&mount.join("file"), 100, &[0; 50]).unwrap();
+    write_at(&mount.join("file"), 200, &[3; 50]).unwrap();
+    mount.stop();
+    kept.heal().expect_status(0).expect_said("3996 bytes healed");
+    let mut wanted = vec![1; 8_192];
+    wanted[..4_096].fill(7);
+    wanted[100..150].fill(0);
+    wanted[200..250].fill(3);
+    assert!(stored(&kept) == wanted);
+}
+
+/// "Killed, it can be started again; done, it does nothing."
+#[test]
+fn healing_again_does_nothing_and_a_dry_run_changes_nothing() {
+    require_fuse!();
+    let kept = file();
+    let mut mount = kept.mount(ZEROS);
+    write_at(&mount.join("file"), 0, &[7; 8_192]).unwrap();
+    mount.stop();
+    let damaged = tree_hash(kept.backing.path());
+    let dry = Program::errorfs("heal").arg("--dry-run").arg(kept.state()).succeed();
+    dry.expect_said("4096 bytes would be healed");
+    assert_eq!(tree_hash(kept.backing.path()), damaged);
+    kept.heal().expect_status(0).expect_said("4096 bytes healed");
+    assert!(stored(&kept) == [7; 8_192]);
+    write_at(&kept.backing.join("file"), 0, &[0; 8_192]).unwrap();
+    kept.heal().expect_status(0).expect_said("nothing to heal");
+    assert!(stored(&kept) == [0; 8_192]);
+}
+
+#[test]
+fn a_heal_is_refused_while_the_mount_lives_and_without_a_state() {
+    require_fuse!();
+    let kept = file();
+    let mut mount = kept.mount(ZEROS);
+    write_at(&mount.join("file"), 0, &[7; 8_192]).unwrap();
+    kept.heal().expect_status(75).expect_said("is in use by a mount");
+    mount.stop();
+    kept.heal().expect_status(0);
+    Program::errorfs("heal")
+        .arg(kept.backing.path())
+        .run()
+        .expect_status(2)
+        .expect_said("no state directory");
+}
+
+/// A file that was renamed is found, one that is gone takes its damage with it, and another under
+/// its name is left alone.
+#[test]
+fn a_renamed_file_is_found_and_a_removed_one_is_not_missed() {
+    require_fuse!();
+    let kept = file();
+    let mut mount = kept.mount(ZEROS);
+    write_at(&mount.join("file"), 0, &[7; 4_096]).unwrap();
+    fs::write(mount.join("gone"), [8; 4_096]).unwrap();
+    fs::create_dir(mount.join("d")).unwrap();
+    fs::rename(mount.join("file"), mount.join("d/moved")).unwrap();
+    mount.stop();
+    fs::remove_file(kept.backing.join("gone")).unwrap();
+    fs::write(kept.backing.join("file"), [0; 4_096]).unwrap();
+    fs::write(kept.backing.join("gone"), [0; 4_096]).unwrap();
+    kept.heal().expect_status(0).expect_said("4096 bytes healed");
+    assert!(fs::read(kept.backing.join("d/moved")).unwrap()[..4_096] == [7; 4_096]);
+    assert!(
+        stored(&kept) == [0; 4_096] && fs::read(kept.backing.join("gone")).unwrap() == [0; 4_096]
+    );
+}
