@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::counters::{PathStream, PathStreams, RuleCounters, Streams, find};
+use super::steps::Steps;
 use super::{Counts, Target};
 use crate::media::{Medium, Usage};
 use crate::op::{Op, OpKind, OpSet, Who};
@@ -39,6 +40,8 @@ pub(super) struct Loaded {
     pub(super) counters: Arc<RuleCounters>,
     /// Whether it is armed: one that is not decides how files are opened, and nothing else.
     pub(super) in_force: bool,
+    /// Whether it looks at operations whenever they come.
+    pub(super) timeless: bool,
     /// From when on its times count.
     pub(super) since: Duration,
     /// Which generation of the plan came with it, when the places of its damage were chosen.
@@ -186,16 +189,22 @@ impl Armed {
     ) -> Decision {
         let mut decision = Decision::default();
         let mut look = Look { op: *op, target, now, who, streams: None };
-        self.decide_effects(&mut look, &mut decision);
-        self.decide_metadata(&mut look, &mut decision);
-        self.decide_length(&mut look, &mut decision);
-        self.decide_queue(&mut look, &mut decision);
-        self.decide_sectors(&mut look, &mut decision);
-        self.decide_misreads(&mut look, &mut decision);
-        self.decide_regions(&mut look, &mut decision);
-        self.decide_flips(&mut look, &mut decision);
-        self.decide_losses(&mut look, &mut decision);
-        self.decide_unwritten(&mut look, &mut decision);
+        type Step = for<'a, 'b> fn(&Armed, &'a mut Look<'b>, &'a mut Decision);
+        const STEPS: [(Steps, Step); 10] = [
+            (Steps::EFFECTS, Armed::decide_effects),
+            (Steps::METADATA, Armed::decide_metadata),
+            (Steps::LENGTH, Armed::decide_length),
+            (Steps::QUEUE, Armed::decide_queue),
+            (Steps::SECTORS, Armed::decide_sectors),
+            (Steps::MISREADS, Armed::decide_misreads),
+            (Steps::REGIONS, Armed::decide_regions),
+            (Steps::FLIPS, Armed::decide_flips),
+            (Steps::LOSSES, Armed::decide_losses),
+            (Steps::UNWRITTEN, Armed::decide_unwritten),
+        ];
+        for (_, step) in STEPS.iter().filter(|(step, _)| target.selection.steps.has(*step)) {
+            step(self, &mut look, &mut decision);
+        }
         decision
     }
 
@@ -314,7 +323,7 @@ impl Armed {
     ) -> Option<Occasion> {
         let loaded = self.loaded(id);
         let looks = rule.scope.covers(&look.op) && self.is_asked(rule, look);
-        if !looks || !self.is_open(id, rule, look.now) {
+        if !looks || !(loaded.timeless || self.is_open(id, rule, look.now)) {
             return None;
         }
         let occurrence = loaded.counters.count();
@@ -336,7 +345,7 @@ impl Armed {
 
     /// Whether somebody asks whom the rule looks at.
     pub(super) fn is_asked(&self, rule: &Rule, look: &Look<'_>) -> bool {
-        rule.askers.admit(look.op.caller, look.who)
+        rule.askers.is_anybody() || rule.askers.admit(look.op.caller, look.who)
     }
 
     /// Whether a rule looks at operations that come at `now` after arming.
@@ -471,6 +480,7 @@ impl Loaded {
             label: Arc::new(label),
             counters: Arc::default(),
             in_force: true,
+            timeless: rule.trigger.is_timeless(),
             since: Duration::ZERO,
             placed_in: 1,
         }

@@ -15,6 +15,7 @@ mod regions;
 mod selection;
 mod short;
 mod space;
+mod steps;
 mod succession;
 
 use std::sync::Arc;

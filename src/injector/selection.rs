@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::Armed;
 use super::armed::keeps_writes;
+use super::steps::Steps;
 use crate::media::Medium;
 use crate::op::{OpKind, OpSet};
 use crate::plan::fault::Fault;
@@ -25,6 +26,8 @@ pub struct Selection {
     /// Those and the ones that are disarmed: `access` and `medium` are as if all were in force, so
     /// that arming them again changes no file's way.
     pub loaded: Arc<[RuleId]>,
+    /// The steps of a decision to which those in force have something to say.
+    pub(super) steps: Steps,
     /// What they may do to the file's data.
     pub access: DataAccess,
     /// The operations that any of them looks at: for all others `decide` need not be called.
@@ -64,6 +67,7 @@ impl Selection {
         Selection {
             rules: together(&self.rules, &other.rules),
             loaded: together(&self.loaded, &other.loaded),
+            steps: self.steps.and(other.steps),
             access: self.access.max(other.access),
             ops: self.ops.union(other.ops),
             medium: self.medium || other.medium,
@@ -114,6 +118,7 @@ impl Armed {
             access: all().map(|rule| rule.access).max().unwrap_or(DataAccess::Untouched),
             ops: chosen().fold(OpSet::EMPTY, |ops, rule| ops.union(rule.reach)),
             medium: all().any(|rule| rule.fault.is_stored() || rule.fault.is_written()),
+            steps: chosen().fold(Steps::default(), |all, one| all.and(Steps::of(&one.fault))),
             fleeting: chosen().any(is_fleeting),
             fails_reads: chosen().any(fails_reads),
             needs_who: chosen().any(|rule| rule.askers.needs_who()),

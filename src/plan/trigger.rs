@@ -58,6 +58,12 @@ impl Trigger {
         self.after.checked_sub(now).filter(|time| !time.is_zero())
     }
 
+    /// Whether it does not matter when an operation comes.
+    pub fn is_timeless(&self) -> bool {
+        let ever = self.after.is_zero() && self.end.is_none();
+        ever && self.cycle.is_none() && self.event.is_none()
+    }
+
     /// Whether no operation is looked at any more, `now` after arming.
     pub fn is_over(&self, now: Duration) -> bool {
         self.end.is_some_and(|end| now >= end)
