@@ -1,6 +1,6 @@
 //! Campaigns: every block that a workload touches, damaged once each, every reaction classified.
 //!
-//! Runs without faults say what is right, and their traces what is touched; a [`Plan`] is made of
+//! Runs without faults say what is right, and their traces what is touched; a [`CampaignPlan`] is made of
 //! both and nothing else; its trials run in any order, on any machine, and their results add up.
 //! Prints nothing.
 

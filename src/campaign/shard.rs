@@ -31,14 +31,15 @@ impl Shard {
         id.0 % u128::from(self.of) == u128::from(self.index)
     }
 
-    /// As a scheduler says by the environment, and which variable said so. Kubernetes does not say how
-    /// many there are: `ERRORFS_SHARDS` does.
+    /// As a scheduler says by the environment, and which variable said so. How many there are,
+    /// `ERRORFS_SHARDS` says first: Kubernetes does not, and Slurm counts the tasks of this array, which
+    /// are fewer when only some are run again.
     pub fn of_environment(
         variable: impl Fn(&str) -> Option<String>,
     ) -> Option<Result<(Shard, &'static str), String>> {
         let told = |(index, of, first): (&'static str, &'static str, u64)| {
             let index_text = variable(index)?;
-            let Some(of_text) = variable(of) else {
+            let Some(of_text) = variable("ERRORFS_SHARDS").or_else(|| variable(of)) else {
                 // A number alone is no part of anything; only a scheduler's own is a mistake.
                 return (index != "CI_NODE_INDEX")
                     .then(|| Err(format!("{index} is set, and {of} is not: how many shards?")));
@@ -88,7 +89,7 @@ mod tests {
         for wrong in ["8/8", "1", "a/b", "-1/3", "0/0"] {
             assert!(wrong.parse::<Shard>().is_err(), "{wrong}");
         }
-        let told = |pairs: &'static [(&str, &str)]| {
+        let told = |pairs: &[(&str, &str)]| {
             let variable = |name: &str| {
                 pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
             };
@@ -97,6 +98,10 @@ mod tests {
         assert_eq!(told(&[]), None);
         let slurm = told(&[("SLURM_ARRAY_TASK_ID", "2"), ("SLURM_ARRAY_TASK_COUNT", "4")]);
         assert_eq!(slurm.unwrap().unwrap().0, Shard { index: 2, of: 4 });
+        let again = [("SLURM_ARRAY_TASK_ID", "3"), ("SLURM_ARRAY_TASK_COUNT", "1")];
+        assert!(told(&again).unwrap().is_err());
+        let again = told(&[("SLURM_ARRAY_TASK_ID", "3"), ("ERRORFS_SHARDS", "8")]);
+        assert_eq!(again.unwrap().unwrap().0, Shard { index: 3, of: 8 });
         let gitlab = told(&[("CI_NODE_INDEX", "1"), ("CI_NODE_TOTAL", "4")]);
         assert_eq!(gitlab.unwrap().unwrap().0, Shard { index: 0, of: 4 });
         assert!(told(&[("JOB_COMPLETION_INDEX", "1")]).unwrap().is_err());
