@@ -134,7 +134,9 @@ fn read_clusters(
     findings: &mut Findings,
 ) -> Option<RegionAmount> {
     let other = match persistence {
-        Some(Persistence::Transient) => Some("write `persistence = \"sticky\"`, or `rate` or `count`"),
+        Some(Persistence::Transient) => {
+            Some("write `persistence = \"sticky\"`, or `rate` or `count`")
+        }
         Some(Persistence::Written) => Some("leave `on` out, or write `rate` or `count`"),
         _ => None,
     };

@@ -51,7 +51,7 @@ pub(super) const ERROR_KEYS: Keys =
 pub(super) const READONLY_KEYS: Keys =
     Keys { of: "`readonly`", noun: "key", known: &[], later: &[] };
 
-const KILL_KEYS: Keys = Keys { of: "`kill`", noun: "key", known: &[], later: &[] };
+pub(super) const KILL_KEYS: Keys = Keys { of: "`kill`", noun: "key", known: &[], later: &[] };
 
 const ERROR_EXAMPLE: &str = "fault = { error = { errno = \"EIO\" } }";
 

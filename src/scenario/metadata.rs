@@ -11,7 +11,7 @@ use crate::errno::Errno;
 
 const WRONG: &[&str] = &["size", "mtime", "mode", "nlink", "entry", "target", "xattr", "open"];
 
-const KEYS: Keys = Keys {
+pub(super) const KEYS: Keys = Keys {
     of: "`metadata`",
     noun: "key",
     known: &["rate", "size", "mtime", "mode", "nlink", "entry", "target", "xattr", "open"],

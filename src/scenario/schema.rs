@@ -5,9 +5,9 @@ use serde_json::{Map, Value, json};
 
 use super::document::Keys;
 use super::{
-    CacheModel, Evidence, Method, Names, Persistence, Unsynced, corrupt, damage, dead,
-    distribution, fault, file, fsync, lost_write, misdirected, power_cut, preset, rule, select,
-    short, space, stall, throughput, when,
+    CacheModel, EntryFault, Evidence, Method, Names, Persistence, Unsynced, XattrFault, clusters,
+    corrupt, damage, dead, distribution, fault, file, fsync, lost_write, metadata, misdirected,
+    power_cut, preset, rule, select, short, space, stall, throughput, when,
 };
 use crate::errno::{ALIASES, ERRNOS};
 use crate::op::OpKind;
@@ -119,6 +119,8 @@ fn a_fault() -> Value {
         ("misdirected", blocks(&misdirected::KEYS, &[("to", size())])),
         ("fsync", an_fsync()),
         ("power_cut", a_power_cut()),
+        ("metadata", a_metadata()),
+        ("kill", object(&fault::KILL_KEYS, &[], &[])),
     ];
     let mut fault = object(&fault::KINDS, &[], &kinds);
     (fault["minProperties"], fault["maxProperties"]) = (json!(1), json!(1));
@@ -148,6 +150,7 @@ fn a_corrupt() -> Value {
         ("rate", rate()),
         ("count", whole(1)),
         ("at", list(position)),
+        ("clusters", of_clusters(&clusters::OF_REGIONS, &[("run", number())])),
         ("region", size()),
         ("persistence", kept()),
         ("on", words(&["read", "write"])),
@@ -156,9 +159,43 @@ fn a_corrupt() -> Value {
 }
 
 fn bad_sector() -> Value {
-    let properties =
-        [("rate", rate()), ("count", whole(1)), ("at", list(size())), ("sector", size())];
+    let burst = [("single", rate()), ("shape", number()), ("longest", whole(1))];
+    let properties = [
+        ("rate", rate()),
+        ("count", whole(1)),
+        ("at", list(size())),
+        ("clusters", of_clusters(&clusters::OF_SECTORS, &burst)),
+        ("sector", size()),
+    ];
     object(&damage::BAD_SECTOR_KEYS, &[], &properties)
+}
+
+/// How the damage of a sick device lies, with keys of its own for its runs.
+fn of_clusters(keys: &Keys, own: &[(&str, Value)]) -> Value {
+    let mut properties = own.to_vec();
+    properties.extend([
+        ("median", number()),
+        ("sigma", number()),
+        ("max", whole(1)),
+        ("near", rate()),
+        ("neighbourhood", size()),
+    ]);
+    object(keys, &[], &properties)
+}
+
+fn a_metadata() -> Value {
+    let properties = [
+        ("rate", rate()),
+        ("size", size()),
+        ("mtime", whole(0)),
+        ("mode", whole(0)),
+        ("nlink", whole(0)),
+        ("entry", words(&EntryFault::ALL.map(EntryFault::name))),
+        ("target", text()),
+        ("xattr", words(&XattrFault::ALL.map(XattrFault::name))),
+        ("open", errno()),
+    ];
+    object(&metadata::KEYS, &[], &properties)
 }
 
 fn latency() -> Value {

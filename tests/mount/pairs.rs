@@ -113,9 +113,9 @@ fn stored(rules: [&str; 2], medium: &mut [u8]) -> Vec<bool> {
             "torn_write" => 1024,
             _ => continue,
         };
-        for byte in from..BLOCK {
-            lands.extend((got[byte] && rule == "astray").then_some(byte + BLOCK));
-            got[byte] = false;
+        for (byte, got) in got.iter_mut().enumerate().skip(from) {
+            lands.extend((*got && rule == "astray").then_some(byte + BLOCK));
+            *got = false;
         }
     }
     (0..BLOCK).filter(|byte| got[*byte]).for_each(|byte| medium[byte] = 2);
