@@ -44,7 +44,12 @@ fn shows_its_faults(file: &Path) {
         .with_noise("wal/log", 64 << 10)
         .with_noise("out", 256 << 10);
     let text = text.replace("version = 1\n", "");
-    let mut mount = Mount::new(backing.path()).scenario(&text).within(2 * PATIENCE).start();
+    let state = tempfile::tempdir().unwrap();
+    let setup = Mount::new(backing.path()).scenario(&text).within(2 * PATIENCE);
+    let mut mount = match scenario.rules.iter().any(|rule| rule.fault.damages_backing()) {
+        true => setup.args(["--allow-damage", "--state"]).args([state.path()]).start(),
+        false => setup.start(),
+    };
     let (root, stop) = (mount.path().to_path_buf(), AtomicBool::new(false));
     let limited = text.contains(".space]");
     std::thread::scope(|scope| {
