@@ -179,6 +179,11 @@ fn corrupt() -> impl Strategy<Value = Corrupt> {
     ];
     let shape = (content, 9u32..=16, persistence());
     shape.prop_flat_map(|(content, shift, persistence)| {
+        // What is being written has no earlier content.
+        let content = match (content, persistence) {
+            (Content::Stale, Persistence::Written) => Content::Zero,
+            (content, _) => content,
+        };
         let number = prop_oneof![
             (1u64..).prop_map(RegionAmount::Count),
             clusters((1.0..1e6).prop_map(RunLength::Geometric).boxed())
