@@ -6,6 +6,7 @@
 
 mod additions;
 mod client;
+mod connections;
 mod events;
 mod files;
 mod holders;
