@@ -12,7 +12,7 @@ use super::exit::{Exit, Failure};
 use super::place::Place;
 use super::{eprint, scenarios};
 use crate::control::{
-    Arming, Changed, Director, Problem, Server, Stage, Terms, default_path, serve,
+    Arming, Changed, Director, Problem, ScenarioFiles, Server, Stage, Terms, default_path, serve,
 };
 use crate::diagnostic::plural;
 use crate::fs::{Filesystem, Settings};
@@ -90,7 +90,8 @@ pub(super) struct Serving {
     pub(super) session: Session,
     director: Director,
     server: Option<Server>,
-    scenarios: Vec<PathBuf>,
+    /// Whether there are scenario files that can be loaded anew.
+    has_files: bool,
     seed: Option<u64>,
 }
 
@@ -124,8 +125,8 @@ impl Serving {
         let director = Director::over(stage).map_err(own)?;
         let server =
             socket.map(|socket| listen(&socket, &director, &place, &session)).transpose()?;
-        let scenarios = args.scenario.iter().flat_map(std::path::absolute).collect();
-        Ok(Serving { session, director, server: server.flatten(), scenarios, seed })
+        let has_files = !args.scenario.is_empty();
+        Ok(Serving { session, director, server: server.flatten(), has_files, seed })
     }
 
     /// The socket at which the mount can be asked.
@@ -136,12 +137,9 @@ impl Serving {
     /// What loads the scenario files anew, for as long as the process lives; `None` if there are
     /// none. A mistake is told, and what was loaded stays.
     pub(super) fn reloading(&self) -> Option<impl Fn() + Send + 'static> {
-        let (director, files) = (self.director.clone(), self.scenarios.clone());
-        (!files.is_empty()).then_some(move || match scenarios::load(&files) {
-            Ok(scenario) => director.post(move |stage| tell_reloaded(stage.replace(scenario))),
-            Err(failure) => {
-                eprint(&format!("{}; what was loaded stays", failure.message));
-            }
+        let director = self.director.clone();
+        self.has_files.then_some(move || {
+            director.post(|stage| tell_reloaded(stage.reload(Arming::Armed)));
         })
     }
 
@@ -281,7 +279,7 @@ fn stage(args: &PlanArgs, place: &Place, ledger: Option<PathBuf>) -> Result<Stag
     });
     let terms = Terms {
         seed: args.seed,
-        files: args.scenario.iter().flat_map(std::path::absolute).collect(),
+        files: ScenarioFiles::new(&args.scenario, &place.mountpoint).map_err(own)?,
         domain: args.id.clone(),
         remembers_names: false,
         options,
@@ -312,7 +310,10 @@ fn begin(stage: &mut Stage, scenario: Scenario, args: &PlanArgs) -> Result<(), F
 fn tell_reloaded(changed: Result<Changed, Problem>) {
     match changed {
         Ok(changed) => eprint(&format!("reloaded: generation {}", changed.generation)),
-        Err(problem) => eprint(&format!("{}; what was loaded stays", problem.detail)),
+        Err(problem) => {
+            problem.lines().iter().for_each(|line| eprint(line));
+            eprint(&format!("{}; what was loaded stays", problem.detail));
+        }
     }
 }
 
