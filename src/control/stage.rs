@@ -299,6 +299,7 @@ impl Stage {
         let placement = plan
             .place_those(&survey.files, is_new)
             .map_err(|error| Problem::new(422, "nothing-matched", error.to_string()))?;
+        self.fs.keep_places(&survey, &placement);
         let unselected = unselected(&plan, &survey.files, is_new);
         let next = Armed::after(before, plan, placement, now, stays);
         let next = match before.limits_space() {

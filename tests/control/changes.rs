@@ -316,3 +316,29 @@ fn what_is_taken_is_counted_while_the_limit_of_space_is_disarmed() {
     write_at(&mount.join("more"), 4 * 4096, &[3]).unwrap_err();
     mount.stop();
 }
+
+/// The inner mount holds up the survey of the outer one: meanwhile a file gets another name that it has
+/// seen already.
+#[test]
+fn a_file_that_is_renamed_while_a_plan_comes_has_the_damage_that_was_chosen_for_it() {
+    require_fuse!();
+    let backing = Backing::new().with("old", &[0; 9000]).with("dir/other", b"");
+    let hangs = "[[rule]]\nname = \"hangs\"\nselect = { path = \"dir\", ops = [\"opendir\"] }\n\
+                 [rule.fault.stall]\n";
+    let mut inner = Mount::new(backing.path()).scenario(hangs).seed(1).start();
+    let mut outer = Mount::new(inner.path()).start();
+    let (below, api) = (Api::of(&inner), Api::of(&outer));
+    let count =
+        "[[rule]]\nname = \"r\"\nselect = { path = \"old\" }\n[rule.fault.bit_flip]\ncount = 3\n";
+    std::thread::scope(|scope| {
+        let loads = scope.spawn(|| api.load(count).status);
+        wait_until("the survey is held up", LONG, || below.get("/v1/status")["waiting"] == 1);
+        std::fs::rename(outer.join("old"), outer.join("new")).unwrap();
+        below.post("/v1/disarm");
+        assert_eq!(loads.join().unwrap(), 200);
+    });
+    let read = std::fs::read(outer.join("new")).unwrap();
+    assert_eq!(read.iter().map(|byte| byte.count_ones()).sum::<u32>(), 3);
+    outer.stop();
+    inner.stop();
+}
