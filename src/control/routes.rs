@@ -69,7 +69,7 @@ const fn change(method: &'static str, path: &'static str, summary: &'static str)
     Route { options: CHANGE, ..route(method, path, summary) }
 }
 
-/// All of them. Whoever adds one adds its handler in [`handler`].
+/// All of them. Whoever adds one adds its handler in `handler`.
 pub const ROUTES: &[Route] = &[
     Route {
         options: CHANGE,
