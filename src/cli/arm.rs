@@ -1,8 +1,9 @@
 //! `errorfs arm` and `errorfs disarm`: which rules of a live mount are in force.
 
 use clap::Args;
+use serde_json::json;
 
-use super::asking::{Mounted, part};
+use super::asking::Mounted;
 use super::exit::{Exit, Failure};
 
 /// Arm rules of a live mount: all, or the ones that are named
@@ -10,7 +11,7 @@ use super::exit::{Exit, Failure};
 ///   errorfs arm bit-rot --on /mnt
 ///
 /// Returns when they hold: no read that begins then goes by the older state. What waits for files
-/// that are open is told.
+/// that are open is told. If there is no rule of one of the names, nothing changes.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Arm {
@@ -57,15 +58,8 @@ pub(super) fn disarm(args: &Disarm) -> Result<Exit, Failure> {
 fn set(which: &Which, how: &str) -> Result<Exit, Failure> {
     let asking = which.mounted.find()?;
     let holders = if which.holders { "?holders=1" } else { "" };
-    let paths: Vec<String> = match which.rules.as_slice() {
-        [] => vec![format!("/v1/{how}{holders}")],
-        rules => {
-            let path = |rule: &String| format!("/v1/rules/{}/{how}{holders}", part(rule));
-            rules.iter().map(path).collect()
-        }
-    };
-    for path in paths {
-        asking.change("POST", &path, None, which.json)?;
-    }
+    let names = json!({ "rules": which.rules }).to_string().into_bytes();
+    let body = (!which.rules.is_empty()).then_some(("application/json", names));
+    asking.change("POST", &format!("/v1/{how}{holders}"), body, which.json)?;
     Ok(Exit::Done)
 }

@@ -165,7 +165,7 @@ fn refused(reply: &Reply) -> Failure {
     let problem = reply.json();
     let exit = match (problem["code"].as_str(), reply.status) {
         (Some("nothing-matched"), _) => Exit::NothingMatched,
-        (Some("generation-mismatch" | "ending"), _) => Exit::TryAgain,
+        (Some("generation-mismatch" | "ending" | "ledger-failed"), _) => Exit::TryAgain,
         (Some("unknown-rule" | "no-fault" | "bad-path" | "bad-byte"), _) => Exit::Usage,
         (_, 422 | 409) => Exit::BadFile,
         _ => Exit::Internal,

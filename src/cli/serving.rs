@@ -14,7 +14,7 @@ use super::exit::{Exit, Failure};
 use super::place::Place;
 use super::{damage, eprint, scenarios};
 use crate::control::{
-    Arming, Changed, Director, Problem, Server, Stage, Terms, default_path, serve,
+    Arming, Changed, Director, Problem, ScenarioFiles, Server, Stage, Terms, default_path, serve,
 };
 use crate::diagnostic::plural;
 use crate::fs::{Filesystem, Settings};
@@ -126,7 +126,8 @@ pub(super) struct Serving {
     pub(super) session: Session,
     director: Director,
     server: Option<Server>,
-    scenarios: Vec<PathBuf>,
+    /// Whether there are scenario files that can be loaded anew.
+    has_files: bool,
     seed: Option<u64>,
     trace: Option<Arc<TraceWriter>>,
     _scratch: Option<TempDir>,
@@ -148,7 +149,7 @@ impl Serving {
         let kept = damage::state(args.state.as_deref(), &place, damaging)?;
         let cuts = scenario.as_ref().is_some_and(damage::cuts_power);
         let fs = filesystem(args, &place, trace.as_ref())?.with_state(kept.state, cuts);
-        let mut stage = stage(args, &place, ledger, fs);
+        let mut stage = stage(args, &place, ledger, fs)?;
         if let Some(scenario) = scenario {
             begin(&mut stage, scenario, args)?;
         }
@@ -167,9 +168,9 @@ impl Serving {
         let director = Director::over(stage).map_err(own)?;
         let server =
             socket.map(|socket| listen(&socket, &director, &place, &session)).transpose()?;
-        let scenarios = args.scenario.iter().flat_map(std::path::absolute).collect();
+        let has_files = !args.scenario.is_empty();
         let (server, _scratch) = (server.flatten(), kept.scratch);
-        Ok(Serving { session, director, server, scenarios, seed, trace, _scratch })
+        Ok(Serving { session, director, server, has_files, seed, trace, _scratch })
     }
 
     /// The socket at which the mount can be asked.
@@ -180,12 +181,9 @@ impl Serving {
     /// What loads the scenario files anew, for as long as the process lives; `None` if there are
     /// none. A mistake is told, and what was loaded stays.
     pub(super) fn reloading(&self) -> Option<impl Fn() + Send + 'static> {
-        let (director, files) = (self.director.clone(), self.scenarios.clone());
-        (!files.is_empty()).then_some(move || match scenarios::load(&files) {
-            Ok(scenario) => director.post(move |stage| tell_reloaded(stage.replace(scenario))),
-            Err(failure) => {
-                eprint(&format!("{}; what was loaded stays", failure.message));
-            }
+        let director = self.director.clone();
+        self.has_files.then_some(move || {
+            director.post(|stage| tell_reloaded(stage.reload(Arming::Armed)));
         })
     }
 
@@ -331,7 +329,12 @@ fn filesystem(
 }
 
 /// What can be loaded on it.
-fn stage(args: &PlanArgs, place: &Place, ledger: Option<PathBuf>, fs: Filesystem) -> Stage {
+fn stage(
+    args: &PlanArgs,
+    place: &Place,
+    ledger: Option<PathBuf>,
+    fs: Filesystem,
+) -> Result<Stage, Failure> {
     let path = |path: &Path| escape(path.as_os_str().as_encoded_bytes());
     let options = json!({
         "backing": path(&place.backing),
@@ -340,7 +343,7 @@ fn stage(args: &PlanArgs, place: &Place, ledger: Option<PathBuf>, fs: Filesystem
     });
     let terms = Terms {
         seed: args.seed,
-        files: args.scenario.iter().flat_map(std::path::absolute).collect(),
+        files: ScenarioFiles::new(&args.scenario, &place.mountpoint).map_err(own)?,
         domain: args.id.clone(),
         remembers_names: false,
         may_damage: args.allow_damage || place.thrown_away,
@@ -348,7 +351,7 @@ fn stage(args: &PlanArgs, place: &Place, ledger: Option<PathBuf>, fs: Filesystem
         ledger,
         choose_ledger: || default_ledger().map_err(|failure| failure.message),
     };
-    Stage::new(fs.into(), terms)
+    Ok(Stage::new(fs.into(), terms))
 }
 
 /// Loads the first scenario, and says what there is to say of it.
@@ -372,7 +375,10 @@ fn begin(stage: &mut Stage, scenario: Scenario, args: &PlanArgs) -> Result<(), F
 fn tell_reloaded(changed: Result<Changed, Problem>) {
     match changed {
         Ok(changed) => eprint(&format!("reloaded: generation {}", changed.generation)),
-        Err(problem) => eprint(&format!("{}; what was loaded stays", problem.detail)),
+        Err(problem) => {
+            problem.lines().iter().for_each(|line| eprint(line));
+            eprint(&format!("{}; what was loaded stays", problem.detail));
+        }
     }
 }
 

@@ -2,10 +2,9 @@
 
 use serde_json::Value;
 
-use super::shot::is_shot;
 use super::stage::Arming;
 use super::{Changed, Problem, Shot, Stage};
-use crate::scenario::{MergeError, Scenario, merge};
+use crate::scenario::{MergeError, Rule, Scenario, merge};
 
 impl Stage {
     /// Adds the rules of a scenario behind those that are there, or before them.
@@ -53,16 +52,22 @@ impl Stage {
     pub(super) fn inject(&mut self, shot: &Shot) -> Result<(String, Changed), Problem> {
         let loaded = self.scenario();
         let (name, rule) = shot.scenario(&loaded)?;
-        let states = self.filesystem().armed();
-        let states = states.iter().flat_map(|armed| armed.states());
-        let spent: Vec<String> = states
-            .filter(|state| state.counts.fired > 0 && is_shot(&state.label.rule))
-            .map(|state| state.label.rule.clone())
-            .collect();
-        let live = loaded.rules.iter().filter(|one| !spent.contains(&one.name)).cloned();
-        let rules = rule.rules.into_iter().chain(live).collect();
-        let changed = self.load(Scenario { rules, ..loaded }, Arming::Armed)?;
+        let live = loaded.rules.iter().filter(|one| !self.is_spent(one, &loaded)).cloned();
+        let rules: Vec<Rule> = rule.rules.iter().cloned().chain(live).collect();
+        let changed = self.load(Scenario { rules: rules.clone(), ..loaded }, Arming::Armed)?;
+        self.shots.extend(rule.rules);
+        self.shots.retain(|shot| rules.contains(shot));
         Ok((name, changed))
+    }
+
+    /// Whether a rule is a shot that has hit, and no other rule waits for it.
+    fn is_spent(&self, rule: &Rule, loaded: &Scenario) -> bool {
+        let waits = |other: &Rule| other.when.after_event.as_ref() == Some(&rule.name);
+        let armed = self.filesystem().armed();
+        let mut states = armed.iter().flat_map(|armed| armed.states());
+        self.shots.contains(rule)
+            && !loaded.rules.iter().any(waits)
+            && states.any(|state| state.label.rule == rule.name && state.counts.fired > 0)
     }
 }
 

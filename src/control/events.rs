@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -69,7 +68,7 @@ pub(super) fn lines(
     followers.count.fetch_add(1, Ordering::AcqRel);
     let counted = followers.clone();
     let read = move || {
-        let ledger = || fs.ledger().path().map(PathBuf::from);
+        let ledger = || fs.ledger().reader();
         let _ = Stream { query, sender, followers: &followers, chunk: Vec::new() }.run(&ledger);
         followers.count.fetch_sub(1, Ordering::AcqRel);
     };
@@ -79,6 +78,9 @@ pub(super) fn lines(
     }
     Ok(Lines(receiver))
 }
+
+/// Opens the ledger, if there is one by now.
+type Ledger<'a> = dyn Fn() -> Option<std::io::Result<File>> + 'a;
 
 struct Stream<'a> {
     query: EventsQuery,
@@ -96,9 +98,9 @@ struct Head {
 
 impl Stream<'_> {
     /// To the end, or until nobody reads any more.
-    fn run(mut self, ledger: &dyn Fn() -> Option<PathBuf>) -> std::io::Result<()> {
-        let Some(path) = self.wait_for(ledger) else { return Ok(()) };
-        let mut file = BufReader::new(File::open(path)?);
+    fn run(mut self, ledger: &Ledger<'_>) -> std::io::Result<()> {
+        let Some(file) = self.wait_for(ledger) else { return Ok(()) };
+        let mut file = BufReader::new(file?);
         file.read_until(b'\n', &mut Vec::new())?; // the header
         let mut line = Vec::new();
         loop {
@@ -117,11 +119,11 @@ impl Stream<'_> {
     }
 
     /// Without a plan there is no ledger yet.
-    fn wait_for(&self, ledger: &dyn Fn() -> Option<PathBuf>) -> Option<PathBuf> {
+    fn wait_for(&self, ledger: &Ledger<'_>) -> Option<std::io::Result<File>> {
         loop {
             let ends = self.ends() || self.sender.is_closed();
             match ledger() {
-                Some(path) => return Some(path),
+                Some(file) => return Some(file),
                 None if ends => return None,
                 None => std::thread::sleep(TICK),
             }

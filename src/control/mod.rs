@@ -6,6 +6,7 @@
 
 mod additions;
 mod client;
+mod connections;
 mod events;
 mod files;
 mod holders;
@@ -24,9 +25,13 @@ mod status;
 
 pub use client::{Client, ClientError, Reply};
 pub use events::EventsQuery;
+pub use files::ScenarioFiles;
 pub use problem::Problem;
 pub use routes::{ROUTES, Route};
 pub use server::{Server, serve};
 pub use shot::Shot;
 pub use socket::{ENVIRONMENT, FindError, default_path, find};
 pub use stage::{Arming, Changed, Director, Stage, Terms};
+
+/// More rules than that a plan does not number.
+const RULES_MAX: usize = 1 << 16;

@@ -37,6 +37,21 @@ impl Problem {
         Problem { status: 422, code, detail, diagnostics }
     }
 
+    /// What is wrong with a scenario, a line each.
+    pub fn lines(&self) -> Vec<String> {
+        let line = |one: &Value| {
+            let said = |key: &str| one[key].as_str().unwrap_or_default();
+            format!(
+                "line {}: {}[{}]: {}",
+                one["line"],
+                said("severity"),
+                said("code"),
+                said("message")
+            )
+        };
+        self.diagnostics.iter().map(line).collect()
+    }
+
     /// There is no such rule.
     pub fn no_rule(name: &str) -> Problem {
         Problem::new(404, "unknown-rule", format!("there is no rule `{name}`"))

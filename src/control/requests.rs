@@ -70,6 +70,19 @@ pub(super) fn rules(headers: &HeaderMap, body: &Bytes) -> Result<Scenario, Probl
     }
 }
 
+/// Which rules are meant.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Names {
+    rules: Vec<String>,
+}
+
+/// The rules that a body names; `None`, all: there is no body.
+pub(super) fn names(body: &Bytes) -> Result<Option<Vec<String>>, Problem> {
+    let named = (!body.is_empty()).then(|| json_body::<Names>(body)).transpose()?;
+    Ok(named.map(|named| named.rules))
+}
+
 /// JSON of a known shape.
 pub(super) fn json_body<T: DeserializeOwned>(body: &Bytes) -> Result<T, Problem> {
     serde_json::from_slice(body)

@@ -13,7 +13,7 @@ use axum::routing::{MethodFilter, MethodRouter, get, on, post};
 use serde_json::{Value, json};
 
 use super::events::{Followers, lines};
-use super::requests::{ChangeQuery, Options, expected, json_body, rules, scenario};
+use super::requests::{ChangeQuery, Options, expected, json_body, names, rules, scenario};
 use super::stage::Arming;
 use super::{Changed, Director, EventsQuery, Problem, Shot, Stage};
 use super::{holders, metrics, status};
@@ -58,6 +58,7 @@ pub struct Route {
 const JSON: &str = "application/json";
 const CHANGE: &[&str] = &["holders"];
 const LOAD: &[&str] = &["arm", "holders"];
+const NAMES: Option<&str> = Some("none, or JSON: rules, a list of names");
 const SCENARIO: Option<&str> = Some("a scenario: TOML, or JSON of the same shape");
 
 const fn route(method: &'static str, path: &'static str, summary: &'static str) -> Route {
@@ -68,7 +69,7 @@ const fn change(method: &'static str, path: &'static str, summary: &'static str)
     Route { options: CHANGE, ..route(method, path, summary) }
 }
 
-/// All of them. Whoever adds one adds its handler below.
+/// All of them. Whoever adds one adds its handler in `handler`.
 pub const ROUTES: &[Route] = &[
     Route {
         options: CHANGE,
@@ -103,8 +104,11 @@ pub const ROUTES: &[Route] = &[
     change("DELETE", "/v1/rules/{name}", "take a rule away"),
     change("POST", "/v1/rules/{name}/arm", "arm a rule"),
     change("POST", "/v1/rules/{name}/disarm", "disarm a rule"),
-    change("POST", "/v1/arm", "arm all rules"),
-    change("POST", "/v1/disarm", "disarm all rules"),
+    Route { body: NAMES, ..change("POST", "/v1/arm", "arm all rules, or those that are named") },
+    Route {
+        body: NAMES,
+        ..change("POST", "/v1/disarm", "disarm all rules, or those that are named")
+    },
     change("POST", "/v1/reset", "set all counts to zero, and begin all times anew"),
     Route {
         options: CHANGE,
@@ -355,7 +359,7 @@ async fn arm_rule(
     Options(query): Options<ChangeQuery>,
     headers: HeaderMap,
 ) -> Result<Answer, Answer> {
-    set_armed(&app, Some(name), true, query, &headers).await
+    set_armed(&app, Some(vec![name]), true, query, &headers).await
 }
 
 async fn disarm_rule(
@@ -364,33 +368,35 @@ async fn disarm_rule(
     Options(query): Options<ChangeQuery>,
     headers: HeaderMap,
 ) -> Result<Answer, Answer> {
-    set_armed(&app, Some(name), false, query, &headers).await
+    set_armed(&app, Some(vec![name]), false, query, &headers).await
 }
 
 async fn arm(
     State(app): State<App>,
     Options(query): Options<ChangeQuery>,
     headers: HeaderMap,
+    body: Read,
 ) -> Result<Answer, Answer> {
-    set_armed(&app, None, true, query, &headers).await
+    set_armed(&app, names(&read(body)?)?, true, query, &headers).await
 }
 
 async fn disarm(
     State(app): State<App>,
     Options(query): Options<ChangeQuery>,
     headers: HeaderMap,
+    body: Read,
 ) -> Result<Answer, Answer> {
-    set_armed(&app, None, false, query, &headers).await
+    set_armed(&app, names(&read(body)?)?, false, query, &headers).await
 }
 
 async fn set_armed(
     app: &App,
-    name: Option<String>,
+    names: Option<Vec<String>>,
     armed: bool,
     query: ChangeQuery,
     headers: &HeaderMap,
 ) -> Result<Answer, Answer> {
-    let set = move |stage: &mut Stage| stage.set_armed(name.as_deref(), armed);
+    let set = move |stage: &mut Stage| stage.set_armed(names.as_deref(), armed);
     let made = make(app, headers, set).await?;
     Ok(changed(app, query, made).await)
 }

@@ -1,6 +1,7 @@
 //! Listens on a Unix socket, for the user who mounted and for root, on one thread of its own.
 
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -11,6 +12,7 @@ use tokio::net::unix::SocketAddr;
 use tokio::net::{UnixListener, UnixStream};
 
 use super::Director;
+use super::connections::{Connection, Places};
 use super::events::Followers;
 use super::routes::{App, Place, router};
 use super::socket::remove_dead;
@@ -20,6 +22,8 @@ use crate::sys::thread::set_umask;
 #[derive(Debug)]
 pub struct Server {
     path: PathBuf,
+    /// Device and inode of the socket: another may have taken its path.
+    identity: Option<(u64, u64)>,
     followers: Arc<Followers>,
 }
 
@@ -46,8 +50,15 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.path);
+        if self.identity.is_some() && identity(&self.path) == self.identity {
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
+}
+
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    let found = std::fs::symlink_metadata(path).ok()?;
+    Some((found.dev(), found.ino()))
 }
 
 /// Serves the mount at `mountpoint` at a new socket. A socket of a dead mount is replaced, anything
@@ -88,28 +99,35 @@ pub fn serve(
     };
     std::thread::Builder::new().name("control".into()).spawn(run)?;
     ready.recv().map_err(io::Error::other)??;
-    Ok(Server { path: socket.to_owned(), followers })
+    Ok(Server { path: socket.to_owned(), identity: identity(socket), followers })
 }
 
 /// Nobody but us may as much as connect, from the first moment on: this thread has a umask of its
 /// own.
 fn listen(path: &Path) -> io::Result<Guarded> {
     set_umask(0o177)?;
-    Ok(Guarded(UnixListener::bind(path)?))
+    Ok(Guarded { listener: UnixListener::bind(path)?, places: Places::default() })
 }
 
 /// A listener that talks to the user who mounted, and to root.
-struct Guarded(UnixListener);
+struct Guarded {
+    listener: UnixListener,
+    places: Places,
+}
 
 impl Listener for Guarded {
-    type Io = UnixStream;
+    type Io = Connection;
     type Addr = SocketAddr;
 
-    async fn accept(&mut self) -> (UnixStream, SocketAddr) {
+    async fn accept(&mut self) -> (Connection, SocketAddr) {
         loop {
-            match self.0.accept().await {
-                Ok((stream, address)) if is_allowed(&stream) => return (stream, address),
-                Ok(_) => {}
+            match self.listener.accept().await {
+                Ok((stream, address)) => {
+                    let allowed = Some(stream).filter(is_allowed);
+                    if let Some(connection) = allowed.and_then(|stream| self.places.take(stream)) {
+                        return (connection, address);
+                    }
+                }
                 // Too many open files, most likely: some will be closed.
                 Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
             }
@@ -117,7 +135,7 @@ impl Listener for Guarded {
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
+        self.listener.local_addr()
     }
 }
 

@@ -71,15 +71,10 @@ impl Shot {
     }
 }
 
-/// Whether a rule is a shot.
-pub(super) fn is_shot(rule: &str) -> bool {
-    rule.strip_prefix(PREFIX).is_some_and(|number| number.parse::<u64>().is_ok())
-}
-
 fn free_name(loaded: &Scenario) -> String {
     let numbers = loaded.rules.iter().filter_map(|rule| rule.name.strip_prefix(PREFIX));
     let last = numbers.filter_map(|number| number.parse::<u64>().ok()).max();
-    format!("{PREFIX}{}", last.unwrap_or(0) + 1)
+    format!("{PREFIX}{}", last.map_or(1, |last| last.wrapping_add(1)))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! happens as a whole or not at all, and is answered when it holds.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use serde_json::{Value, json};
 
-use super::{Problem, remembered};
+use super::files::ScenarioFiles;
+use super::{Problem, RULES_MAX, remembered};
 use crate::fs::{Filesystem, Pending};
 use crate::injector::Armed;
 use crate::ledger::{FORMAT, Header, Planned, escape};
@@ -26,7 +27,7 @@ pub struct Terms {
     /// The seed that stands whatever scenarios say.
     pub seed: Option<u64>,
     /// The scenario files that it was started with.
-    pub files: Vec<PathBuf>,
+    pub files: ScenarioFiles,
     /// Tells this mount's damage from that of others.
     pub domain: String,
     /// Whether the kernel remembers names and attributes, so that rules about them come too late.
@@ -47,6 +48,8 @@ pub struct Stage {
     fs: Arc<Filesystem>,
     terms: Terms,
     shown: Arc<ArcSwap<Shown>>,
+    /// The rules that shots are: scenarios may have rules of such names as well.
+    pub(super) shots: Vec<crate::scenario::Rule>,
 }
 
 /// What is loaded, for everybody to see.
@@ -91,7 +94,8 @@ impl Stage {
         let since = jiff::Timestamp::now();
         let plan = String::new();
         let shown = Shown { scenario, seed: terms.seed, plan, until: None, since };
-        Stage { fs, terms, shown: Arc::new(ArcSwap::from_pointee(shown)) }
+        let shown = Arc::new(ArcSwap::from_pointee(shown));
+        Stage { fs, terms, shown, shots: Vec::new() }
     }
 
     /// The mount.
@@ -108,14 +112,11 @@ impl Stage {
         self.shown.load().scenario.clone()
     }
 
-    /// Loads a scenario instead of the one before, armed. Rules that are the same in both keep their
-    /// counts and their damage, and stay disarmed if they were.
-    pub fn replace(&mut self, scenario: Scenario) -> Result<Changed, Problem> {
-        self.load(scenario, Arming::Armed)
-    }
-
-    /// The same; rules that are new are armed or not.
+    /// Loads a scenario instead of the one before. Rules that are the same in both keep their counts
+    /// and their damage, and stay disarmed if they were; those that are new are armed or not.
     pub fn load(&mut self, scenario: Scenario, arming: Arming) -> Result<Changed, Problem> {
+        self.must_record()?;
+        must_have_numbers(&scenario)?;
         let before = self.fs.armed();
         let (seed, drawn) = self.seed_for(&scenario);
         let stays = self.staying(&scenario, seed);
@@ -204,32 +205,32 @@ impl Stage {
     }
 
     /// Loads the files anew that the mount was started with.
-    pub(super) fn reload(&mut self, arming: Arming) -> Result<Changed, Problem> {
+    pub fn reload(&mut self, arming: Arming) -> Result<Changed, Problem> {
         if self.terms.files.is_empty() {
             let detail = "the mount was started without scenario files: name some";
             return Err(Problem::new(409, "no-files", detail));
         }
-        let scenario = super::files::load(&self.terms.files)?;
+        let scenario = self.terms.files.load()?;
         self.load(scenario, arming)
     }
 
-    /// Arms or disarms some rules, or all.
+    /// Arms or disarms some rules, or all: each of them, or, if one is not there, none.
     pub(super) fn set_armed(
         &mut self,
-        rules: Option<&str>,
+        rules: Option<&[String]>,
         armed: bool,
     ) -> Result<Changed, Problem> {
-        let Some(before) = self.fs.armed() else {
-            return match rules {
-                Some(rule) => Err(Problem::no_rule(rule)),
-                None => Ok(self.unchanged()),
-            };
-        };
-        if let Some(rule) = rules.filter(|rule| before.states().all(|s| s.label.rule != **rule)) {
+        if armed {
+            self.must_record()?;
+        }
+        let before = self.fs.armed();
+        let states: Vec<_> = before.iter().flat_map(|before| before.states()).collect();
+        let known = |name: &String| states.iter().any(|state| state.label.rule == *name);
+        if let Some(rule) = rules.into_iter().flatten().find(|name| !known(name)) {
             return Err(Problem::no_rule(rule));
         }
-        let states: Vec<_> = before.states().collect();
-        let is_meant = |rule: &str| rules.is_none_or(|only| only == rule);
+        let Some(before) = &before else { return Ok(self.unchanged()) };
+        let is_meant = |rule: &str| rules.is_none_or(|some| some.iter().any(|one| one == rule));
         let wanted = |rule: &str| {
             let state = states.iter().find(|state| state.label.rule == rule);
             if is_meant(rule) { armed } else { state.is_some_and(|state| state.in_force) }
@@ -258,6 +259,19 @@ impl Stage {
     /// From now on the kernel remembers names and attributes, or it does not.
     pub fn remember_names(&mut self, remembers: bool) {
         self.terms.remembers_names = remembers;
+    }
+
+    /// Whoever arms what cannot be recorded would wait for faults that never come.
+    fn must_record(&self) -> Result<(), Problem> {
+        if !self.fs.ledger().failed() {
+            return Ok(());
+        }
+        let ledger = self.fs.ledger().path().unwrap_or(Path::new("the ledger"));
+        let detail = format!(
+            "nothing is injected any more, as {} cannot be written: mount anew",
+            ledger.display()
+        );
+        Err(Problem::new(503, "ledger-failed", detail))
     }
 
     fn unchanged(&self) -> Changed {
@@ -338,6 +352,7 @@ impl Stage {
                 .place_those(&survey.files, is_new)
                 .map_err(|error| Problem::new(422, "nothing-matched", error.to_string()))?,
         };
+        self.fs.keep_places(&survey, &placement);
         let unselected = unselected(&plan, &survey.files, is_new);
         let next = Armed::after(before, plan, placement, now, stays);
         let next = match before.limits_space() {
@@ -378,6 +393,15 @@ impl Stage {
             no_ledger(format!("{error}{remedy}"))
         })
     }
+}
+
+/// A plan numbers its rules.
+fn must_have_numbers(scenario: &Scenario) -> Result<(), Problem> {
+    if scenario.rules.len() <= RULES_MAX {
+        return Ok(());
+    }
+    let detail = format!("{} rules are more than {RULES_MAX}", scenario.rules.len());
+    Err(Problem::new(422, "too-many-rules", detail))
 }
 
 /// Whether a fault depends on what is there at arming.
@@ -459,17 +483,69 @@ fn direct(mut stage: Stage, jobs: &Receiver<Job>) {
     loop {
         let until = stage.shown.load().until;
         let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+        // Looked at first: somebody may always ask for something.
+        if left.is_some_and(|left| left.is_zero()) {
+            stage.limit(None);
+            let _ = stage.set_armed(None, false);
+            tracing::warn!("the time is over: nothing is armed any more (--for)");
+            continue;
+        }
         match jobs.recv_timeout(left.unwrap_or(IDLE)) {
             Ok(job) => job(&mut stage),
-            Err(RecvTimeoutError::Timeout)
-                if until.is_some_and(|until| until <= Instant::now()) =>
-            {
-                stage.limit(None);
-                let _ = stage.set_armed(None, false);
-                tracing::warn!("the time is over: nothing is armed any more (--for)");
-            }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fs::Settings;
+    use crate::injector::Injector;
+    use crate::ledger::Writer;
+    use crate::media::Media;
+
+    fn empty(directory: &Path) -> Stage {
+        let root = std::fs::File::open(directory).unwrap().into();
+        let settings = Settings { errorfs_is_root: false, keep_max: 0 };
+        let (injector, media) = (Injector::default(), Media::default());
+        let fs = Filesystem::new(root, settings, injector, media, Writer::none()).unwrap();
+        let terms = Terms {
+            seed: None,
+            files: ScenarioFiles::default(),
+            domain: String::new(),
+            remembers_names: false,
+            may_damage: false,
+            options: Value::Null,
+            ledger: None,
+            choose_ledger: || Err("none is wanted".to_owned()),
+        };
+        Stage::new(fs.into(), terms)
+    }
+
+    #[test]
+    fn the_time_is_over_before_what_was_asked_for_is_done() {
+        let scratch = tempfile::tempdir().unwrap();
+        let director = Director::over(empty(scratch.path())).unwrap();
+        let (go, gate) = channel();
+        let (sender, over) = channel();
+        director.post(move |stage| {
+            gate.recv().unwrap();
+            stage.limit(Some(Duration::ZERO));
+        });
+        director.post(move |stage| sender.send(stage.shown.load().until.is_none()).unwrap());
+        go.send(()).unwrap();
+        assert!(over.recv().unwrap(), "whoever always asks for something would put it off");
+    }
+
+    #[test]
+    fn more_rules_than_a_plan_numbers_are_refused() {
+        let rule = r#"{"version": 1, "rule": [{"name": "r", "fault": {"stall": {}}}]}"#;
+        let one = Scenario::from_canonical(&serde_json::from_str(rule).unwrap()).unwrap();
+        let many = |count| Scenario { rules: vec![one.rules[0].clone(); count], ..one.clone() };
+        assert!(must_have_numbers(&many(RULES_MAX)).is_ok());
+        let problem = must_have_numbers(&many(RULES_MAX + 1)).unwrap_err();
+        assert_eq!((problem.status, problem.code), (422, "too-many-rules"));
     }
 }

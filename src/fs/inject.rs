@@ -33,7 +33,7 @@ pub(super) struct Judged {
     pub(super) decision: Decision,
     /// The kernel asks for its page cache: who gets the bytes in the end, it does not say.
     pub(super) fills_cache: bool,
-    /// The kernel may hold pages of its cache until it is answered.
+    /// The kernel may hold pages of its cache until it is answered, or not write them back.
     pub(super) holds_pages: bool,
     /// Who is killed once the event is recorded.
     pub(super) victim: Option<Arc<Victim>>,
@@ -205,7 +205,7 @@ impl Filesystem {
         let view = self.view_of(subject, &armed).ok()?;
         let lengthened = || self.lengthened(&op, subject);
         let file = armed.limits_space().then(lengthened).flatten();
-        self.decide(armed, view, op, file, false)
+        self.decide(armed, view, op, file, keeps_from_writing_back(&op))
     }
 
     /// The same for reads and writes. Rules that count accesses draw over the bytes that are there
@@ -341,6 +341,12 @@ impl Filesystem {
         let flips = bits.iter().map(|bit| (bit.flip.byte, bit.flip.bit)).collect();
         Served { result: Ok(data), events, flips, filled, misread, missing }
     }
+}
+
+/// Whether the kernel writes no changed page of the file back until this is answered, so that it
+/// cannot drop one either: it makes a file shorter or longer (FUSE_NOWRITE).
+fn keeps_from_writing_back(op: &Op) -> bool {
+    op.kind == OpKind::Setattr && op.length.is_some()
 }
 
 /// What a read gets, with the events that say so, the bits that were flipped, the regions that were

@@ -10,7 +10,7 @@ use super::flights::Operations;
 use super::{Filesystem, Kernel, Node, Pending, Survey, SurveyError, locked, survey};
 use crate::injector::Armed;
 use crate::ledger::{Event, Outcome, Planned};
-use crate::plan::Label;
+use crate::plan::{Label, Placement};
 
 impl Filesystem {
     /// Puts a plan in the place of the one before, and records that. Only one thread at a time may
@@ -85,6 +85,14 @@ impl Filesystem {
             self.media.keep_origin(*key, first);
         }
         Ok(found)
+    }
+
+    /// Keeps the paths by which the places of a plan that comes were chosen: the files may have
+    /// others when it is in force.
+    pub fn keep_places(&self, survey: &Survey, places: &Placement) {
+        for (_, path, _) in places.each() {
+            survey.key(path).into_iter().for_each(|key| self.media.keep_origin(key, path));
+        }
     }
 
     /// Open files that some rule waits for.

@@ -26,6 +26,8 @@ const LEVELS_OPEN_MAX: usize = 64;
 pub struct Survey {
     /// Every regular file once, under the first of its names; sorted by path bytes.
     pub files: Vec<Surveyed>,
+    /// Which file each of them is.
+    pub keys: Vec<FileKey>,
     /// The path in `files` of every file that has more than one name.
     pub links: HashMap<FileKey, PathBuf>,
     /// How many files of all kinds there are, the directory itself included.
@@ -33,6 +35,13 @@ pub struct Survey {
 }
 
 impl Survey {
+    /// The file that was found under a path.
+    pub fn key(&self, path: &Path) -> Option<FileKey> {
+        let order = |file: &Surveyed| file.path.as_os_str().cmp(path.as_os_str());
+        let number = self.files.binary_search_by(order).ok()?;
+        self.keys.get(number).copied()
+    }
+
     /// What all of it takes.
     pub fn usage(&self) -> Usage {
         Usage::new(self.files.iter().map(|file| file.len), self.inodes)
@@ -83,6 +92,7 @@ fn once_each(found: Vec<Found>) -> Survey {
             survey.links.insert(key, file.path.clone());
         }
         survey.files.push(file);
+        survey.keys.push(key);
     }
     survey
 }

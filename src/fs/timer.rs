@@ -52,7 +52,7 @@ pub struct Owed {
     pub rules: Vec<RuleKey>,
     /// Whether one of them says for how long, or it waits until it is released.
     pub stalled: bool,
-    /// Whether the kernel may hold pages of its cache meanwhile.
+    /// Whether the kernel may hold pages of its cache meanwhile, or not write them back.
     pub holds_pages: bool,
 }
 

@@ -83,12 +83,13 @@ impl Armed {
         usage: Arc<Usage>,
         paths: Arc<PathStreams>,
     ) -> Armed {
-        let in_force = plan.rules().iter().zip(&rules).filter(|(_, loaded)| loaded.in_force);
+        let looks = |(rule, loaded): &(&Rule, &Loaded)| loaded.in_force || takes_room(rule);
+        let looking = plan.rules().iter().zip(&rules).filter(looks);
         Armed {
             generation: 1,
-            ops: in_force.fold(OpSet::EMPTY, |ops, (rule, _)| ops.union(looked_at(rule))),
+            ops: looking.fold(OpSet::EMPTY, |ops, (rule, _)| ops.union(looked_at(rule))),
             damages_media: plan.rules().iter().any(damages_media),
-            limits_space: plan.rules().iter().any(|rule| matches!(rule.fault, Fault::Space(_))),
+            limits_space: plan.rules().iter().any(takes_room),
             usage,
             placement,
             rules,
@@ -112,7 +113,8 @@ impl Armed {
         &self.plan
     }
 
-    /// The operations that any rule in force looks at, on any path.
+    /// The operations that any rule in force looks at, on any path, and those that take room where
+    /// any rule limits it, in force or not: what is taken is counted all the while.
     pub fn ops(&self) -> OpSet {
         self.ops
     }
@@ -498,6 +500,11 @@ fn damages_media(rule: &Rule) -> bool {
 fn looked_at(rule: &Rule) -> OpSet {
     let ops = rule.reach;
     if keeps_writes(rule) { ops.with(OpKind::Read) } else { ops }
+}
+
+/// Whether a rule limits space.
+pub(super) fn takes_room(rule: &Rule) -> bool {
+    matches!(rule.fault, Fault::Space(_))
 }
 
 /// Whether a rule makes the medium fall behind its file.

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Armed;
-use super::armed::keeps_writes;
+use super::armed::{keeps_writes, takes_room};
 use super::steps::Steps;
 use crate::media::Medium;
 use crate::op::{OpKind, OpSet};
@@ -30,7 +30,8 @@ pub struct Selection {
     pub(super) steps: Steps,
     /// What they may do to the file's data.
     pub access: DataAccess,
-    /// The operations that any of them looks at: for all others `decide` need not be called.
+    /// The operations that any of those in force looks at, and those that take room where a rule
+    /// limits it: for all others `decide` need not be called.
     pub ops: OpSet,
     /// Whether any of them damages stored bytes, so that the file needs a [`Medium`].
     pub medium: bool,
@@ -116,7 +117,10 @@ impl Armed {
         let chosen = || rules.iter().map(|rule| self.plan().rule(*rule));
         Selection {
             access: all().map(|rule| rule.access).max().unwrap_or(DataAccess::Untouched),
-            ops: chosen().fold(OpSet::EMPTY, |ops, rule| ops.union(rule.reach)),
+            ops: all()
+                .filter(|rule| takes_room(rule))
+                .chain(chosen())
+                .fold(OpSet::EMPTY, |ops, rule| ops.union(rule.reach)),
             medium: all().any(|rule| rule.fault.is_stored() || rule.fault.is_written()),
             steps: chosen().fold(Steps::default(), |all, one| all.and(Steps::of(&one.fault))),
             fleeting: chosen().any(is_fleeting),

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
+use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -40,6 +41,8 @@ pub struct Writer {
 
 struct Queue {
     path: PathBuf,
+    /// The same file, whatever becomes of its path.
+    file: File,
     sender: SyncSender<Record>,
     thread: JoinHandle<()>,
 }
@@ -96,18 +99,26 @@ impl Writer {
         let mut line = serde_json::to_vec(header)?;
         line.push(b'\n');
         file.append(&line).map_err(named)?;
+        let same = file.file.try_clone().map_err(named)?;
         let (sender, receiver) = sync_channel(QUEUE_RECORDS);
         let clerk = Clerk::new(file, self.state.clone());
         let thread =
             Builder::new().name("errorfs-ledger".into()).spawn(move || clerk.work(&receiver))?;
         let path = std::path::absolute(path)?;
-        let _ = self.queue.set(Queue { path, sender, thread });
+        let _ = self.queue.set(Queue { path, file: same, sender, thread });
         Ok(())
     }
 
     /// Where the ledger is, if there is one.
     pub fn path(&self) -> Option<&Path> {
         self.queue.get().map(|queue| queue.path.as_path())
+    }
+
+    /// The ledger from its beginning, to be read; also if its path leads elsewhere by now. `None`: there
+    /// is none yet.
+    pub fn reader(&self) -> Option<io::Result<File>> {
+        let queue = self.queue.get()?;
+        Some(File::open(format!("/proc/self/fd/{}", queue.file.as_raw_fd())))
     }
 
     /// No ledger is wanted: faults are delivered at once, and still counted.

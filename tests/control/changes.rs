@@ -233,3 +233,112 @@ fn a_rule_that_another_one_waits_for_cannot_be_taken_away_from_under_it() {
     assert!(api.ask("DELETE", "/v1/rules/fails", None).is_done());
     mount.stop();
 }
+
+#[test]
+fn several_rules_are_armed_together_or_none_of_them() {
+    require_fuse!();
+    let backing = zeros();
+    let mut mount =
+        Mount::new(backing.path()).scenario(&[ROT, FAILS].concat()).args(["--disarmed"]).start();
+    let api = Api::of(&mount);
+    let arm =
+        |names: &[&str]| Program::errorfs("arm").args(names).arg("--on").arg(mount.path()).run();
+    let generation = api.generation();
+    arm(&["rot", "nobody"]).expect_status(2).expect_said("no rule `nobody`");
+    assert_eq!((rotten(&mount), api.generation()), (0, generation));
+    arm(&["rot", "fails"]).expect_status(0);
+    let armed = ["rot", "fails"].map(|name| api.rule(name)["armed"].clone());
+    assert_eq!(
+        (rotten(&mount), api.generation(), armed),
+        (1, generation + 1, [true, true].map(Value::from))
+    );
+    for (body, status) in
+        [("{}", 400), ("{\"rule\": \"rot\"}", 400), ("{\"rules\": [\"no\"]}", 404)]
+    {
+        let reply = api.ask("POST", "/v1/disarm", Some(("application/json", body)));
+        assert_eq!((reply.status, rotten(&mount)), (status, 1), "{body}");
+    }
+    mount.stop();
+}
+
+/// Shots that have hit go with the next one; what a scenario calls so, and what others wait for, do not.
+#[test]
+fn a_shot_takes_no_rule_away_that_is_none_or_that_another_one_waits_for() {
+    require_fuse!();
+    let backing = zeros();
+    let own = FAILS.replace("fails", "inject-7").replace("every = 2", "every = 1");
+    let mut mount = Mount::new(backing.path()).scenario(&[ROT, &own].concat()).seed(1).start();
+    let api = Api::of(&mount);
+    let inject = || {
+        let shot = json!({ "path": "file", "byte": 9, "bit": 0 });
+        let rule = api.change("POST", "/v1/inject", Some(&shot))["rule"].clone();
+        rule.as_str().unwrap().to_owned()
+    };
+    let read = |at: u64| read_at(&mount.join("file"), at, 1).unwrap()[0];
+    read_at(&mount.join("other"), 0, 1).unwrap_err();
+    let first = inject();
+    let waits = json!({ "when": { "after_event": first } });
+    api.change("PATCH", "/v1/rules/rot", Some(&waits));
+    assert_eq!([read(5), read(9), read(5)], [0, 1, 1]);
+    api.post("/v1/reset");
+    assert_eq!([read(5), read(9)], [0, 1]);
+    let second = inject();
+    read_at(&mount.join("other"), 0, 1).unwrap_err();
+    api.post("/v1/reset");
+    assert_eq!(read(5), 0, "it waits anew");
+    assert_eq!(read(9), 1);
+    let third = inject();
+    let rules = api.get("/v1/rules");
+    let names: Vec<_> = rules.as_array().unwrap().iter().map(|rule| rule["name"].clone()).collect();
+    assert!(names.contains(&json!("inject-7")) && names.contains(&json!(first)), "{names:?}");
+    assert!(second != first && third != second, "{first} {second} {third}");
+    mount.stop();
+}
+
+/// What is written while a limit is disarmed takes room all the same.
+#[test]
+fn what_is_taken_is_counted_while_the_limit_of_space_is_disarmed() {
+    require_fuse!();
+    let backing = Backing::new().with("old", &[1; 4096]);
+    let full = "[[rule]]\nname = \"full\"\n[rule.fault.space]\ncapacity = \"64KiB\"\ninodes = 6\n";
+    let mut mount = Mount::new(backing.path()).scenario(full).seed(1).start();
+    let api = Api::of(&mount);
+    api.post("/v1/disarm");
+    std::fs::write(mount.join("new"), [2; 11 * 4096]).unwrap();
+    std::fs::create_dir(mount.join("dir")).unwrap();
+    for _ in 0..9 {
+        std::fs::create_dir(mount.join("dir")).unwrap_err();
+    }
+    api.post("/v1/arm");
+    let told = rustix::fs::statvfs(mount.path()).unwrap();
+    assert_eq!((told.f_bfree * told.f_frsize / 4096, told.f_ffree), (4, 2));
+    std::fs::write(mount.join("more"), [3; 4 * 4096]).unwrap();
+    write_at(&mount.join("more"), 4 * 4096, &[3]).unwrap_err();
+    mount.stop();
+}
+
+/// The inner mount holds up the survey of the outer one: meanwhile a file gets another name that it has
+/// seen already.
+#[test]
+fn a_file_that_is_renamed_while_a_plan_comes_has_the_damage_that_was_chosen_for_it() {
+    require_fuse!();
+    let backing = Backing::new().with("old", &[0; 9000]).with("dir/other", b"");
+    let hangs = "[[rule]]\nname = \"hangs\"\nselect = { path = \"dir\", ops = [\"opendir\"] }\n\
+                 [rule.fault.stall]\n";
+    let mut inner = Mount::new(backing.path()).scenario(hangs).seed(1).start();
+    let mut outer = Mount::new(inner.path()).start();
+    let (below, api) = (Api::of(&inner), Api::of(&outer));
+    let count =
+        "[[rule]]\nname = \"r\"\nselect = { path = \"old\" }\n[rule.fault.bit_flip]\ncount = 3\n";
+    std::thread::scope(|scope| {
+        let loads = scope.spawn(|| api.load(count).status);
+        wait_until("the survey is held up", LONG, || below.get("/v1/status")["waiting"] == 1);
+        std::fs::rename(outer.join("old"), outer.join("new")).unwrap();
+        below.post("/v1/disarm");
+        assert_eq!(loads.join().unwrap(), 200);
+    });
+    let read = std::fs::read(outer.join("new")).unwrap();
+    assert_eq!(read.iter().map(|byte| byte.count_ones()).sum::<u32>(), 3);
+    outer.stop();
+    inner.stop();
+}

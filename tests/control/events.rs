@@ -41,3 +41,19 @@ fn a_mount_without_a_scenario_has_its_ledger_from_the_first_plan_on() {
     let read = errorfs::ledger::read(&ledger).unwrap();
     assert_eq!(read.events.last().unwrap().rule, "rot");
 }
+
+/// The path of the ledger is its owner's: what was recorded is told wherever it is by now.
+#[test]
+fn events_are_told_also_when_the_ledger_has_been_moved_away() {
+    require_fuse!();
+    let backing = zeros();
+    let mut mount = Mount::new(backing.path()).scenario(ROT).seed(1).start();
+    assert_eq!(rotten(&mount), 1);
+    let moved = mount.ledger_file().with_extension("moved");
+    std::fs::rename(mount.ledger_file(), &moved).unwrap();
+    std::fs::write(mount.ledger_file(), b"no ledger\n{}\n").unwrap();
+    let told = Program::errorfs("events").arg(mount.path()).succeed();
+    told.expect_said("rot bit_flip delivered");
+    std::fs::rename(&moved, mount.ledger_file()).unwrap();
+    mount.stop();
+}

@@ -183,6 +183,51 @@ fn the_socket_is_refused_where_it_would_be_below_the_mount_and_replaced_where_it
     assert!(chosen.to_str().unwrap().len() < 100, "a socket's path is short: {chosen:?}");
 }
 
+/// Each takes a descriptor: the target's files are to be opened whatever clients leave open.
+#[test]
+fn connections_that_nobody_closes_leave_the_mount_its_descriptors() {
+    require_fuse!();
+    let backing = zeros();
+    let mut mount = Mount::new(backing.path()).start();
+    let descriptors = || std::fs::read_dir(format!("/proc/{}/fd", mount.pid())).unwrap().count();
+    let before = descriptors();
+    let socket = socket(&mount);
+    let mut open: Vec<_> = (0..600).map(|_| UnixStream::connect(&socket).unwrap()).collect();
+    // All have been looked at when the last one is closed.
+    let last = open.last_mut().unwrap();
+    last.set_read_timeout(Some(LONG)).unwrap();
+    let closed = match last.read(&mut [0]) {
+        Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,
+        Ok(count) => count == 0,
+    };
+    assert!(closed, "600 connections are served");
+    assert!(descriptors() < before + 200, "{} after {before}", descriptors());
+    drop(open);
+    wait_until("there is a place again", LONG, || {
+        raw(&socket, b"GET /version HTTP/1.0\r\n\r\n").contains("errorfs")
+    });
+    mount.stop();
+}
+
+/// Somebody removed it, and another mount listens there by now.
+#[test]
+fn a_mount_that_ends_leaves_the_socket_of_another_one() {
+    require_fuse!();
+    let (backing, other) = (zeros(), Backing::new());
+    let socket = other.join("socket");
+    let mount = || {
+        let arguments = ["--control".into(), socket.clone().into_os_string()];
+        Mount::new(backing.path()).args(arguments).start()
+    };
+    let mut first = mount();
+    std::fs::remove_file(&socket).unwrap();
+    let mut second = mount();
+    first.stop();
+    Program::errorfs("status").arg("--socket").arg(&socket).succeed();
+    second.stop();
+    assert!(!socket.exists());
+}
+
 #[test]
 fn without_control_there_is_no_socket() {
     require_fuse!();

@@ -47,3 +47,23 @@ fn rules_about_names_are_refused_where_the_kernel_remembers_them() {
     std::fs::metadata(mount.join("file")).unwrap();
     mount.stop();
 }
+
+/// By its path errorfs would read it through its own mount: under its own faults, and stalled for
+/// ever, with everybody who wants to end that.
+#[test]
+fn scenario_files_below_the_mountpoint_are_read_past_the_mount() {
+    require_fuse!();
+    let hangs = "version = 1\n[[rule]]\nname = \"hangs\"\nselect = { ops = [\"read\"] }\n\
+                 [rule.fault.stall]\n";
+    let (backing, files) = (zeros().with("s.toml", hangs.as_bytes()), Backing::new());
+    let script = format!("timeout 10 {ERRORFS} reload; echo ended $?; timeout 10 {ERRORFS} disarm");
+    let run = Program::errorfs("run").arg("--scenario").arg(backing.join("s.toml"));
+    let run = run.arg("--ledger").arg(files.join("ledger")).arg("--on").arg(backing.path());
+    let ended = run.args(["--", "sh", "-c", &script]).run().expect_status(0);
+    let words: Vec<_> = ended.stdout.split_whitespace().collect();
+    assert_eq!(words, ["generation", "2", "ended", "0", "generation", "3"], "{ended}");
+    let ledger = errorfs::ledger::read(&files.join("ledger")).unwrap();
+    let delivered =
+        |event: &&errorfs::ledger::Event| event.outcome == errorfs::ledger::Outcome::Delivered;
+    assert_eq!(ledger.events.iter().filter(delivered).count(), 0, "it met its own fault");
+}

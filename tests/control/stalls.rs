@@ -66,3 +66,43 @@ fn a_change_does_not_wait_for_page_faults_that_are_stalled() {
     assert_eq!(faults.join().unwrap().expect_status(0).stdout.trim(), "7");
     mount.stop();
 }
+
+/// While a truncation is not answered the kernel writes back no page of the file, and so cannot drop
+/// one that a program has changed: whoever changes the plan would wait for the stall, and so would
+/// everybody who wants to end it.
+#[test]
+fn a_change_does_not_wait_for_a_truncation_that_is_stalled() {
+    require_fuse!();
+    let backing = zeros();
+    let hangs = "[[rule]]\nname = \"hangs\"\nselect = { path = \"file\", ops = [\"setattr\"] }\n\
+                 [rule.fault.stall]\n";
+    let rules = [hangs, ROT].concat();
+    let mut mount = Mount::new(backing.path()).scenario(&rules).seed(1).start();
+    let signs = Backing::new();
+    let program = "import threading\n\
+        fd = os.open(sys.argv[1], os.O_RDWR)\npage = mmap.mmap(fd, 0)\n\
+        cuts = threading.Thread(target=lambda: os.ftruncate(fd, 20000))\ncuts.start()\n\
+        while not os.path.exists(sys.argv[2]): time.sleep(0.01)\n\
+        page[9000] = 7\nopen(sys.argv[3], 'w').close()\n\
+        cuts.join()\nprint(page[9000])";
+    let paths = [mount.join("file"), signs.join("waits"), signs.join("dirty")];
+    let program = python(program, &paths);
+    let cuts = std::thread::spawn(move || program.run());
+    let api = Api::of(&mount);
+    wait_until("it waits", LONG, || api.get("/v1/status")["waiting"] == 1);
+    std::fs::write(signs.join("waits"), b"").unwrap();
+    wait_until("a page is changed", LONG, || signs.join("dirty").exists());
+    let disarm = Program::errorfs("disarm").arg("rot").arg("--on").arg(mount.path());
+    let disarmed = disarm.within(LONG).run();
+    if !disarmed.status.success() {
+        mount.signal(rustix::process::Signal::TERM);
+    }
+    let said = cuts.join().unwrap();
+    disarmed.expect_status(0);
+    assert_eq!(said.expect_status(0).stdout.trim(), "7");
+    let released = mount.ledger().into_iter();
+    let released = released.filter(|event| event.outcome == errorfs::ledger::Outcome::Released);
+    assert_eq!(released.count(), 1, "it is told that the stall has ended");
+    mount.stop();
+    assert_eq!(std::fs::read(backing.join("file")).unwrap()[9000], 7);
+}

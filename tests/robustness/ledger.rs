@@ -47,7 +47,8 @@ fn status_says_that_a_full_ledger_ended_injection() {
     let backing = Backing::new().with_noise("file", 64 << 10);
     let scenario = Backing::new().with("rot.toml", ROT.as_bytes());
     let script = format!(
-        "for round in $(seq 300); do cat file >/dev/null 2>&1; done; {ERRORFS} status; {ERRORFS} arm"
+        "for round in $(seq 300); do cat file >/dev/null 2>&1; done; {ERRORFS} status; \
+         {ERRORFS} arm; echo armed $?; {ERRORFS} disarm; echo disarmed $?"
     );
     let ended = Program::errorfs("run")
         .arg("--scenario")
@@ -60,7 +61,10 @@ fn status_says_that_a_full_ledger_ended_injection() {
         .directory(backing.path())
         .run()
         .expect_status(125);
-    ended.expect_said("injects nothing any more: its ledger cannot be written");
+    let ended = ended.expect_said("injects nothing any more: its ledger cannot be written");
+    let ended = ended.expect_said("nothing is injected any more, as ");
+    // What cannot come true is refused; that nothing is to go wrong can.
+    ended.expect_said("armed 75").expect_said("disarmed 0");
 }
 
 const HANGS: &str = "[[rule]]\nname = \"hangs\"\nselect = { path = \"hung\" , ops = [\"read\"] }\n\
