@@ -14,12 +14,22 @@ use crate::fuse::Restriction;
 const NAMES: [&str; 2] = ["mount.errorfs", "mount.fuse.errorfs"];
 
 /// Words of `-o` that are switches of `errorfs mount`, with `_` for `-`.
-const SWITCHES: &[&str] =
-    &["allow_other", "disarmed", "exclusive", "force", "in_place", "no_control", "no_passthrough"];
+const SWITCHES: &[&str] = &[
+    "allow_damage",
+    "allow_other",
+    "disarmed",
+    "exclusive",
+    "force",
+    "in_place",
+    "no_control",
+    "no_passthrough",
+];
 
 /// Words that take a value there.
-const VALUES: &[&str] =
-    &["control", "for", "id", "keep_max", "ledger", "log_file", "ready_fd", "scenario", "seed"];
+const VALUES: &[&str] = &[
+    "control", "for", "id", "keep_max", "ledger", "log_file", "ready_fd", "scenario", "seed",
+    "state", "trace",
+];
 
 /// What other programs want to know of a line in fstab, and what errorfs does anyway.
 const OTHERS: &[&str] = &[

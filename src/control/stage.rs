@@ -347,12 +347,16 @@ impl Stage {
         let survey = self.fs.survey().map_err(unreadable)?;
         let first = self.fs.armed().is_none();
         let placement = match remembered::placement(self.fs.state(), &plan).filter(|_| first) {
+            // Its paths are those of an earlier mount.
             Some(placement) => placement,
-            None => plan
-                .place_those(&survey.files, is_new)
-                .map_err(|error| Problem::new(422, "nothing-matched", error.to_string()))?,
+            None => {
+                let placed = plan.place_those(&survey.files, is_new);
+                let placed = placed
+                    .map_err(|error| Problem::new(422, "nothing-matched", error.to_string()))?;
+                self.fs.keep_places(&survey, &placed);
+                placed
+            }
         };
-        self.fs.keep_places(&survey, &placement);
         let unselected = unselected(&plan, &survey.files, is_new);
         let next = Armed::after(before, plan, placement, now, stays);
         let next = match before.limits_space() {

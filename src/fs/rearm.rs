@@ -91,7 +91,11 @@ impl Filesystem {
     /// others when it is in force.
     pub fn keep_places(&self, survey: &Survey, places: &Placement) {
         for (_, path, _) in places.each() {
-            survey.key(path).into_iter().for_each(|key| self.media.keep_origin(key, path));
+            let new = survey.key(path).filter(|key| self.media.origin(*key).is_none());
+            if let Some(key) = new {
+                self.media.keep_origin(key, path);
+                self.note_origin(key, path);
+            }
         }
     }
 

@@ -329,22 +329,26 @@ fn fsync() -> impl Strategy<Value = Fault> {
         .prop_map(|(model, sequence, evict)| Fault::Fsync(Fsync { model, sequence, evict }))
 }
 
-fn rule(index: usize) -> impl Strategy<Value = Rule> {
-    let name = format!("rule \"{index}\" \\ é");
+/// What happens to single operations, whatever they are.
+fn of_operations() -> impl Strategy<Value = Fault> {
     let errno = select(ERRNOS.to_vec()).prop_map(|(_, errno): (&str, Errno)| errno);
-    let act = prop_oneof![
+    prop_oneof![
         errno.prop_map(|errno| Fault::Error(ErrorFault { errno })),
         (distribution(), proptest::option::of(duration()))
             .prop_map(|(distribution, step)| Fault::Latency(Latency { distribution, step })),
         proptest::option::of(duration()).prop_map(|for_| Fault::Stall(Stall { for_ })),
         Just(Fault::Kill),
-    ];
+    ]
+}
+
+fn rule(index: usize) -> impl Strategy<Value = Rule> {
+    let name = format!("rule \"{index}\" \\ é");
     let gone = (select_of_ops(index), when_once(), dead().prop_map(Fault::Dead));
     let cut = (select_of_ops(index), when_by_access(), power_cut());
     let readonly = (paths(index), proptest::option::of(ops(changing())), when_once());
     let readonly =
         readonly.prop_map(|(paths, ops, when)| (selecting(paths, ops), when, Fault::Readonly));
-    let of_ops = (select_of_ops(index), when(), act);
+    let of_ops = (select_of_ops(index), when(), of_operations());
     let flips =
         (paths(index), when(), window(), bit_flip()).prop_map(|(paths, when, window, flip)| {
             let accesses = !flip.persistence.is_stored();
