@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,9 @@ pub struct Belongs {
     /// Its inode number there.
     pub ino: u64,
 }
+
+/// How long a mount that has been taken away may take to let go of its state.
+const ENDING: Duration = Duration::from_secs(2);
 
 /// Why a state directory cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -154,10 +158,19 @@ fn lock(path: &Path) -> Result<File, StateError> {
     let mut options = File::options();
     let options = options.write(true).create(true).truncate(false).mode(0o600);
     let lock = options.open(&file).map_err(|source| failed(&file, source))?;
-    match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(lock),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(StateError::InUse(path.to_path_buf())),
-        Err(errno) => Err(failed(&file, errno.into())),
+    let start = Instant::now();
+    loop {
+        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(lock),
+            // A mount that was taken away just now has a ledger to end.
+            Err(rustix::io::Errno::WOULDBLOCK) if start.elapsed() < ENDING => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                return Err(StateError::InUse(path.to_path_buf()));
+            }
+            Err(errno) => return Err(failed(&file, errno.into())),
+        }
     }
 }
 

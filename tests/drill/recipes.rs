@@ -1,5 +1,7 @@
 //! Recipes: the shipped ones on the real tools, and broken ones.
 
+use std::time::Duration;
+
 use super::*;
 use crate::programs::is_installed;
 use crate::scenario::fixtures::{files, folder};
@@ -8,7 +10,8 @@ use crate::scenario::fixtures::{files, folder};
 fn as_expected(name: &str, tools: &[&str], trials: &str) -> Option<Ended> {
     require_tools(tools).then(|| {
         let program = Program::errorfs("drill").args(["--recipe", name, "--seed", "7"]);
-        program.args(["--trials", trials]).succeed()
+        // Servers are started in each trial.
+        program.args(["--trials", trials]).within(Duration::from_secs(300)).succeed()
     })
 }
 

@@ -243,10 +243,10 @@ fn a_byte_that_is_written_to_a_mapping_as_it_was_read_there_is_one_that_nobody_w
 fn a_page_that_was_filled_before_the_window_opened_repairs_what_was_written_and_no_more() {
     require_fuse!();
     let backing = backing();
-    let text = SEVENS.replace("[rule.fault", "when = { after = \"1s\" }\n[rule.fault");
+    let text = SEVENS.replace("[rule.fault", "when = { after = \"4s\" }\n[rule.fault");
     let mut mount = start(&backing, &text);
     let mapped = "f = os.open(sys.argv[1], os.O_RDWR); m = mmap.mmap(f, 0); assert m[6000] == 1\n\
-                  time.sleep(1.5); assert m[6000] == 1; m[5000] = 9; m.flush(); assert m[6000] == 1";
+                  time.sleep(4.5); assert m[6000] == 1; m[5000] = 9; m.flush(); assert m[6000] == 1";
     python(mapped, [mount.join("file")]).succeed();
     assert!(fs::read(backing.join("file")).unwrap() == ones_but(&[(5_000..5_001, 9)]));
     let wanted = ones_but(&[(4_096..5_000, 7), (5_000..5_001, 9), (5_001..12_288, 7)]);
