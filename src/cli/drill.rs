@@ -2,8 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use clap::Args;
@@ -12,7 +11,6 @@ use super::exercise::Exercise;
 use super::exit::{Exit, Failure};
 use super::progress::Progress;
 use super::{eprint, out};
-use crate::isolation::{ENDING, is_ignored};
 use crate::report::{Outcome, Summary, to_html, to_json, to_junit, to_text, to_text_of_one};
 use crate::scenario::{Detect, duration};
 use crate::trial::{Controls, Series, SeriesEnd, SeriesError};
@@ -127,7 +125,7 @@ fn parse_timeout(text: &str) -> Result<Duration, String> {
 
 /// Runs the drill.
 pub(super) fn run(args: &Drill) -> Result<Exit, Failure> {
-    let ended = signals()?;
+    let ended = super::process::asked_to_end()?;
     let mut exercise = Exercise::new(args)?;
     let summary = &mut exercise.summary;
     if args.seed.is_none() {
@@ -153,16 +151,6 @@ pub(super) fn run(args: &Drill) -> Result<Exit, Failure> {
 fn jobs(args: &Drill) -> usize {
     let processors = || std::thread::available_parallelism().map_or(1, usize::from);
     args.jobs.map_or_else(processors, usize::from)
-}
-
-/// Becomes true when somebody asks this process to end.
-fn signals() -> Result<Arc<AtomicBool>, Failure> {
-    let ended = Arc::new(AtomicBool::new(false));
-    for signal in ENDING.into_iter().filter(|signal| !is_ignored(*signal)) {
-        signal_hook::flag::register(signal, Arc::clone(&ended))
-            .map_err(|error| Failure::caused(Exit::Internal, &error))?;
-    }
-    Ok(ended)
 }
 
 fn trials(

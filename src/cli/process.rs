@@ -1,9 +1,14 @@
 //! What a process that serves a mount must be like.
 
 use std::io::IsTerminal;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, umask};
 use tracing_subscriber::EnvFilter;
+
+use super::exit::{Exit, Failure};
+use crate::isolation::{ENDING, is_ignored};
 
 /// Prepares this process: whatever it creates gets exactly the modes that callers ask for, it may
 /// open as many files as it is allowed to, and a panic ends it at once, which its callers notice,
@@ -26,4 +31,14 @@ pub(super) fn start_log() {
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colour);
     let _ = log.with_writer(std::io::stderr).try_init();
+}
+
+/// Becomes true when somebody asks this process to end.
+pub(super) fn asked_to_end() -> Result<Arc<AtomicBool>, Failure> {
+    let ended = Arc::new(AtomicBool::new(false));
+    for signal in ENDING.into_iter().filter(|signal| !is_ignored(*signal)) {
+        signal_hook::flag::register(signal, Arc::clone(&ended))
+            .map_err(|error| Failure::caused(Exit::Internal, &error))?;
+    }
+    Ok(ended)
 }

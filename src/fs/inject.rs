@@ -56,22 +56,24 @@ impl Filesystem {
         call: impl FnOnce(&Filesystem) -> Answer<T>,
         answer: impl FnOnce(Answer<T>) + Send + 'static,
     ) {
+        self.around_told(op, subject, call, |_, _| None, answer);
+    }
+
+    /// The same, of which something else may be told than what the call gave: `tell` says what, with
+    /// the events of it.
+    pub(super) fn around_told<T: Send + 'static>(
+        &self,
+        op: Op,
+        subject: Subject<'_>,
+        call: impl FnOnce(&Filesystem) -> Answer<T>,
+        tell: impl FnOnce(&Judged, &Answer<T>) -> Option<(Answer<T>, Vec<Event>)>,
+        answer: impl FnOnce(Answer<T>) + Send + 'static,
+    ) {
         let _under_way = self.flights.begin(op.kind);
         let _inside = match self.enter(op, subject) {
             Ok(inside) => inside,
             Err(judged) => return self.refuse(judged, answer),
         };
-        self.around_begun(op, subject, call, answer);
-    }
-
-    /// The same, of one that has begun.
-    pub(super) fn around_begun<T: Send + 'static>(
-        &self,
-        op: Op,
-        subject: Subject<'_>,
-        call: impl FnOnce(&Filesystem) -> Answer<T>,
-        answer: impl FnOnce(Answer<T>) + Send + 'static,
-    ) {
         let answer = self.traced(op, subject, |_| None, answer);
         let Some(judged) = self.judge(op, subject) else {
             return answer(self.counted(op, subject, call));
@@ -80,7 +82,14 @@ impl Filesystem {
             Some(failure) => Err(failure.errno),
             None => self.counted(op, subject, call),
         };
-        self.deliver(&judged, judged.events(), result, |result| result, answer);
+        let mut events = judged.events();
+        match tell(&judged, &result) {
+            None => self.deliver(&judged, events, result, |result| result, answer),
+            Some((told, more)) => {
+                events.extend(more);
+                self.deliver(&judged, events, told, move |_| result, answer);
+            }
+        }
     }
 
     /// `read`. `fills_cache`: the kernel reads for its page cache, not for one read(2).
@@ -205,7 +214,10 @@ impl Filesystem {
         let view = self.view_of(subject, &armed).ok()?;
         let lengthened = || self.lengthened(&op, subject);
         let file = armed.limits_space().then(lengthened).flatten();
-        self.decide(armed, view, op, file, keeps_from_writing_back(&op))
+        // What stands in a directory may be told wrong where no rule selects the directory itself.
+        let lists = op.kind == OpKind::Readdir && armed.changes_entries();
+        let nothing = lists.then(|| Judged::nothing(Arc::clone(&armed), Arc::clone(&view), op));
+        self.decide(armed, view, op, file, keeps_from_writing_back(&op)).or(nothing)
     }
 
     /// The same for reads and writes. Rules that count accesses draw over the bytes that are there

@@ -120,27 +120,10 @@ impl Filesystem {
         call: impl FnOnce(&Filesystem) -> Answer<T>,
         answer: impl FnOnce(Answer<T>) + Send + 'static,
     ) {
-        let _under_way = self.flights.begin(op.kind);
-        let _inside = match self.enter(op, subject) {
-            Ok(inside) => inside,
-            Err(judged) => return self.refuse(judged, answer),
+        let tell = |judged: &Judged, result: &Answer<T>| {
+            judged.mistold(result).map(|(told, events)| (Ok(told), events))
         };
-        let answer = self.traced(op, subject, |_| None, answer);
-        let Some(judged) = self.judge(op, subject) else {
-            return answer(self.counted(op, subject, call));
-        };
-        let result = match judged.decision.failure {
-            Some(failure) => Err(failure.errno),
-            None => self.counted(op, subject, call),
-        };
-        let mut events = judged.events();
-        match judged.mistold(&result) {
-            None => self.deliver(&judged, events, result, |result| result, answer),
-            Some((told, more)) => {
-                events.extend(more);
-                self.deliver(&judged, events, Ok(told), move |_| result, answer);
-            }
-        }
+        self.around_told(op, subject, call, tell, answer);
     }
 
     /// `readdir`, with entries that are missing, there twice, or of another kind.
@@ -151,45 +134,24 @@ impl Filesystem {
         cookie: u64,
         answer: impl FnOnce(Answer<Listing>) + Send + 'static,
     ) {
-        let _under_way = self.flights.begin(op.kind);
         let subject = Subject::OpenDirectory(handle);
-        let _inside = match self.enter(op, subject) {
-            Ok(inside) => inside,
-            Err(judged) => return self.refuse(judged, answer),
+        let tell = |judged: &Judged, was: &Answer<Listing>| {
+            let was = was.as_ref().ok().filter(|_| judged.armed.changes_entries())?;
+            let mut events = Vec::new();
+            Some((self.mislisted(judged, handle, was, &mut events), events))
         };
-        let armed = self.armed_for(OpKind::Readdir).filter(|armed| armed.changes_entries());
-        let judged = armed.and_then(|armed| {
-            let nothing = || {
-                let view = self.view_of(subject, &armed).ok()?;
-                Some(Judged::nothing(armed.clone(), view, op))
-            };
-            self.judge(op, subject).or_else(nothing)
-        });
-        let Some(judged) = judged else {
-            return self.around_begun(op, subject, |fs| fs.readdir(handle, cookie), answer);
-        };
-        let answer = self.traced(op, subject, |_| None, answer);
-        let mut events = judged.events();
-        let listed = match judged.decision.failure {
-            Some(failure) => Err(failure.errno),
-            None => self.mislisted(&judged, handle, cookie, &mut events),
-        };
-        match listed {
-            Err(errno) => self.deliver(&judged, events, Err(errno), |result| result, answer),
-            Ok((told, was)) => self.deliver(&judged, events, Ok(told), move |_| Ok(was), answer),
-        }
+        self.around_told(op, subject, |fs| fs.readdir(handle, cookie), tell, answer);
     }
 
-    /// Entries from a cookie on as they are told, and as they are. None at all would be the end of the
-    /// directory: where all of some are missing, more are read.
+    /// Entries as they are told. None at all would be the end of the directory: where all of some are
+    /// missing, more are read.
     fn mislisted(
         &self,
         judged: &Judged,
         handle: FileHandle,
-        cookie: u64,
+        was: &Listing,
         events: &mut Vec<Event>,
-    ) -> Answer<(Listing, Listing)> {
-        let was = self.readdir(handle, cookie)?;
+    ) -> Answer<Listing> {
         let mut told = judged.entries(was.entries(), self.armed_at.elapsed(), events);
         let mut last = was.entries().last().map(|entry| entry.next);
         while let Some(cookie) = last.filter(|_| told.is_empty()) {
@@ -197,7 +159,7 @@ impl Filesystem {
             told = judged.entries(more.entries(), self.armed_at.elapsed(), events);
             last = more.entries().last().map(|entry| entry.next);
         }
-        Ok((Listing::new(told), was))
+        Ok(Listing::new(told))
     }
 }
 

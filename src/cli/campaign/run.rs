@@ -1,8 +1,7 @@
 //! `errorfs campaign plan` and `run`: makes the plan, runs a shard of it.
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -15,7 +14,6 @@ use crate::campaign::{
     CampaignEnd, CampaignSeries, PlannedTrial, ResultsError, Runner, Shard, ShardFile, TrialId,
     TrialLine, shard_name,
 };
-use crate::isolation::{ENDING, is_ignored};
 use crate::report::campaign_trial_text;
 use crate::scenario::duration;
 use crate::trial::{Scratch, Verdict};
@@ -72,19 +70,9 @@ enum FailOn {
     Findings,
 }
 
-/// Becomes true when somebody asks this process to end.
-fn signals() -> Result<Arc<AtomicBool>, Failure> {
-    let ended = Arc::new(AtomicBool::new(false));
-    for signal in ENDING.into_iter().filter(|signal| !is_ignored(*signal)) {
-        signal_hook::flag::register(signal, Arc::clone(&ended))
-            .map_err(|error| Failure::caused(Exit::Internal, &error))?;
-    }
-    Ok(ended)
-}
-
 /// Makes the plan.
 pub(super) fn plan(args: &PlanVerb) -> Result<Exit, Failure> {
-    let ended = signals()?;
+    let ended = crate::cli::process::asked_to_end()?;
     let stop = || ended.load(Ordering::Relaxed);
     let opened = Opened::new(&args.file, &args.output, &stop)?;
     let plan = &opened.plan;
@@ -105,7 +93,7 @@ pub(super) fn plan(args: &PlanVerb) -> Result<Exit, Failure> {
 
 /// Runs a shard.
 pub(super) fn run(args: &RunVerb) -> Result<Exit, Failure> {
-    let ended = signals()?;
+    let ended = crate::cli::process::asked_to_end()?;
     let (start, deadline) = (Instant::now(), args.deadline);
     let stop =
         || ended.load(Ordering::Relaxed) || deadline.is_some_and(|limit| start.elapsed() > limit);
