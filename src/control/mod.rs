@@ -1,12 +1,14 @@
 //! The live mount's API: HTTP/1.1 and JSON over a Unix socket.
 //!
-//! `stage` holds what is loaded and changes it, one change at a time, on a thread of its own; `routes`
+//! `stage` holds what is loaded and changes it, `director` does so one change at a time; `routes`
 //! has every request in one table; `server` listens, `client` asks. Nothing here ever touches the
 //! mount: errorfs would wait for itself.
 
 mod additions;
+mod changed;
 mod client;
 mod connections;
+mod director;
 mod events;
 mod files;
 mod holders;
@@ -23,7 +25,9 @@ mod socket;
 mod stage;
 mod status;
 
+pub use changed::Changed;
 pub use client::{Client, ClientError, Reply};
+pub use director::Director;
 pub use events::EventsQuery;
 pub use files::ScenarioFiles;
 pub use problem::Problem;
@@ -31,7 +35,7 @@ pub use routes::{ROUTES, Route};
 pub use server::{Server, serve};
 pub use shot::Shot;
 pub use socket::{ENVIRONMENT, FindError, default_path, find};
-pub use stage::{Arming, Changed, Director, Stage, Terms};
+pub use stage::{Arming, Stage, Terms};
 
 /// More rules than that a plan does not number.
 const RULES_MAX: usize = 1 << 16;

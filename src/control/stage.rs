@@ -4,17 +4,16 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::files::ScenarioFiles;
-use super::{Problem, RULES_MAX, remembered};
-use crate::fs::{Filesystem, Pending};
+use super::{Changed, Problem, RULES_MAX, remembered};
+use crate::fs::Filesystem;
 use crate::injector::Armed;
-use crate::ledger::{FORMAT, Header, Planned, escape};
+use crate::ledger::{FORMAT, Header, Planned};
 use crate::op::{OpKind, OpSet};
 use crate::plan::fault::Fault;
 use crate::plan::seed::DRAW_VERSION;
@@ -45,9 +44,9 @@ pub struct Terms {
 /// What is loaded.
 #[derive(Debug)]
 pub struct Stage {
-    fs: Arc<Filesystem>,
+    pub(super) fs: Arc<Filesystem>,
     terms: Terms,
-    shown: Arc<ArcSwap<Shown>>,
+    pub(super) shown: Arc<ArcSwap<Shown>>,
     /// The rules that shots are: scenarios may have rules of such names as well.
     pub(super) shots: Vec<crate::scenario::Rule>,
 }
@@ -63,19 +62,6 @@ pub(super) struct Shown {
     pub(super) until: Option<Instant>,
     /// When it became so.
     pub(super) since: jiff::Timestamp,
-}
-
-/// What came of a change.
-#[derive(Clone, Debug, Default)]
-pub struct Changed {
-    /// The generation of the plan that is in force.
-    pub generation: u64,
-    /// Open files that some rule waits for.
-    pub pending: Vec<Pending>,
-    /// Rules about stored bytes that select no file that is there now.
-    pub unselected: Vec<String>,
-    /// The seed, if nobody chose it.
-    pub drawn: Option<u64>,
 }
 
 /// Whether rules are armed that a change brings.
@@ -420,128 +406,9 @@ fn unselected(plan: &Plan, files: &[Surveyed], of: impl Fn(&Rule) -> bool) -> Ve
     stored.filter(|(id, _)| !selected.contains(id)).map(|(_, rule)| rule.name.clone()).collect()
 }
 
-impl Changed {
-    /// The body of an answer.
-    pub fn to_json(&self) -> Value {
-        let mut json = json!({
-            "generation": self.generation,
-            "pending": self.pending.iter().map(pending).collect::<Vec<_>>(),
-        });
-        if !self.unselected.is_empty() {
-            json["unselected"] = json!(self.unselected);
-        }
-        if let Some(seed) = self.drawn {
-            json["seed"] = json!(seed);
-        }
-        json
-    }
-}
-
-pub(super) fn pending(pending: &Pending) -> Value {
-    let waits = match pending.waits {
-        crate::fs::Waits::Passthrough => "passthrough",
-        crate::fs::Waits::PageCache => "page_cache",
-    };
-    let path = escape(pending.path.as_os_str().as_encoded_bytes());
-    json!({ "path": path, "waits": waits, "rules": pending.rules })
-}
-
-type Job = Box<dyn FnOnce(&mut Stage) + Send>;
-
-/// Whom to ask for changes: they are made one after another.
-#[derive(Clone, Debug)]
-pub struct Director {
-    jobs: Sender<Job>,
-    fs: Arc<Filesystem>,
-    shown: Arc<ArcSwap<Shown>>,
-}
-
-impl Director {
-    /// Changes this stage from now on, on a thread of its own.
-    pub fn over(stage: Stage) -> std::io::Result<Director> {
-        let (jobs, waiting) = channel();
-        let (fs, shown) = (stage.fs.clone(), stage.shown.clone());
-        let thread = std::thread::Builder::new().name("changes".into());
-        thread.spawn(move || direct(stage, &waiting))?;
-        Ok(Director { jobs, fs, shown })
-    }
-
-    /// Has something done with the stage, in its turn. Returns at once.
-    pub fn post(&self, job: impl FnOnce(&mut Stage) + Send + 'static) {
-        let _ = self.jobs.send(Box::new(job));
-    }
-
-    /// The mount.
-    pub fn filesystem(&self) -> &Arc<Filesystem> {
-        &self.fs
-    }
-
-    pub(super) fn shown(&self) -> Arc<Shown> {
-        self.shown.load_full()
-    }
-}
-
-fn direct(mut stage: Stage, jobs: &Receiver<Job>) {
-    /// Nothing is to be done by itself.
-    const IDLE: Duration = Duration::from_secs(3600);
-    loop {
-        let until = stage.shown.load().until;
-        let left = until.map(|until| until.saturating_duration_since(Instant::now()));
-        // Looked at first: somebody may always ask for something.
-        if left.is_some_and(|left| left.is_zero()) {
-            stage.limit(None);
-            let _ = stage.set_armed(None, false);
-            tracing::warn!("the time is over: nothing is armed any more (--for)");
-            continue;
-        }
-        match jobs.recv_timeout(left.unwrap_or(IDLE)) {
-            Ok(job) => job(&mut stage),
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fs::Settings;
-    use crate::injector::Injector;
-    use crate::ledger::Writer;
-    use crate::media::Media;
-
-    fn empty(directory: &Path) -> Stage {
-        let root = std::fs::File::open(directory).unwrap().into();
-        let settings = Settings { errorfs_is_root: false, keep_max: 0 };
-        let (injector, media) = (Injector::default(), Media::default());
-        let fs = Filesystem::new(root, settings, injector, media, Writer::none()).unwrap();
-        let terms = Terms {
-            seed: None,
-            files: ScenarioFiles::default(),
-            domain: String::new(),
-            remembers_names: false,
-            may_damage: false,
-            options: Value::Null,
-            ledger: None,
-            choose_ledger: || Err("none is wanted".to_owned()),
-        };
-        Stage::new(fs.into(), terms)
-    }
-
-    #[test]
-    fn the_time_is_over_before_what_was_asked_for_is_done() {
-        let scratch = tempfile::tempdir().unwrap();
-        let director = Director::over(empty(scratch.path())).unwrap();
-        let (go, gate) = channel();
-        let (sender, over) = channel();
-        director.post(move |stage| {
-            gate.recv().unwrap();
-            stage.limit(Some(Duration::ZERO));
-        });
-        director.post(move |stage| sender.send(stage.shown.load().until.is_none()).unwrap());
-        go.send(()).unwrap();
-        assert!(over.recv().unwrap(), "whoever always asks for something would put it off");
-    }
 
     #[test]
     fn more_rules_than_a_plan_numbers_are_refused() {

@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
+use super::changed::pending;
 use super::reasons::why_not;
 use super::routes::App;
-use super::stage::pending;
 use crate::fs::Pending;
 use crate::injector::{Armed, RuleState};
 use crate::ledger::{Tally, escape};

@@ -7,16 +7,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::counters::{PathStream, PathStreams, RuleCounters, Streams, find};
+use super::flips::in_order;
 use super::steps::Steps;
 use super::{Counts, Target};
 use crate::media::{Medium, Usage};
 use crate::op::{Op, OpKind, OpSet, Who};
-use crate::plan::fault::{BadSector, BitFlip, Fault, runs};
+use crate::plan::fault::Fault;
 use crate::plan::seed::{Purpose, StreamKey};
-use crate::plan::{
-    Damage, DataAccess, Decision, Flip, Label, Placed, Placement, Plan, Rule, RuleId, RuleKey,
-    Unreadable, bytes_of,
-};
+use crate::plan::{Damage, Decision, Label, Placed, Placement, Plan, Rule, RuleId, RuleKey};
 
 /// A plan that is in force.
 #[derive(Debug)]
@@ -254,68 +252,6 @@ impl Armed {
         target.selection.rules.iter().map(|id| (*id, self.plan.rule(*id)))
     }
 
-    /// The first sector in the way.
-    fn decide_sectors(&self, look: &mut Look<'_>, decision: &mut Decision) {
-        let mut found = Vec::new();
-        for (id, rule) in self.rules(look.target) {
-            let Fault::BadSector(fault) = &rule.fault else {
-                continue;
-            };
-            if self.occasion(id, rule, look).is_none() || decision.failure.is_some() {
-                continue;
-            }
-            let range = rule.scope.clip(bytes_of(&look.op));
-            found.extend(self.first_bad((id, fault), range, look));
-        }
-        // Stable: of several rules for one place the first in file order wins.
-        found.sort_by_key(|sector: &Unreadable| sector.sector.start);
-        decision.unreadable = found.into_iter().find(|sector| self.fire(sector.rule, look.now));
-    }
-
-    /// Every wrong bit before the first bad sector.
-    fn decide_flips(&self, look: &mut Look<'_>, decision: &mut Decision) {
-        let limit = decision.unreadable.as_ref().map_or(u64::MAX, |sector| sector.sector.start);
-        for (id, rule) in self.rules(look.target) {
-            let Fault::BitFlip(fault) = &rule.fault else {
-                continue;
-            };
-            let Some(occasion) = self.occasion(id, rule, look) else {
-                continue;
-            };
-            if decision.failure.is_some() {
-                continue;
-            }
-            let range = rule.scope.clip(bytes_of(&look.op));
-            let before = decision.flips.len();
-            match occasion.on_path {
-                Some((nth, key)) if fault.is_written() => {
-                    let pieces = after_writing(look.target.medium, range);
-                    fault.written(key, nth, &pieces, &mut |at| {
-                        decision.flips.push(flip(id, at, occasion.occurrence));
-                    });
-                }
-                Some((nth, key)) if !fault.is_stored() => {
-                    fault.transient(key, nth, range, &mut |at| {
-                        decision.flips.push(flip(id, at, occasion.occurrence));
-                    });
-                }
-                _ => {
-                    let counted = rule.access == DataAccess::Counted;
-                    let occurrence = if counted { occasion.occurrence } else { 0 };
-                    let all = &mut decision.flips;
-                    self.stored_flips((id, fault), range, look.target, occurrence, all);
-                }
-            }
-            // What the reader never gets is no fire.
-            let cut = |flips: &mut Vec<Flip>| flips.retain(|flip| flip.byte < limit);
-            cut(&mut decision.flips);
-            if decision.flips.len() > before && !self.fire(id, look.now) {
-                decision.flips.truncate(before);
-            }
-        }
-        in_order(&mut decision.flips);
-    }
-
     /// Counts the operation if the rule looks at it; the occasion, if its conditions hold.
     pub(super) fn occasion(
         &self,
@@ -400,77 +336,6 @@ impl Armed {
         let born = target.medium.and_then(Medium::born_in).is_some_and(|born| born >= placed_in);
         self.placement.of(id, target.origin).filter(|_| !born)
     }
-
-    fn stored_flips(
-        &self,
-        (id, fault): (RuleId, &BitFlip),
-        range: Range<u64>,
-        target: &Target<'_>,
-        occurrence: u64,
-        flips: &mut Vec<Flip>,
-    ) {
-        let key = self.stored_key(id, Purpose::StoredBits, target);
-        let placed = fault.to_place().and_then(|_| self.placed(id, target));
-        let placed = placed.map_or(&[][..], |placed| &placed.bits);
-        with_pieces(target.medium, range, |pieces| {
-            for piece in pieces {
-                fault.stored(key, placed, piece, &mut |at| flips.push(flip(id, at, occurrence)));
-            }
-        });
-    }
-
-    /// The bad sectors that a byte range touches, ascending, until `emit` breaks.
-    fn bad_sectors(
-        &self,
-        (id, fault): (RuleId, &BadSector),
-        range: Range<u64>,
-        target: &Target<'_>,
-        emit: &mut impl FnMut(Unreadable) -> ControlFlow<()>,
-    ) -> ControlFlow<()> {
-        let key = self.stored_key(id, Purpose::StoredSectors, target);
-        let placed = fault.to_place().and_then(|_| self.placed(id, target));
-        let placed = placed.map_or(&[][..], |placed| &placed.sectors);
-        let mut each = |run: &(Range<u64>, u32)| {
-            fault.each(key, placed, run, &mut |number| {
-                emit(Unreadable { rule: id, sector: fault.grid.bytes(number), generation: run.1 })
-            })
-        };
-        match target.medium.filter(|medium| !medium.is_pristine()) {
-            None => each(&(fault.grid.numbers(&range), 0)),
-            Some(medium) => {
-                let pieces = medium.generations(fault.grid.widen(range));
-                runs(&pieces, fault.size()).iter().try_for_each(each)
-            }
-        }
-    }
-
-    /// The first bad sector that stops an operation on this range: any for a read, for a write one
-    /// that it covers in part.
-    fn first_bad(
-        &self,
-        (id, fault): (RuleId, &BadSector),
-        range: Range<u64>,
-        look: &Look<'_>,
-    ) -> Option<Unreadable> {
-        let mut first = None;
-        let mut stop = |sector| {
-            first = Some(sector);
-            ControlFlow::Break(())
-        };
-        if look.op.kind == OpKind::Read {
-            let _ = self.bad_sectors((id, fault), range, look.target, &mut stop);
-            return first;
-        }
-        let len = look.target.medium.map_or(u64::MAX, Medium::len);
-        let selected = fault.grid.numbers(&range);
-        let _ = fault
-            .cut(&bytes_of(&look.op), len)
-            .filter(|number| selected.contains(number))
-            .try_for_each(|number| {
-                self.bad_sectors((id, fault), fault.grid.bytes(number), look.target, &mut stop)
-            });
-        first
-    }
 }
 
 impl Loaded {
@@ -543,14 +408,4 @@ pub(super) fn after_writing(medium: Option<&Medium>, range: Range<u64>) -> Vec<(
         None => vec![(range, 0)],
         Some(medium) => medium.generations_after(range),
     }
-}
-
-fn flip(rule: RuleId, at: crate::scenario::BitPosition, occurrence: u64) -> Flip {
-    Flip { byte: at.byte, bit: at.bit, rule, generation: at.generation, occurrence }
-}
-
-/// By byte and bit; of several rules for one bit the first in file order.
-fn in_order(flips: &mut Vec<Flip>) {
-    flips.sort_unstable();
-    flips.dedup_by_key(|flip| (flip.byte, flip.bit));
 }

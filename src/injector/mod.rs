@@ -6,12 +6,14 @@
 mod armed;
 mod counters;
 mod effects;
+mod flips;
 mod lasting;
 mod losses;
 mod metadata;
 mod misreads;
 mod queue;
 mod regions;
+mod sectors;
 mod selection;
 mod short;
 mod space;

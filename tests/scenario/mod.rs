@@ -6,3 +6,4 @@ mod merging;
 mod reference;
 mod round_trip;
 mod schema;
+mod strategies;
