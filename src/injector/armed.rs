@@ -171,8 +171,9 @@ impl Armed {
     ///
     /// # What the answer leaves out
     /// An operation that fails is neither flipped nor unreadable. For an access that is
-    /// [`DataAccess::Counted`], `op.len` of a read is what there is to read; for one that is
-    /// [`DataAccess::Sticky`] it may be more, and flips beyond are not delivered.
+    /// [counted](crate::plan::DataAccess::Counted), `op.len` of a read is what there is to read; for
+    /// one that is [sticky](crate::plan::DataAccess::Sticky) it may be more, and flips beyond are
+    /// not delivered.
     pub fn decide(&self, op: &Op, target: &Target<'_>, now: Duration) -> Decision {
         self.decide_for(op, target, now, None)
     }
