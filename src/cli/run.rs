@@ -93,7 +93,9 @@ fn enclose(args: &Run) -> Result<Exit, Failure> {
     let namespaces = enter_namespace().map_err(cannot)?;
     prepare_directories(args, namespaces)?;
     let mut place = Place::in_place(&args.on, args.force)?;
-    place.thrown_away = args.discard_writes;
+    // A copy that is shown in its place goes as well.
+    let is_copy = args.show.chunks_exact(2).any(|pair| pair[1] == args.on);
+    place.thrown_away = args.discard_writes || is_copy;
     // Only the command is there to see the mount, and it may become whoever it may become.
     place.allow_other = namespaces == Namespaces::Mounts;
     let inside = |cwd: &PathBuf| cwd.starts_with(&place.mountpoint);

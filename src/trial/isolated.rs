@@ -108,6 +108,8 @@ impl Isolated {
             command.arg("--force");
         }
         if let Some(seed) = seed {
+            // What the kernel has in its cache nobody asks for again: damage of it would not be met.
+            command.arg("--direct");
             command.arg("--ledger").arg(own.join("ledger")).arg(format!("--seed={seed}"));
             for scenario in &self.scenarios {
                 command.arg("--scenario").arg(scenario);

@@ -1,5 +1,6 @@
 //! `errorfs drill`: small shell programs that truly do each thing, and the verdict that each gets.
 
+mod damage;
 mod leftovers;
 mod recipes;
 mod repeating;

@@ -4,9 +4,15 @@ use super::*;
 
 const FLIP: [&str; 4] = ["--path", "data", "--trials", "4"];
 
+/// How many trials each gets: few here, more by the environment.
+fn trials(few: &str) -> String {
+    std::env::var("ERRORFS_DRILL_TRIALS").unwrap_or_else(|_| few.to_owned())
+}
+
 /// The verdict of a script under flips in `data`, the same in each trial.
 fn under_flips(arguments: &[&str], script: &str) -> String {
-    let report = report(&lines(), &[&FLIP[..], arguments].concat(), script);
+    let flip = ["--path", "data", "--trials", &trials("4")];
+    let report = report(&lines(), &[&flip[..], arguments].concat(), script);
     let verdicts = verdicts(&report);
     assert_eq!(verdicts.len(), 1, "{report:#}");
     verdicts[0].clone()
@@ -16,7 +22,7 @@ fn under_flips(arguments: &[&str], script: &str) -> String {
 fn under(scenario: &str, arguments: &[&str], script: &str) -> String {
     let files = Backing::new().with("s.toml", scenario.as_bytes());
     let file = files.join("s.toml");
-    let scenario = ["--scenario", file.to_str().unwrap(), "--trials", "2"];
+    let scenario = ["--scenario", file.to_str().unwrap(), "--trials", &trials("2")];
     let report = report(&lines(), &[&scenario[..], arguments].concat(), script);
     let verdicts = verdicts(&report);
     assert_eq!(verdicts.len(), 1, "{report:#}");
