@@ -2,9 +2,11 @@
 
 use std::fmt::Write as _;
 
+use super::campaign_filters::Filters;
+use super::campaign_plot::{bar, colour, plot};
 use super::junit::escape;
 use super::{CampaignSummary, Names, VOCABULARIES, tally};
-use crate::campaign::{MergedTrial, TrialLine};
+use crate::campaign::{MergedTrial, Spread, TrialLine};
 use crate::scenario::FaultKind;
 
 /// Its only style sheet.
@@ -19,6 +21,9 @@ pub fn campaign_html(summary: &CampaignSummary) -> String {
          <title>errorfs campaign: {title}</title><style>{STYLE}</style></head>\n<body>\n"
     );
     head(summary, &title, &mut page);
+    page.push_str("<h2>Verdicts by structure</h2>\n");
+    legend(summary, VOCABULARIES[0].1, &mut page);
+    plot(summary, &mut page);
     for (name, names) in VOCABULARIES {
         let _ = writeln!(page, "<h2>Structure and fault: {name}</h2>");
         legend(summary, names, &mut page);
@@ -45,25 +50,6 @@ fn head(summary: &CampaignSummary, title: &str, page: &mut String) {
     }
 }
 
-/// The colour of a name, the same in all matrices: from right answers to wrong ones.
-fn colour(name: &str) -> &'static str {
-    match name {
-        "correct" | "corrected" | "local_redundancy" => "#43a047",
-        "benign" | "no_detection" => "#90a4ae",
-        "detected" | "detect_and_ignore" => "#1e88e5",
-        "retry" => "#00acc1",
-        "silent_corruption" | "corruption" => "#c62828",
-        "data_loss" => "#8e24aa",
-        "unavailable" | "read_unavailable" | "write_unavailable" => "#ef6c00",
-        "query_failure" => "#f9a825",
-        "crash" | "partial_crash" => "#6d4c41",
-        "reduced_redundancy" => "#fdd835",
-        "hang" => "#3949ab",
-        "inconclusive" => "#000000",
-        _ => "#cfd8dc",
-    }
-}
-
 fn legend(summary: &CampaignSummary, names: Names, page: &mut String) {
     let all: Vec<&MergedTrial> = summary.merged.trials.values().collect();
     page.push_str("<p class=\"legend\">");
@@ -78,15 +64,19 @@ fn matrix(summary: &CampaignSummary, names: Names, page: &mut String) {
     page.push_str(
         "<div class=\"wide\"><table class=\"matrix\"><tr><th>structure</th><th>touched by</th>",
     );
-    for kind in FaultKind::ALL {
+    let lines = || summary.merged.trials.values().map(|trial| &trial.line);
+    let tried =
+        FaultKind::ALL.into_iter().filter(|kind| lines().any(|one| one.point.kind == *kind));
+    let tried: Vec<FaultKind> = tried.collect();
+    for kind in &tried {
         let _ = write!(page, "<th>{}</th>", kind.name());
     }
     page.push_str("</tr>\n");
     for ((node, structure, access), kinds) in summary.rows() {
         let (node, structure) = (escape(node), escape(structure));
         let _ = write!(page, "<tr><td>{node}:{structure}</td><td>{}</td>", access.name());
-        for kind in FaultKind::ALL {
-            let trials = kinds.get(&kind).map_or(&[][..], Vec::as_slice);
+        for kind in &tried {
+            let trials = kinds.get(kind).map_or(&[][..], Vec::as_slice);
             cell(trials, names, page);
         }
         page.push_str("</tr>\n");
@@ -94,35 +84,38 @@ fn matrix(summary: &CampaignSummary, names: Names, page: &mut String) {
     page.push_str("</table></div>\n");
 }
 
-/// A bar of colours, with the words below it.
+/// A bar, with the words below it.
 fn cell(trials: &[&MergedTrial], names: Names, page: &mut String) {
     if trials.is_empty() {
         page.push_str("<td></td>");
         return;
     }
     let all = tally(trials, names);
-    page.push_str("<td><div class=\"bar\">");
-    for (name, count) in &all {
-        let colour = colour(name);
-        let _ = write!(page, "<span style=\"flex:{count};background:{colour}\"></span>");
-    }
+    page.push_str("<td>");
+    bar(&all, page);
     let words = all.iter().map(|(name, count)| format!("{count} {name}"));
-    let _ = write!(page, "</div>{}</td>", words.collect::<Vec<_>>().join("<br>"));
+    let _ = write!(page, "{}</td>", words.collect::<Vec<_>>().join("<br>"));
 }
 
 fn trials(summary: &CampaignSummary, page: &mut String) {
     page.push_str("<h2>Trials</h2>\n");
+    let filters = Filters::of(summary);
+    filters.write(page);
+    page.push_str("<div class=\"list\">\n");
     for trial in summary.merged.trials.values() {
         let TrialLine { point, verdict, .. } = &trial.line;
         let (colour, verdict, words) =
             (colour(verdict.name()), verdict.name(), escape(&point.words()));
+        let classes = filters.classes(&trial.line);
         let _ = write!(
             page,
-            "<details><summary><i style=\"background:{colour}\"></i>{verdict}: {words}</summary>"
+            "<details class=\"trial {classes}\"><summary><i style=\"background:{colour}\"></i>\
+             {verdict}: {words}</summary>"
         );
         one(summary, trial, page);
         page.push_str("</details>\n");
     }
+    page.push_str("<p class=\"shown\"></p>\n</div>\n");
 }
 
 fn one(summary: &CampaignSummary, trial: &MergedTrial, page: &mut String) {
@@ -151,6 +144,11 @@ fn one(summary: &CampaignSummary, trial: &MergedTrial, page: &mut String) {
     for event in &line.events {
         bytes(event).into_iter().for_each(|(title, text)| block(title, &text));
         block("ledger", &event.to_string());
+    }
+    for spread in &line.spread {
+        let Spread { node, path, offset, seq, bytes } = spread;
+        let text = format!("{node}:{path} from byte {offset}, of event {seq}: {bytes}");
+        block("stored by another node afterwards", &text);
     }
     line.said.iter().for_each(|(name, said)| block(name, said));
     if let Some(repeat) = summary.repeat(line) {

@@ -3,8 +3,10 @@
 //! From plain data to text; writes no files and prints nothing.
 
 mod campaign;
+mod campaign_filters;
 mod campaign_html;
 mod campaign_json;
+mod campaign_plot;
 mod campaign_text;
 mod estimate;
 mod html;

@@ -29,6 +29,19 @@ fn the_reports_agree_and_a_trial_is_repeated_by_its_command() {
     {
         assert!(page.contains(word), "no {word}");
     }
+    for chosen in [
+        "<option id=\"s0\">checked</option>",
+        "<div class=\"plot\">",
+        "<svg class=\"bar\"",
+        "counter(shown)",
+    ] {
+        assert!(page.contains(chosen), "no {chosen}");
+    }
+    let hidden = "body:has(#s0:checked) .trial:not(.s0){display:none}";
+    assert_eq!(page.matches(hidden).count(), 1, "the choice of a structure hides the others");
+    let of_checked = report["trials"].as_array().unwrap().iter();
+    let of_checked = of_checked.filter(|one| one["result"]["point"]["structure"] == "checked");
+    assert_eq!(page.matches(" s0 ").count(), of_checked.count());
     for foreign in ["http:", "https:", "<script", "url("] {
         assert!(!page.contains(foreign), "{foreign}");
     }
