@@ -3,13 +3,14 @@
 //!
 //! Starts it, waits or ends it, and reads what was left. Says nothing of verdicts.
 
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use super::{Layout, Observed, Stage, StageNode, StageRecord};
+use super::{Layout, Observed, Stage, StageNode, StageRecord, is_new};
 use crate::scenario::{Campaign, NodeSpec};
 use crate::trial::{Stop, TrialError, shell_word, supervise};
 
@@ -61,6 +62,10 @@ impl Runner<'_> {
         std::fs::create_dir_all(self.layout.tmp()).map_err(failed)?;
         let ledger = matches!(under, Under::Fault { .. }).then(|| own.join("ledger"));
         let mut stage = self.stage(ledger.clone());
+        if let Under::Fault { node, .. } = under {
+            stage.faulty = Some(self.layout.node(node));
+            stage.others = self.others(node);
+        }
         if let Under::Before = under {
             stage.workload = "true".to_owned();
             (stage.check_read, stage.check_write) = (None, None);
@@ -74,7 +79,18 @@ impl Runner<'_> {
         command.arg0("errorfs").args(self.arguments(own, under));
         let said = supervise(&mut command, self.limit(), stop)?;
         let record = StageRecord::read(own).ok_or(TrialError::Failed(said))?;
-        Observed::read(own, &record, ledger.as_deref()).map_err(failed)
+        let mut seen = Observed::read(own, &record, ledger.as_deref()).map_err(failed)?;
+        let roots: Vec<PathBuf> =
+            self.campaign.nodes.iter().map(|node| self.layout.node(&node.name)).collect();
+        seen.spread.retain(|spread| is_new(spread, &roots));
+        Ok(seen)
+    }
+
+    /// The directories of the nodes that get no faults.
+    fn others(&self, faulty: &str) -> BTreeMap<String, PathBuf> {
+        let names = self.campaign.nodes.iter().map(|node| &node.name);
+        let others = names.filter(|name| *name != faulty);
+        others.map(|name| (name.clone(), self.layout.node(name))).collect()
     }
 
     /// `run` in `run` ... in `stage`.
@@ -138,7 +154,8 @@ impl Runner<'_> {
 
     /// What is run, with the places filled in.
     fn stage(&self, ledger: Option<PathBuf>) -> Stage {
-        let Campaign { nodes, workload, oracle, check, timeout, environment, .. } = self.campaign;
+        let Campaign { nodes, workload, oracle, check, environment, .. } = self.campaign;
+        let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         // `{mnt}` is clear if there is one node.
         let only = nodes.first().map_or("", |node| &node.name);
         let fill = |line: &String| self.fill(line, only);
@@ -155,7 +172,10 @@ impl Runner<'_> {
             check_read: check.read.as_ref().map(fill),
             check_write: check.write.as_ref().map(fill),
             oracle: oracle.as_ref().map(fill),
-            timeout_ms: u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX),
+            timeout_ms: ms(self.campaign.timeout),
+            startup_ms: ms(self.campaign.startup),
+            faulty: None,
+            others: BTreeMap::new(),
             environment: environment.clone(),
             ledger,
             tmp: self.layout.tmp(),

@@ -1,7 +1,7 @@
 //! What a run showed, in two vocabularies: that of drills, and FAST'17's of local behaviour and global
 //! effect as far as it can be seen from outside. Total functions of what was seen.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +45,8 @@ pub enum Global {
     WriteUnavailable,
     /// The workload failed.
     QueryFailure,
+    /// Another node stores what the faulty one was given.
+    Spread,
     /// A node is down, or not ready.
     ReducedRedundancy,
     /// None of these.
@@ -78,6 +80,7 @@ impl Global {
             Global::ReadUnavailable => "read_unavailable",
             Global::WriteUnavailable => "write_unavailable",
             Global::QueryFailure => "query_failure",
+            Global::Spread => "spread",
             Global::ReducedRedundancy => "reduced_redundancy",
             Global::Correct => "correct",
             Global::Unknown => "unknown",
@@ -245,10 +248,16 @@ fn verdict(
     }
     let status = ended(&seen.workload);
     match (noticed, answer) {
-        (Some(why), Ok(Answer::Right)) if status == Some(baseline.exit) => {
+        (Some(why), Ok(Answer::Right))
+            if status == Some(baseline.exit) && seen.spread.is_empty() =>
+        {
             (Verdict::Corrected, why.clone())
         }
         (Some(why), _) => (Verdict::Detected, why.clone()),
+        (None, Ok(Answer::Right)) if !seen.spread.is_empty() => {
+            let by = seen.spread.iter().map(|spread| spread.node.as_str());
+            (Verdict::SilentCorruption, format!("damage is now stored by {}", listed(by)))
+        }
         (None, Ok(Answer::Right)) if seen.readable == Some(false) => {
             (Verdict::Unavailable, "reads are not possible".to_owned())
         }
@@ -260,6 +269,12 @@ fn verdict(
         (None, Ok(Answer::Wrong)) => (Verdict::SilentCorruption, "another answer".to_owned()),
         (None, Err(why)) => (Verdict::Unavailable, why.clone()),
     }
+}
+
+/// Each once, in order.
+fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: BTreeSet<&str> = names.collect();
+    names.into_iter().collect::<Vec<_>>().join(", ")
 }
 
 /// Signals by which programs die of themselves; a shell tells them as 128 and the number.
@@ -314,6 +329,9 @@ fn global(seen: &Observed, baseline: &Baseline, answer: &Result<Answer, String>)
     }
     if ended(&seen.workload) != Some(baseline.exit) || answer.is_err() {
         effects.push(Global::QueryFailure);
+    }
+    if !seen.spread.is_empty() {
+        effects.push(Global::Spread);
     }
     if seen.nodes.iter().any(|node| node.ended.is_some() || !node.ready) {
         effects.push(Global::ReducedRedundancy);

@@ -25,6 +25,21 @@ impl Layout {
         &self.root
     }
 
+    /// The campaign file, as it was when the directory was made.
+    pub fn campaign(&self) -> PathBuf {
+        self.root.join("campaign.toml")
+    }
+
+    /// Names the variant that was chosen, if one was.
+    pub fn variant(&self) -> PathBuf {
+        self.root.join("variant")
+    }
+
+    /// The variant that was chosen.
+    pub fn chosen(&self) -> Option<String> {
+        std::fs::read_to_string(self.variant()).ok()
+    }
+
     /// The nodes' directories.
     pub fn data(&self) -> PathBuf {
         self.root.join("data")

@@ -18,6 +18,7 @@ mod results;
 mod series;
 mod shard;
 mod space;
+mod spread;
 mod stage;
 
 pub use golden::*;
@@ -34,4 +35,5 @@ pub use results::*;
 pub use series::*;
 pub use shard::*;
 pub use space::*;
+pub use spread::*;
 pub use stage::*;

@@ -4,7 +4,7 @@
 use std::io;
 use std::path::Path;
 
-use super::{Ran, StageRecord, outputs};
+use super::{Ran, Spread, StageRecord, outputs};
 use crate::ledger::{self, Event, Outcome};
 use crate::trial::{End, Said, Seen};
 
@@ -25,6 +25,8 @@ pub struct Observed {
     pub events: Vec<Event>,
     /// Whether there was any.
     pub activated: bool,
+    /// Where other nodes store what the faulty one was given.
+    pub spread: Vec<Spread>,
     /// Whether the same bytes were asked for again after they had failed.
     pub tried_again: bool,
 }
@@ -67,6 +69,7 @@ impl Observed {
             writable: passed(record.check_write),
             nodes: nodes.collect::<io::Result<_>>()?,
             activated: !delivered.is_empty(),
+            spread: record.spread.clone(),
             tried_again: tried_again(&delivered),
             events: delivered.into_iter().take(EVENTS_MAX).collect(),
         })

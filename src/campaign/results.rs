@@ -12,7 +12,7 @@ use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{CampaignPlan, Global, Judgement, Local, Point, Shard, put_new};
+use super::{CampaignPlan, Global, Judgement, Local, Point, Shard, Spread, put_new};
 use crate::trial::Verdict;
 
 /// The version of the format in this file.
@@ -56,6 +56,9 @@ pub struct TrialLine {
     pub why: String,
     /// The events of the ledger, the first of them.
     pub events: Vec<Value>,
+    /// Where other nodes store what the faulty one was given.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub spread: Vec<Spread>,
     /// The first bytes of the block as they were before the trial, hexadecimal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stored: Option<String>,

@@ -163,6 +163,7 @@ impl CampaignSeries<'_> {
             global,
             why,
             events,
+            spread: told.as_ref().map_or(Vec::new(), |seen| seen.spread.clone()),
             stored: self.stored(trial),
             said: says.map_or_else(BTreeMap::new, said),
             run,

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde::{Deserialize, Serialize};
 
+use super::{Bystanders, Spread};
 use crate::isolation::{Ended, reap};
 use crate::trial::End;
 
@@ -30,12 +31,18 @@ pub struct Stage {
     pub check_write: Option<String>,
     /// Reads the data.
     pub oracle: Option<String>,
-    /// What each may take, and the nodes until they are ready.
+    /// What each may take.
     pub timeout_ms: u64,
+    /// What the nodes may take until they are ready.
+    pub startup_ms: u64,
     /// More of the environment.
     pub environment: BTreeMap<String, String>,
     /// The ledger, whose events are counted before the oracle begins.
     pub ledger: Option<PathBuf>,
+    /// The directory of the node that gets the faults.
+    pub faulty: Option<PathBuf>,
+    /// The directories of the others.
+    pub others: BTreeMap<String, PathBuf>,
     /// Where everything runs.
     pub tmp: PathBuf,
 }
@@ -70,6 +77,8 @@ pub struct StageRecord {
     pub events: u64,
     /// The oracle.
     pub oracle: Option<Ran>,
+    /// Where others store what the faulty node was given.
+    pub spread: Vec<Spread>,
 }
 
 /// How a node did.
@@ -135,6 +144,7 @@ struct Started<'a> {
 impl Acting<'_> {
     fn perform(&mut self) -> io::Result<StageRecord> {
         let stage = self.stage;
+        let others = Bystanders::of(stage.others.iter());
         let started = start(self, &stage.nodes)?;
         let start = Instant::now();
         let ready: Vec<bool> = started.iter().map(|node| self.gets_ready(node, start)).collect();
@@ -145,10 +155,14 @@ impl Acting<'_> {
         let oracle = self.run_some("oracle", stage.oracle.as_deref())?;
         let told = started.iter().zip(&ready);
         let nodes = told.map(|(node, ready)| self.told(node, *ready)).collect::<io::Result<_>>()?;
+        let spread = match (&stage.faulty, &stage.ledger) {
+            (Some(faulty), Some(ledger)) => others.search(faulty, ledger, events)?,
+            _ => Vec::new(),
+        };
         for node in &started {
             self.stop(node)?;
         }
-        Ok(StageRecord { nodes, workload, check_read, check_write, events, oracle })
+        Ok(StageRecord { nodes, workload, check_read, check_write, events, oracle, spread })
     }
 
     fn told(&mut self, started: &Started<'_>, ready: bool) -> io::Result<NodeRecord> {
@@ -183,8 +197,9 @@ impl Acting<'_> {
     /// Probes until the node is ready, has ended, or the time of all of them is over.
     fn gets_ready(&mut self, started: &Started<'_>, start: Instant) -> bool {
         let Some(ready) = &started.node.ready else { return self.end_of(started).is_none() };
+        let startup = Duration::from_millis(self.stage.startup_ms);
         let mut pause = Duration::from_millis(2);
-        while start.elapsed() < self.timeout() {
+        while start.elapsed() < startup {
             if self.end_of(started).is_some() {
                 return false;
             }

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use super::{CampaignSummary, Names, VOCABULARIES, tally};
-use crate::campaign::{MergedTrial, TrialLine};
+use crate::campaign::{MergedTrial, Spread, TrialLine};
 use crate::diagnostic::{harmless, plural};
 use crate::trial::Verdict;
 
@@ -121,6 +121,10 @@ pub fn campaign_trial_text(line: &TrialLine) -> String {
     );
     for event in &line.events {
         let _ = writeln!(text, "ledger: {event}");
+    }
+    for spread in &line.spread {
+        let Spread { node, path, offset, seq, .. } = spread;
+        let _ = writeln!(text, "{node}:{path} stores what event {seq} gave, from byte {offset}");
     }
     for (name, said) in &line.said {
         let _ = writeln!(text, "{name}:\n{}", said.trim_end());

@@ -11,6 +11,7 @@ use super::file::judged;
 use super::recipe::{read_detect, read_environment, read_timeout, required};
 use super::rule::read_name;
 use super::select::read_paths;
+use super::variant::{read_variants, variant_tables};
 use crate::diagnostic::Diagnostic;
 
 const KEYS: Keys = Keys {
@@ -28,10 +29,12 @@ const KEYS: Keys = Keys {
         "check",
         "detect",
         "timeout",
+        "startup",
         "golden",
         "block",
         "seed",
         "structure",
+        "variant",
         "faults",
         "mounted",
         "notes",
@@ -55,6 +58,8 @@ const FAULT_KEYS: Keys = Keys {
 };
 
 const NAME: &str = "name = \"redis-replicas\"";
+/// How the name of a variant is written.
+pub(super) const NAME_EXAMPLE: &str = "name = \"update\"";
 const NODE: &str = "[[node]]";
 const DETECT: &str = "detect = [\"stderr ~ (?i)corrupt\"]";
 
@@ -97,10 +102,12 @@ fn read(table: &Table<'_>, findings: &mut Findings) -> Option<Campaign> {
     let detect = table.get("detect").and_then(|_| read_detect(table, DETECT, findings));
     let faults = read_faults(table, &names, findings);
     let timeout = findings.read(table.get("timeout"), |field| read_timeout(&field));
+    let startup = findings.read(table.get("startup"), |field| read_timeout(&field));
     let golden = findings.read(table.get("golden"), |field| read_golden(&field));
     let block = findings.read(table.get("block"), |field| read_block(&field));
     let seed = findings.read(table.get("seed"), |field| field.natural("seed = 1"));
     let structures = read_structures(table, findings);
+    let variants = read_variants(table, findings);
     let all_mounted = findings.read(table.get("mounted"), |field| read_mounted(&field));
     let models = findings.read(table.get("models"), |field| text(&field));
     let notes = findings.read(table.get("notes"), |field| text(&field));
@@ -115,10 +122,12 @@ fn read(table: &Table<'_>, findings: &mut Findings) -> Option<Campaign> {
         check,
         detect: detect.unwrap_or_default(),
         timeout: timeout.unwrap_or(TIMEOUT),
+        startup: startup.or(timeout).unwrap_or(TIMEOUT),
         golden: golden.unwrap_or(GOLDEN),
         block: block.unwrap_or(BLOCK),
         seed: seed.unwrap_or(SEED),
         structures,
+        variants,
         faults,
         all_mounted: all_mounted.unwrap_or(false),
         notes,
@@ -130,13 +139,17 @@ fn text(field: &Field<'_>) -> Read<String> {
 }
 
 /// A line for the shell that may be absent, and says something if it is not.
-fn optional(table: &Table<'_>, key: &'static str, findings: &mut Findings) -> Option<String> {
+pub(super) fn optional(
+    table: &Table<'_>,
+    key: &'static str,
+    findings: &mut Findings,
+) -> Option<String> {
     table.get(key)?;
     required(table, "a campaign", key, &format!("{key} = \"...\""), findings)
 }
 
 /// The tables of a list of tables; none if it is absent.
-fn tables<'a>(
+pub(super) fn tables<'a>(
     table: &Table<'a>,
     key: &'static str,
     example: &str,
@@ -197,7 +210,7 @@ fn read_node_name(field: &Field<'_>) -> Read<String> {
     }
 }
 
-fn read_check(table: &Table<'_>, findings: &mut Findings) -> Checks {
+pub(super) fn read_check(table: &Table<'_>, findings: &mut Findings) -> Checks {
     let own = findings.read(table.get("check"), |field| field.table("[check]"));
     let Some(own) = own else { return Checks::default() };
     CHECK_KEYS.check(&own, findings);
@@ -303,12 +316,14 @@ fn check_placeholders(table: &Table<'_>, nodes: &[String], findings: &mut Findin
     if nodes.is_empty() {
         return; // Then more is wrong than that.
     }
-    let top = table.present(&["workload", "oracle"]);
-    let checks = table.get("check").and_then(|field| field.table("[check]").ok());
-    let checks = checks.map_or(Vec::new(), |own| own.present(&["read", "write"]));
-    top.iter()
-        .chain(&checks)
-        .for_each(|field| placeholders(field, nodes, nodes.len() == 1, findings));
+    let variants = variant_tables(table, &mut Findings::default());
+    for asked in std::iter::once(table).chain(&variants) {
+        let top = asked.present(&["workload", "oracle"]);
+        let checks = asked.get("check").and_then(|field| field.table("[check]").ok());
+        let checks = checks.map_or(Vec::new(), |own| own.present(&["read", "write"]));
+        let lines = top.iter().chain(&checks);
+        lines.for_each(|field| placeholders(field, nodes, nodes.len() == 1, findings));
+    }
     for own in tables(table, "node", NODE, &mut Findings::default()) {
         let lines = own.present(&["start", "ready", "stop", "oracle"]);
         lines.iter().for_each(|field| placeholders(field, nodes, true, findings));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Detect, PathPattern, duration};
+use super::{Detect, PathPattern, Variant, duration};
 
 /// A system, how it is run and judged, and what is to go wrong.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,8 +29,10 @@ pub struct Campaign {
     pub check: Checks,
     /// The workload noticed if any of these holds.
     pub detect: Vec<Detect>,
-    /// How long each command may take, and the nodes until they are ready.
+    /// How long each command may take.
     pub timeout: Duration,
+    /// How long all nodes together may take until they are ready.
+    pub startup: Duration,
     /// How many runs without faults come first.
     pub golden: u64,
     /// Bytes of a block.
@@ -39,6 +41,8 @@ pub struct Campaign {
     pub seed: u64,
     /// Names for groups of files, the first that matches.
     pub structures: Vec<Structure>,
+    /// Other workloads, of which one can be chosen.
+    pub variants: Vec<Variant>,
     /// What is to go wrong.
     pub faults: FaultKinds,
     /// Whether errorfs is over the directories of all nodes, and not of the faulty one alone.
@@ -182,6 +186,7 @@ impl Campaign {
             "check": { "read": self.check.read, "write": self.check.write },
             "detect": detect(&self.detect),
             "timeout": duration::format(self.timeout),
+            "startup": duration::format(self.startup),
             "golden": self.golden,
             "block": self.block,
             "seed": self.seed,

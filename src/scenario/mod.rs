@@ -41,6 +41,7 @@ mod space;
 mod stall;
 pub mod suggest;
 mod throughput;
+mod variant;
 mod when;
 mod write_model;
 
@@ -57,4 +58,5 @@ pub use model::*;
 pub use preset::{Acceleration, Evidence, Method, Preset};
 pub use recipe::*;
 pub use schema::schema;
+pub use variant::Variant;
 pub use write_model::*;

@@ -232,12 +232,12 @@ fn read_require(field: &Field<'_>, expect: Option<Expect>) -> Read<f64> {
 }
 
 pub(super) fn read_timeout(field: &Field<'_>) -> Read<Duration> {
-    let example = "timeout = \"60s\"";
-    let timeout = field.duration(example)?;
+    let example = format!("{} = \"60s\"", field.key);
+    let timeout = field.duration(&example)?;
     match timeout.is_zero() {
         false => Ok(timeout),
         true => Err(field
-            .error("zero-duration", "`timeout` is zero: nothing could run")
+            .error("zero-duration", format!("`{}` is zero: nothing could run", field.key))
             .help(format!("write it like `{example}`"))),
     }
 }

@@ -26,11 +26,22 @@ detect = ["stdout ~ damage found", "stderr ~ damage found|cannot read"]
     ))
 }
 
+/// How often each is judged: once here, more by the environment.
+fn rounds() -> usize {
+    std::env::var("ERRORFS_CAMPAIGN_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(1)
+}
+
 /// Verdict, local behaviour and global effects of the only trial.
 fn judged(behaviour: &str, kind: &str) -> [String; 3] {
     let campaign = server(behaviour, &format!("[\"{kind}\"]"));
     // Each in a network of its own: all of them listen on one port.
-    let report = campaign.report(&["--jobs", "2"]);
+    let mut report = campaign.report(&["--jobs", "2"]);
+    for _ in 1..rounds() {
+        std::fs::remove_dir_all(campaign.dir().join("results")).unwrap();
+        let again = campaign.report(&["--jobs", "2"]);
+        assert_eq!(again["matrix"], report["matrix"], "{behaviour}, {kind}: {again:#}");
+        report = again;
+    }
     let trials = report["trials"].as_array().unwrap();
     assert_eq!(trials.len(), 1, "{report:#}");
     let result = &trials[0]["result"];

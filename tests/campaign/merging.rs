@@ -30,6 +30,7 @@ fn line() -> impl Strategy<Value = TrialLine> {
         global: vec![Global::Unknown],
         why: String::new(),
         events: Vec::new(),
+        spread: Vec::new(),
         stored: None,
         said: Default::default(),
         run: RunTold {

@@ -9,6 +9,7 @@ mod merging;
 mod plans;
 mod reports;
 mod shipped;
+mod spread;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -116,3 +116,40 @@ fn a_directory_belongs_to_one_campaign() {
     std::fs::write(campaign.file(), PLAIN.replace("1500", "1501")).unwrap();
     campaign.verb("run").run().expect_status(2).expect_said("belongs to another campaign");
 }
+
+#[test]
+fn a_variant_is_a_campaign_of_its_own_and_repeats_as_such() {
+    require_fuse!();
+    require_root!();
+    let update = "\n[[variant]]\nname = \"update\"\nworkload = \"cat {mnt}/data; echo y > {mnt}/new\"\n\
+        check.write = \"touch {mnt}/probe\"\n";
+    let campaign = Campaign::new(&format!("{PLAIN}{update}"));
+    campaign
+        .verb("plan")
+        .args(["--variant", "updat"])
+        .run()
+        .expect_status(2)
+        .expect_said("there is no variant `updat`; variants are: update");
+    let report = campaign.report(&["--variant", "update"]);
+    assert_eq!(report["name"], "plain, update");
+    let trials = report["trials"].as_array().unwrap();
+    let structures: Vec<_> =
+        trials.iter().map(|one| &one["result"]["point"]["structure"]).collect();
+    assert!(structures.iter().any(|one| **one == "new"), "{structures:?}");
+    assert!(!structures.iter().any(|one| **one == "log"), "{structures:?}");
+    let repeat = trials[0]["repeat"].as_str().unwrap();
+    assert!(repeat.contains("--variant update --trial "), "{repeat}");
+    campaign.verb("run").run().expect_status(2).expect_said("another variant");
+}
+
+#[test]
+fn nodes_have_a_time_of_their_own_to_get_ready() {
+    require_fuse!();
+    require_root!();
+    let text = "version = 1\nname = \"late\"\nprepare = \"mkdir one; echo a > one/a\"\n\
+        workload = \"cat {mnt}/a\"\ngolden = 2\ntimeout = \"50s\"\nstartup = \"300ms\"\n[[node]]\n\
+        name = \"one\"\nstart = \"exec sleep 1000\"\nready = \"false\"\n";
+    let clock = std::time::Instant::now();
+    Campaign::new(text).verb("plan").run().expect_status(5).expect_said("not ready in time");
+    assert!(clock.elapsed() < Duration::from_secs(50), "{:?}", clock.elapsed());
+}

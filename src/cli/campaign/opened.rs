@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::Args;
 use rustix::fs::{FlockOperation, flock};
 
 use super::super::exit::{Exit, Failure};
@@ -25,18 +26,75 @@ pub(super) struct Opened {
     pub(super) baseline: Baseline,
 }
 
+/// Which campaign, and where it is.
+#[derive(Debug, Args)]
+pub(super) struct Which {
+    /// The campaign
+    file: PathBuf,
+    /// Where everything is kept
+    #[arg(short, long, value_name = "DIR")]
+    output: PathBuf,
+    /// Another workload of the campaign, by its name
+    #[arg(long, value_name = "NAME")]
+    variant: Option<String>,
+}
+
+impl Which {
+    fn read(&self) -> Result<Campaign, Failure> {
+        chosen(&self.file, self.variant.as_deref())
+    }
+
+    /// A directory belongs to one campaign: data and runs of another would be taken for its own.
+    fn keep(&self, campaign: &Campaign, layout: &Layout) -> Result<(), Failure> {
+        let kept = layout.campaign();
+        if !kept.exists() {
+            self.note(layout)?;
+            let text = std::fs::read(&self.file).map_err(|error| cannot(&self.file, &error))?;
+            return put_new(&kept, &text).map_err(|error| cannot(&kept, &error));
+        }
+        let before = layout.chosen();
+        let is_same = before == self.variant
+            && chosen(&kept, before.as_deref())?.canonical() == campaign.canonical();
+        is_same.then_some(()).ok_or_else(|| {
+            let root = layout.root().display();
+            let message = format!(
+                "{root} belongs to another campaign, another variant, or an earlier text of this \
+                 one (campaign.toml there): use another directory"
+            );
+            Failure::new(Exit::Usage, message)
+        })
+    }
+
+    /// The variant, before the file that says that it has been noted.
+    fn note(&self, layout: &Layout) -> Result<(), Failure> {
+        let note = layout.variant();
+        let noted = match &self.variant {
+            None if !note.exists() => Ok(()),
+            None => std::fs::remove_file(&note),
+            Some(name) => std::fs::write(&note, name),
+        };
+        noted.map_err(|error| cannot(&note, &error))
+    }
+}
+
+fn chosen(file: &Path, variant: Option<&str>) -> Result<Campaign, Failure> {
+    let campaign = read(file)?;
+    let Some(name) = variant else { return Ok(campaign) };
+    campaign.choose(name).map_err(|why| Failure::new(Exit::Usage, why))
+}
+
 impl Opened {
     /// Reads the file, and makes in the directory what is not there yet. One process at a time does.
-    pub(super) fn new(file: &Path, output: &Path, stop: Stop<'_>) -> Result<Opened, Failure> {
+    pub(super) fn new(which: &Which, stop: Stop<'_>) -> Result<Opened, Failure> {
         if !rustix::process::geteuid().is_root() {
             let message = "trials of campaigns have processes and a network of their own: that \
                            takes root (CAP_SYS_ADMIN)";
             return Err(Failure::new(Exit::CannotMount, message));
         }
-        let campaign = read(file)?;
-        let layout = Layout::new(directory(output)?);
+        let campaign = which.read()?;
+        let layout = Layout::new(directory(&which.output)?);
         let _lock = lock(&layout, stop)?;
-        keep_file(file, &campaign, &layout)?;
+        which.keep(&campaign, &layout)?;
         prepare(&campaign, &layout).map_err(|why| Failure::new(Exit::NothingMatched, why))?;
         let runner = Runner { campaign: &campaign, layout: &layout };
         if !layout.golden().exists() {
@@ -51,7 +109,7 @@ impl Opened {
 }
 
 /// A campaign file; its mistakes are printed.
-pub(super) fn read(file: &Path) -> Result<Campaign, Failure> {
+fn read(file: &Path) -> Result<Campaign, Failure> {
     let name = file.display().to_string();
     let refused = |text: &str, diagnostics: &[_]| {
         scenarios::print_of(&name, text, diagnostics);
@@ -82,26 +140,6 @@ fn lock(layout: &Layout, stop: Stop<'_>) -> Result<File, Failure> {
         std::thread::sleep(Duration::from_millis(20));
     }
     Ok(file)
-}
-
-/// A directory belongs to one campaign: data and runs of another would be taken for its own.
-fn keep_file(file: &Path, campaign: &Campaign, layout: &Layout) -> Result<(), Failure> {
-    let kept = layout.root().join("campaign.toml");
-    if !kept.exists() {
-        let text = std::fs::read(file).map_err(|error| cannot(file, &error))?;
-        return put_new(&kept, &text).map_err(|error| cannot(&kept, &error));
-    }
-    match read(&kept)?.canonical() == campaign.canonical() {
-        true => Ok(()),
-        false => Err(Failure::new(
-            Exit::Usage,
-            format!(
-                "{} belongs to another campaign, or to an earlier text of this one \
-                 (campaign.toml there): use another directory",
-                layout.root().display()
-            ),
-        )),
-    }
 }
 
 fn plan(campaign: &Campaign, layout: &Layout) -> Result<CampaignPlan, Failure> {

@@ -1,6 +1,5 @@
 //! `errorfs campaign plan` and `run`: makes the plan, runs a shard of it.
 
-use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -8,7 +7,7 @@ use clap::Args;
 
 use super::super::exit::{Exit, Failure};
 use super::super::{eprint, out};
-use super::opened::Opened;
+use super::opened::{Opened, Which};
 use super::progress::Progress;
 use crate::campaign::{
     CampaignEnd, CampaignSeries, PlannedTrial, ResultsError, Runner, Shard, ShardFile, TrialId,
@@ -21,11 +20,8 @@ use crate::trial::{Scratch, Verdict};
 /// Make the data, the runs without faults and the plan, and no trial
 #[derive(Debug, Args)]
 pub(super) struct PlanVerb {
-    /// The campaign
-    file: PathBuf,
-    /// Where everything is kept
-    #[arg(short, long, value_name = "DIR")]
-    output: PathBuf,
+    #[command(flatten)]
+    which: Which,
 }
 
 /// Run the trials that are not done yet
@@ -35,11 +31,8 @@ pub(super) struct PlanVerb {
 /// 75 if interrupted: the same command goes on.
 #[derive(Debug, Args)]
 pub(super) struct RunVerb {
-    /// The campaign
-    file: PathBuf,
-    /// Where everything is kept
-    #[arg(short, long, value_name = "DIR")]
-    output: PathBuf,
+    #[command(flatten)]
+    which: Which,
     /// Only so many trials, drawn with the seed of the campaign
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     sample: Option<u64>,
@@ -74,7 +67,7 @@ enum FailOn {
 pub(super) fn plan(args: &PlanVerb) -> Result<Exit, Failure> {
     let ended = crate::cli::process::asked_to_end()?;
     let stop = || ended.load(Ordering::Relaxed);
-    let opened = Opened::new(&args.file, &args.output, &stop)?;
+    let opened = Opened::new(&args.which, &stop)?;
     let plan = &opened.plan;
     let flaky: u64 = plan.flaky.iter().map(|(_, _, blocks)| blocks).sum();
     let (files, trials) = (plan.space.len(), plan.points().count());
@@ -98,7 +91,7 @@ pub(super) fn run(args: &RunVerb) -> Result<Exit, Failure> {
     let stop =
         || ended.load(Ordering::Relaxed) || deadline.is_some_and(|limit| start.elapsed() > limit);
     let shard = shard(args)?;
-    let opened = Opened::new(&args.file, &args.output, &stop)?;
+    let opened = Opened::new(&args.which, &stop)?;
     let scratch = Scratch::new()
         .map_err(|error| Failure::new(Exit::TryAgain, format!("no scratch directory: {error}")))?;
     let running = Running { args, opened: &opened, scratch: &scratch, host: host() };

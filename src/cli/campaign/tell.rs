@@ -168,8 +168,12 @@ fn planned(inputs: &[PathBuf]) -> Option<usize> {
 fn repeat(inputs: &[PathBuf]) -> Option<String> {
     let dir = inputs.iter().find(|input| input.is_dir())?;
     let word = |path: &Path| shell_word(path.as_os_str()).to_string_lossy().into_owned();
-    let (file, dir) = (word(&dir.join("campaign.toml")), word(dir));
-    Some(format!("errorfs campaign run {file} -o {dir} --trial"))
+    let layout = Layout::new(dir.clone());
+    let variant = layout.chosen().map_or(String::new(), |name| {
+        format!(" --variant {}", shell_word(name.as_ref()).to_string_lossy())
+    });
+    let (file, dir) = (word(&layout.campaign()), word(dir));
+    Some(format!("errorfs campaign run {file} -o {dir}{variant} --trial"))
 }
 
 fn write(file: &Path, text: &str) -> Result<(), Failure> {
