@@ -30,6 +30,8 @@ fn contents(root: &Path) -> Vec<(String, Vec<u8>)> {
     found
 }
 
+/// "What is remembered is written before the reply leaves, and written anew, with what is left of
+/// it, at the start of each mount."
 #[test]
 fn after_each_kill_the_next_mount_shows_what_the_last_one_did() {
     require_fuse!();
