@@ -280,6 +280,11 @@ impl Op {
 mod tests {
     use super::*;
 
+    /// "**`ops`** are: lookup, getattr, setattr, readlink, mknod, mkdir, unlink, rmdir, symlink,
+    /// rename, link, open, create, read, write, flush, release, fsync, opendir, readdir,
+    /// releasedir, fsyncdir, statfs, setxattr, getxattr, listxattr, removexattr, fallocate, lseek,
+    /// copy_file_range, ioctl." "The group `data` is read, write, fsync, fallocate and
+    /// copy_file_range, `metadata` is every other one, `all` is both."
     #[test]
     fn every_kind_is_found_by_its_name_and_in_exactly_one_group() {
         for kind in OpKind::ALL {

@@ -25,6 +25,7 @@ mod programs;
 mod property;
 mod robustness;
 mod scenario;
+mod semantics;
 mod state;
 mod statistical;
 mod support;

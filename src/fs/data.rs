@@ -208,7 +208,7 @@ impl Filesystem {
         let written = before
             .and_then(|before| Ok((before, rustix::io::pwritev(&*open.file, &buffer, op.offset)?)));
         let count = written.as_ref().map_or(0, |(_, count)| *count);
-        self.end_overwrite(overwrites, op.offset + count as u64);
+        let medium = self.end_overwrite(overwrites, op.offset + count as u64);
         self.end_write(open, under_way, count, data, losses);
         self.note_held(&open.node, &losses.noted(pages_of(&op)));
         for (before, Range { start, end }) in written?.0 {
@@ -216,6 +216,9 @@ impl Filesystem {
             if start < end {
                 self.overwritten(before, start..end);
             }
+        }
+        if let Some(medium) = medium {
+            self.note_earlier(&open.node, &medium, &(op.offset..op.offset + count as u64));
         }
         self.stored(open, op, &data[..count], losses);
         self.after_writing(&open.node, op.offset..op.offset + count as u64, how);

@@ -36,9 +36,13 @@ impl Filesystem {
         Some(Overwrites { medium, were })
     }
 
-    /// The write has been made up to `end`.
-    pub(super) fn end_overwrite(&self, overwrites: Option<Overwrites>, end: u64) {
-        let Some(Overwrites { medium, were }) = overwrites else { return };
+    /// The write has been made up to `end`; gives the medium that knows more now.
+    pub(super) fn end_overwrite(
+        &self,
+        overwrites: Option<Overwrites>,
+        end: u64,
+    ) -> Option<Arc<Medium>> {
+        let Overwrites { medium, were } = overwrites?;
         for (bytes, content) in were {
             let made = bytes.start..bytes.end.min(end);
             match content {
@@ -52,5 +56,6 @@ impl Filesystem {
                 }
             }
         }
+        Some(medium)
     }
 }

@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use super::{Filesystem, Node, View, locked};
 use crate::injector::Armed;
-use crate::media::{Content, Elsewhere, FileKey, Loss, Medium, Stale};
+use crate::media::{Content, Elsewhere, FileKey, Loss, Medium, Piece, Stale};
 use crate::plan::DamageId;
-use crate::state::{FileMemory, Held, Memo, escaped, held, plain};
+use crate::state::{FileMemory, Held, Memo, earlier_memo, escaped, held, plain};
 
 impl Filesystem {
     fn note(&self, memos: &[(Memo, Vec<u8>)]) {
@@ -61,6 +61,14 @@ impl Filesystem {
                 let (file, rule) = (view.file, rule.name.clone());
                 self.note_one(Memo::Bound { file, rule, path: escaped(path) });
             });
+        }
+    }
+
+    /// What was stored in a range before it was overwritten is known, if anybody wants to know.
+    pub(super) fn note_earlier(&self, node: &Arc<Node>, medium: &Medium, range: &Range<u64>) {
+        if self.state.is_some() {
+            let pieces = medium.earlier().within(range);
+            self.note(&Vec::from_iter(earlier_memo(node.key, &pieces)));
         }
     }
 
@@ -132,6 +140,9 @@ impl Filesystem {
                 armed.bind_again(rule, &self.media.medium(key), path);
             }
         }
+        if armed.plan().rules().iter().any(|rule| rule.fault.keeps_earlier()) {
+            self.recall_earlier(key, file);
+        }
         let stale: Vec<Stale> = file
             .held()
             .into_iter()
@@ -159,6 +170,22 @@ impl Filesystem {
             .collect();
         if !stale.is_empty() {
             self.media.medium(key).behind().fall(stale);
+        }
+    }
+}
+
+impl Filesystem {
+    /// What regions that are stale read as; what there is no room for is as if it had never been.
+    fn recall_earlier(&self, key: FileKey, file: &FileMemory) {
+        for piece in file.earlier() {
+            let mut bytes = vec![0; (piece.bytes.end - piece.bytes.start) as usize];
+            piece.copy_to(&mut bytes, piece.bytes.start);
+            match Content::new(bytes, &self.room) {
+                Some(content) => {
+                    self.media.medium(key).earlier().keep(Piece { content, ..piece });
+                }
+                None => self.tell_no_room(),
+            }
         }
     }
 }

@@ -163,6 +163,8 @@ mod tests {
         );
     }
 
+    /// "What was appended ends with the last page that arrived; pages before it that did not arrive
+    /// are zeros."
     #[test]
     fn what_was_appended_ends_with_the_last_page_that_arrived_and_has_holes() {
         let volatile = written(1_000, 0..0);

@@ -131,6 +131,7 @@ mod tests {
         assert!(trigger.is_open(Duration::ZERO) && trigger.is_due(1) && !trigger.is_never());
     }
 
+    /// "Conditions combine with *and*."
     #[test]
     fn nth_and_every_combine_with_and() {
         let nth = vec![9, 2, 3];
@@ -165,6 +166,7 @@ mod tests {
         assert_eq!(open, wanted);
     }
 
+    /// "A probability or rate of 0 is never, and 1 is always."
     #[test]
     fn probability_is_never_at_zero_always_at_one_and_right_between() {
         let trigger =

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -97,6 +98,14 @@ pub enum Memo {
         /// In order.
         pieces: Vec<Held>,
     },
+    /// What was stored before it was overwritten last, where some region reads as that. The bytes of
+    /// those that are no zeros go with it.
+    Earlier {
+        /// Which.
+        file: FileKey,
+        /// First byte, end, and whether there were zeros, in order.
+        pieces: Vec<(u64, u64, bool)>,
+    },
     /// How many operations a rule has looked at, and how often it fired.
     Counted {
         /// Name of the rule.
@@ -142,6 +151,7 @@ pub struct FileMemory {
     /// By name of the rule.
     pub bound: HashMap<String, PathBuf>,
     held: Pieces<Arc<Held>>,
+    earlier: Pieces<()>,
 }
 
 /// The places of a rule in a file: bits, regions, sectors.
@@ -235,7 +245,16 @@ impl Memory {
                 self.file(file).bound.insert(rule, plain(&path));
             }
             Memo::Replaced { file, start, end, size } => {
-                self.file(file).generations.replace(start..end, size);
+                let file = self.file(file);
+                file.generations.replace(start..end, size);
+                // Nobody knows what was there, unless it is told next.
+                file.earlier.take(&(start..end));
+            }
+            Memo::Earlier { file, pieces } => {
+                let earlier = &mut self.file(file).earlier;
+                let like = |(start, end, zeros)| (start..end, zeros, ());
+                let pieces = with_contents(pieces.into_iter().map(like), bytes, room);
+                pieces.into_iter().for_each(|piece| drop(earlier.put(piece)));
             }
             Memo::Generations { file, pieces } => {
                 self.file(file).generations = Generations::from_pieces(pieces);
@@ -243,9 +262,9 @@ impl Memory {
             Memo::Holds { file, start, end, pieces } => {
                 let held = &mut self.file(file).held;
                 held.take(&(start..end));
-                with_contents(pieces, bytes, room).into_iter().for_each(|piece| {
-                    held.put(piece);
-                });
+                let like = |held: Held| (held.start..held.end, held.zeros, Arc::new(held));
+                let pieces = with_contents(pieces.into_iter().map(like), bytes, room);
+                pieces.into_iter().for_each(|piece| drop(held.put(piece)));
             }
         }
     }
@@ -290,6 +309,11 @@ impl FileMemory {
         self.held.within(&(0..u64::MAX))
     }
 
+    /// What was stored before it was overwritten last.
+    pub fn earlier(&self) -> Vec<Piece<()>> {
+        self.earlier.within(&(0..u64::MAX))
+    }
+
     fn memos(&self, file: FileKey) -> Vec<(Memo, Vec<u8>)> {
         let mut memos = Vec::new();
         if self.born {
@@ -310,37 +334,53 @@ impl FileMemory {
             let (held, bytes) = held(&piece, (*piece.of).clone());
             memos.push((Memo::Holds { file, start, end, pieces: vec![held] }, bytes));
         }
+        memos.extend(self.earlier().chunks(1).filter_map(|piece| earlier_memo(file, piece)));
         memos
     }
 }
 
 /// A stretch as a memo has it, with its bytes; of `like` the place is its own.
 pub fn held<T: Clone>(piece: &Piece<T>, like: Held) -> (Held, Vec<u8>) {
-    let mut bytes = vec![0; (piece.bytes.end - piece.bytes.start) as usize];
-    piece.copy_to(&mut bytes, piece.bytes.start);
-    let zeros = bytes.iter().all(|byte| *byte == 0);
-    if zeros {
-        bytes.clear();
-    }
+    let bytes = bytes_of(piece);
+    let zeros = bytes.is_empty();
     (Held { start: piece.bytes.start, end: piece.bytes.end, zeros, ..like }, bytes)
 }
 
-fn with_contents(pieces: Vec<Held>, bytes: &[u8], room: &Arc<Room>) -> Vec<Piece<Arc<Held>>> {
+fn with_contents<T>(
+    pieces: impl IntoIterator<Item = (Range<u64>, bool, T)>,
+    bytes: &[u8],
+    room: &Arc<Room>,
+) -> Vec<Piece<T>> {
     let mut rest = bytes;
     let mut made = Vec::new();
-    for held in pieces {
-        let len = if held.zeros { 0 } else { (held.end - held.start) as usize };
+    for (bytes, zeros, of) in pieces {
+        let len = if zeros { 0 } else { (bytes.end - bytes.start) as usize };
         let Some((own, others)) = rest.split_at_checked(len) else { break };
         rest = others;
-        let content = match held.zeros {
+        let content = match zeros {
             true => Some(Content::ZEROS),
             false => Content::new(own.to_vec(), room),
         };
-        if let Some(content) = content {
-            made.push(Piece { bytes: held.start..held.end, content, of: Arc::new(held) });
-        }
+        made.extend(content.map(|content| Piece { bytes, content, of }));
     }
     made
+}
+
+/// What was stored before, as a memo, if there is any.
+pub fn earlier_memo(file: FileKey, pieces: &[Piece<()>]) -> Option<(Memo, Vec<u8>)> {
+    let told = pieces.iter().map(|piece| {
+        let bytes = bytes_of(piece);
+        ((piece.bytes.start, piece.bytes.end, bytes.is_empty()), bytes)
+    });
+    let (pieces, bytes): (Vec<_>, Vec<_>) = told.unzip();
+    (!pieces.is_empty()).then(|| (Memo::Earlier { file, pieces }, bytes.concat()))
+}
+
+/// The bytes of a stretch; none if they are all zeros.
+fn bytes_of<T: Clone>(piece: &Piece<T>) -> Vec<u8> {
+    let mut bytes = vec![0; (piece.bytes.end - piece.bytes.start) as usize];
+    piece.copy_to(&mut bytes, piece.bytes.start);
+    if bytes.iter().all(|byte| *byte == 0) { Vec::new() } else { bytes }
 }
 
 /// A path as memos have it.

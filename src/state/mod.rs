@@ -12,5 +12,7 @@ mod record;
 pub use directory::{Belongs, StateDir, StateError};
 pub use journal::{Damaged, Journal};
 pub use log::{Frame, Log};
-pub use memory::{FileMemory, Held, Memo, Memory, MemoryLog, Places, escaped, held, plain};
+pub use memory::{
+    FileMemory, Held, Memo, Memory, MemoryLog, Places, earlier_memo, escaped, held, plain,
+};
 pub use record::Record;

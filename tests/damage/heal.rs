@@ -17,7 +17,9 @@ fn stored(kept: &Kept) -> Vec<u8> {
     fs::read(kept.backing.join("file")).unwrap()
 }
 
-/// "What programs have overwritten since is theirs and stays", whatever they wrote there.
+/// "What programs have overwritten since is theirs and stays", whatever they wrote there. "What
+/// programs have overwritten since is theirs and stays." "While the mount lasts, what programs
+/// overwrite is seen however a file is opened."
 #[test]
 fn what_programs_have_overwritten_since_stays_theirs() {
     require_fuse!();
@@ -39,7 +41,8 @@ fn what_programs_have_overwritten_since_stays_theirs() {
     assert!(stored(&kept) == wanted);
 }
 
-/// "Killed, it can be started again; done, it does nothing."
+/// "`heal` can be killed and started again; once all is healed it does nothing." "`--dry-run` says
+/// what it would do."
 #[test]
 fn healing_again_does_nothing_and_a_dry_run_changes_nothing() {
     require_fuse!();

@@ -37,6 +37,8 @@ fn contents(root: &std::path::Path) -> Contents {
     found
 }
 
+/// "Before a byte is damaged, its place and what it was stand in the journal of that directory, on
+/// the disk."
 #[test]
 fn after_kill_9_in_the_middle_heal_gives_back_what_was_written() {
     require_fuse!();

@@ -43,6 +43,8 @@ pub(super) fn operations(default: usize) -> usize {
     said.and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
+/// "`errorfs heal DIR` gives everything back, byte for byte, after the mount has ended, in order or
+/// by `kill -9`." "Damage and its undoing do not show in the times of the last change."
 #[test]
 fn after_random_damaging_operations_heal_gives_back_the_exact_tree() {
     require_fuse!();

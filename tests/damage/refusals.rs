@@ -7,6 +7,8 @@ use crate::support::*;
 
 const FLIP: &str = "[[rule]]\nname = \"flip\"\n[rule.fault.bit_flip]\ncount = 1\non = \"write\"\n";
 
+/// "**Asked twice.** A scenario that damages the backing directory is refused unless the mount is
+/// told `--allow-damage`, and `--state DIR` for what undoes it."
 #[test]
 fn a_scenario_that_damages_is_refused_without_leave_and_a_place_for_what_undoes_it() {
     let scratch = tempfile::tempdir().unwrap();
@@ -34,6 +36,8 @@ fn a_scenario_that_damages_is_refused_without_leave_and_a_place_for_what_undoes_
     assert!(!inside.exists());
 }
 
+/// "A state directory belongs to one backing directory, lies outside of it and of the mount, and is
+/// used by one mount at a time."
 #[test]
 fn a_state_directory_belongs_to_one_backing_directory() {
     require_fuse!();
@@ -47,7 +51,9 @@ fn a_state_directory_belongs_to_one_backing_directory() {
     ended.expect_status(2).expect_said("give every backing directory a state directory of its own");
 }
 
-/// A layer that is thrown away may be damaged without asking twice.
+/// A layer that is thrown away may be damaged without asking twice. "Under `errorfs run
+/// --discard-writes` and `errorfs drill` nothing needs to be allowed: what is damaged there is
+/// thrown away."
 #[test]
 fn what_is_discarded_may_be_damaged() {
     require_fuse!();
@@ -67,8 +73,9 @@ fn what_is_discarded_may_be_damaged() {
     assert_eq!(tree_hash(backing.path()), before);
 }
 
-/// A scenario that is loaded later is judged in the same way; and power that nobody watched cannot be
-/// cut.
+/// A scenario that is loaded later is judged in the same way; and power that nobody watched cannot
+/// be cut. "A scenario that is loaded later is judged in the same way; power that nobody watched
+/// from the beginning cannot be cut."
 #[test]
 fn a_live_mount_refuses_what_it_was_not_told() {
     require_fuse!();

@@ -15,8 +15,10 @@ fn ones() -> Kept {
     Kept::new(Backing::new().with("file", &[1; 65_536]))
 }
 
-/// "The write succeeds, and the backing directory gets the wrong bits; every reader sees them, also
-/// one that does not come through the mount." "The event is one of the write; reads have none."
+/// "The write succeeds, and the backing directory gets the wrong bytes; every reader sees them,
+/// also one that does not come through the mount." "`bit_flip` and `corrupt` with `on = "write"`
+/// happen on the way to the medium: in memory, an adapter, a controller." "The event is one of the
+/// write, with `before` as the program wrote it; reads have none."
 #[test]
 fn a_bit_that_flips_on_write_is_stored_and_told_of_the_write_alone() {
     require_fuse!();
@@ -75,7 +77,9 @@ fn a_rate_does_not_depend_on_how_much_is_written_at_once() {
     assert!(write(&[700, 3, 50_000]) == whole, "odd pieces");
 }
 
-/// "Overwriting is a new trial: `count` and `at` strike each write that `when` picks."
+/// "Overwriting is a new trial: `count` and `at` strike each write that `when` picks." "They are
+/// wrong until they are overwritten, so there is no `persistence` to choose and no `generation`."
+/// "`count` and `at` strike each write that `when` picks."
 #[test]
 fn given_bits_flip_in_every_write_of_them() {
     require_fuse!();

@@ -17,6 +17,9 @@ fn read_by(program: Program, mount: &Mount) -> String {
     ended.stdout.trim().to_owned()
 }
 
+/// "A rule with one of these looks at what they ask for, and at nothing else: also sticky damage is
+/// seen by them alone, and the files that it selects are opened without the page cache, which tells
+/// nobody who reads."
 #[test]
 fn damage_is_seen_by_those_who_are_selected_and_by_nobody_else() {
     require_fuse!();
@@ -46,7 +49,10 @@ fn damage_is_seen_by_those_who_are_selected_and_by_nobody_else() {
     }
 }
 
-/// A process and its children; not those who are not of it.
+/// A process and its children; not those who are not of it. "**Who asks**: `uid` and `gid` are
+/// those that the kernel checks permissions by; `pid` is a process or one that it descends from, at
+/// that moment; `comm` is the name of the thread or of its process, as `ps` shows it; `cgroup` is a
+/// group of version 2, or one in it."
 #[test]
 fn a_process_is_selected_with_all_that_descend_from_it() {
     require_fuse!();

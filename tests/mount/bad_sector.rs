@@ -14,6 +14,8 @@ fn start(backing: &Backing, sector: &str) -> Mount {
     Mount::new(backing.path()).scenario(&text).seed(1).start()
 }
 
+/// "A read that touches a bad sector gives the good bytes before it, then EIO; its neighbours stay
+/// readable."
 #[test]
 fn neighbours_of_a_bad_sector_are_readable_and_the_sector_is_not() {
     require_fuse!();
@@ -66,6 +68,8 @@ fn a_mapping_gets_sigbus_at_the_bad_sector_and_only_there() {
     mount.stop();
 }
 
+/// "A write of the whole sector repairs it; a write of a part of it fails with EIO, as the drive
+/// would have to read it first."
 #[test]
 fn a_write_that_covers_the_sector_repairs_it_and_a_partial_one_fails() {
     require_fuse!();

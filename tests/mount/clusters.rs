@@ -6,6 +6,8 @@ use crate::support::*;
 
 const SIZE: usize = 8 << 20;
 
+/// "`clusters` says how the damage of one such device lies; the selected files that are there at
+/// arming, one after the other, stand for it." "All keys may be left out."
 #[test]
 fn corrupt_clusters_are_where_preview_says_and_lie_in_runs() {
     require_fuse!();

@@ -30,6 +30,8 @@ const AFTER: &str = "[[rule]]\nname = \"damage\"\nwhen = { after_event = \"first
     [[rule]]\nname = \"first-error\"\nselect = { ops = [\"write\"] }\nwhen = { nth = 2 }\n\
     fault = { error = { errno = \"EIO\" } }\n";
 
+/// "A rule has fired with the first operation that it did something to; what comes after that one
+/// is in time for `after_event`."
 #[test]
 fn a_rule_waits_for_the_event_of_another() {
     require_fuse!();

@@ -21,7 +21,10 @@ fn third_write_fails(mount: &Mount) -> Vec<Option<i32>> {
 
 /// The operation that sets it off fails, and after it every operation on the selected paths,
 /// whatever `select.ops` says, also on files that are open; other paths are as they were. The event
-/// of the one that set it off has the occurrence, those of the others have none.
+/// of the one that set it off has the occurrence, those of the others have none. "`select` and
+/// `when` say which operation sets it off." "That one fails, and after it every operation on the
+/// selected paths, whatever `ops` and `bytes` say, also on files that are open; none but `release`
+/// and `releasedir`, whose answers the kernel drops."
 #[test]
 fn the_operation_that_sets_it_off_fails_and_after_it_every_operation_on_the_selected_paths() {
     require_fuse!();
@@ -48,6 +51,7 @@ fn the_operation_that_sets_it_off_fails_and_after_it_every_operation_on_the_sele
     mount.stop();
 }
 
+/// "What was stored stays as it is, and the mount ends as any other."
 #[test]
 fn on_a_dead_mount_every_operation_fails_with_its_errno_and_it_ends_as_any_other() {
     require_fuse!();
@@ -94,6 +98,8 @@ fn a_rename_into_what_is_dead_fails() {
     mount.stop();
 }
 
+/// "With `for` it is there again, and stays so: the rule fires once, so that `times` above 1 and
+/// several `nth` are refused."
 #[test]
 fn with_for_it_is_there_again_and_stays_so() {
     require_fuse!();
@@ -143,6 +149,8 @@ fn an_operation_that_an_earlier_rule_fails_sets_nothing_off() {
     mount.stop();
 }
 
+/// "The event of the operation that set it off has the `occurrence`, those of the others have none;
+/// `errorfs replay` has it set off at the same one."
 #[test]
 fn a_replayed_device_dies_at_the_same_operation() {
     require_fuse!();

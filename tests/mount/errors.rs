@@ -70,6 +70,7 @@ pub(super) fn backing() -> Backing {
     backing
 }
 
+/// "The backing directory is not asked: a write that fails has written nothing."
 #[test]
 fn every_operation_fails_once_when_told_and_then_works() {
     require_fuse!();
@@ -127,6 +128,7 @@ fn every_second_fsync_fails_and_the_bytes_are_there_all_the_same() {
     mount.stop();
 }
 
+/// "close(2) is `flush`; fdatasync(2) is `fsync`."
 #[test]
 fn an_error_at_close_reaches_the_one_who_closes() {
     require_fuse!();

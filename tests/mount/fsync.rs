@@ -29,7 +29,8 @@ fn first(file: &File) -> u8 {
     byte[0]
 }
 
-/// "ext4-ordered, xfs: EIO; what was written; what was there before." A second fsync answers 0.
+/// "ext4-ordered, xfs: EIO; what was written; what was there before." A second fsync answers 0. "A
+/// second fsync has nothing to write back, and answers 0."
 #[test]
 fn ext4_ordered_and_xfs_fail_once_and_keep_what_was_written_until_it_is_evicted() {
     require_fuse!();
@@ -71,7 +72,8 @@ fn ext4_data_fails_the_next_fsync() {
     assert_eq!(said, [(Some(1), None, 1), (None, Some("EIO".into()), 0)]);
 }
 
-/// "btrfs: EIO; what was there before; the same."
+/// "btrfs: EIO; what was there before; the same." "The backing directory has what was written, as
+/// with `lost_write`; the same holds of the ledger and of `--keep-max`."
 #[test]
 fn btrfs_fails_and_goes_back_to_what_was_there_before() {
     require_fuse!();
@@ -114,7 +116,9 @@ fn what_is_written_again_and_synced_is_on_the_medium() {
     }
 }
 
-/// "Writing any byte of such a page makes all of it dirty again", while it is in the cache.
+/// "Writing any byte of such a page makes all of it dirty again", while it is in the cache. "To
+/// write the bytes again, and fsync, puts them on the medium; writing any byte of such a page while
+/// it is in the cache makes all of it dirty again."
 #[test]
 fn writing_a_byte_of_a_page_that_failed_writes_all_of_it_back() {
     require_fuse!();
@@ -152,7 +156,8 @@ fn everybody_who_has_the_file_open_is_told_once() {
     }
 }
 
-/// "If nobody has been told, to the first who opens it later."
+/// "The error is told once to everybody who has the file open; if nobody has been told, to the
+/// first who opens it later."
 #[test]
 fn an_error_that_nobody_was_told_of_waits_for_the_next_one_to_open_the_file() {
     require_fuse!();
@@ -167,8 +172,9 @@ fn an_error_that_nobody_was_told_of_waits_for_the_next_one_to_open_the_file() {
     mount.stop();
 }
 
-/// "`sequence` is read for each file by itself: `x` fails, `w` succeeds, once each; the last letter
-/// holds for ever." An fsync with nothing to write back takes no letter.
+/// An fsync with nothing to write back takes no letter. "**`sequence`** is read for each file by
+/// itself: `x` fails, `w` succeeds, once each; the last letter is a capital one and holds for
+/// ever."
 #[test]
 fn a_sequence_is_read_letter_by_letter_for_each_file() {
     require_fuse!();
@@ -189,7 +195,9 @@ fn a_sequence_is_read_letter_by_letter_for_each_file() {
     mount.stop();
 }
 
-/// "`when` must agree": its occurrences are those fsyncs that have something to write back.
+/// "`when` must agree": its occurrences are those fsyncs that have something to write back. "What
+/// programs write is in a simulated cache until an fsync writes it back; an fsync is an occurrence
+/// of the rule if it has something to write back." "`when` must agree."
 #[test]
 fn when_counts_what_is_written_back() {
     require_fuse!();
@@ -205,7 +213,7 @@ fn when_counts_what_is_written_back() {
     mount.stop();
 }
 
-/// "`bytes` selects the pages that are not written back; the others are."
+/// "**`bytes`** in `select` selects the pages of 4 KiB that are not written back; the others are."
 #[test]
 fn a_page_that_fails_keeps_no_other_from_being_written() {
     require_fuse!();
@@ -227,7 +235,7 @@ fn a_page_that_fails_keeps_no_other_from_being_written() {
     }
 }
 
-/// "`close`: when the last who has the file open closes it."
+/// "`close` is when the last who has the file open closes it."
 #[test]
 fn pages_stay_while_anybody_has_the_file_open() {
     require_fuse!();
@@ -244,6 +252,8 @@ fn pages_stay_while_anybody_has_the_file_open() {
 }
 
 /// "`drop`: when the kernel drops the file from its caches", and closing alone does not.
+/// "**`evict`**: `drop` is when the kernel drops the file from its caches, as
+/// `/proc/sys/vm/drop_caches` makes it do with files that nobody has open; this evicts always."
 #[test]
 fn dropping_caches_evicts() {
     require_fuse!();
@@ -268,7 +278,7 @@ fn dropping_caches_evicts() {
     }
 }
 
-/// "A duration: so long after the failure."
+/// "A duration is so long after the failure."
 #[test]
 fn pages_are_evicted_after_a_while() {
     require_fuse!();
@@ -281,7 +291,8 @@ fn pages_are_evicted_after_a_while() {
     mount.stop();
 }
 
-/// "The next mount starts with what was written."
+/// "Without `--state` the next mount starts with what was written; with it the pages are evicted by
+/// the end of the mount."
 #[test]
 fn the_next_mount_starts_with_what_was_written() {
     require_fuse!();
@@ -300,7 +311,8 @@ fn the_next_mount_starts_with_what_was_written() {
     mount.stop();
 }
 
-/// "An fsync that an `error` rule fails writes nothing back", and is no occurrence.
+/// "An fsync that an `error` rule fails writes nothing back", and is no occurrence. "An fsync that
+/// an `error` rule fails writes nothing back."
 #[test]
 fn an_fsync_that_an_error_rule_fails_writes_nothing_back() {
     require_fuse!();
@@ -317,7 +329,7 @@ fn an_fsync_that_an_error_rule_fails_writes_nothing_back() {
     mount.stop();
 }
 
-/// "What does not fit is taken for written back."
+/// "What does not fit is taken for written back (`skipped`)."
 #[test]
 fn what_cannot_be_kept_is_taken_for_written_back() {
     require_fuse!();
@@ -334,6 +346,7 @@ fn what_cannot_be_kept_is_taken_for_written_back() {
 }
 
 /// "msync(2) is an fsync too. What is written through O_SYNC or O_DSYNC is on the medium at once."
+/// "What is written through O_SYNC or O_DSYNC is on the medium at once."
 #[test]
 fn msync_and_synchronous_writes_write_back_too() {
     require_fuse!();
@@ -357,6 +370,7 @@ fn msync_and_synchronous_writes_write_back_too() {
 }
 
 /// A write that is lost, and an fsync that fails: what is lost stays lost when the rest is synced.
+/// "An fsync that fails is about what was written, whether or not the medium would have got it."
 #[test]
 fn what_a_write_lost_no_fsync_brings_back() {
     require_fuse!();

@@ -19,7 +19,9 @@ fn shell(mount: &Mount, script: &str) -> ExitStatus {
     Command::new("sh").arg("-c").arg(script).arg("sh").arg(mount.path()).status().unwrap()
 }
 
-/// The calling process gets SIGKILL, nothing of the operation is done, and the event says who it was.
+/// The calling process gets SIGKILL, nothing of the operation is done, and the event says who it
+/// was. "The process that asks gets SIGKILL at the operation, of which nothing is done: a crash at
+/// an exact place." "The event, with the errno EINTR, is in the ledger before the signal is sent."
 #[test]
 fn a_caller_is_killed_at_its_second_write_of_which_nothing_is_done() {
     require_fuse!();
@@ -39,6 +41,8 @@ fn a_caller_is_killed_at_its_second_write_of_which_nothing_is_done() {
     fs::write(mount.join("d"), "others go on").unwrap();
 }
 
+/// "The signal goes to the process, by a descriptor of it (pidfd): nobody else is hit who has its
+/// number later."
 #[test]
 fn all_threads_of_the_caller_are_killed() {
     require_fuse!();
@@ -62,7 +66,10 @@ fn a_caller_of_another_user_is_killed_too() {
     assert_eq!((ended.status.signal(), &*ended.stdout), (Some(9), ""), "{}", ended.stderr);
 }
 
-/// errorfs and those that started it, as this test has, are never killed.
+/// errorfs and those that started it, as this test has, are never killed. "Never killed are errorfs
+/// itself and the processes that started it, process 1, the kernel, and a caller that errorfs
+/// cannot see (of a process namespace beside its own): then the operation is done as if no rule
+/// failed or damaged it, the event has the outcome `skipped`, and errorfs says so once."
 #[test]
 fn those_that_started_errorfs_are_spared_and_their_operation_is_done() {
     require_fuse!();

@@ -16,6 +16,7 @@ const SLOW: &str = "[[rule]]\nname = \"slow\"\nselect = { path = \"slow\", ops =
 
 const WAITING: usize = 2000;
 
+/// "Its answer waits, and no other operation waits for it."
 #[test]
 fn a_late_read_is_as_late_as_said_and_others_are_not() {
     require_fuse!();

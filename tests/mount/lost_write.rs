@@ -43,7 +43,8 @@ pub(super) fn stretches(events: &[Event]) -> Vec<(u64, u64)> {
 
 /// "The write answers its full count and fsync answers 0; reads give what was there before, until
 /// the bytes are overwritten by a write that is not lost." "The backing directory has what the
-/// program wrote."
+/// program wrote, also afterwards: what the medium holds instead is kept in memory, and forgotten
+/// at the end of the mount (with `--state` it is not)."
 #[test]
 fn a_lost_write_is_answered_and_synced_and_reads_give_what_was_there_before() {
     require_fuse!();
@@ -69,7 +70,8 @@ fn a_lost_write_is_answered_and_synced_and_reads_give_what_was_there_before() {
     mount.stop();
 }
 
-/// "The ledger has an event of the write, and one of each read that got old bytes."
+/// "The ledger has an event of the write, and one of each read that got old bytes." "What is
+/// written again is `repaired`."
 #[test]
 fn the_ledger_says_what_was_lost_who_read_it_and_how_it_ended() {
     require_fuse!();
@@ -210,6 +212,8 @@ fn one_block_of_a_write_is_lost_drawn_or_given() {
 }
 
 /// "Cutting and punching are no writes: they end what was lost there. Renames and links keep it."
+/// "Cutting and punching are no writes: they end what was lost there (`gone`)." "Renames and links
+/// keep it."
 #[test]
 fn what_is_cut_or_punched_is_gone_and_renames_and_links_keep_what_is_lost() {
     require_fuse!();
@@ -262,7 +266,9 @@ fn what_is_lost_twice_is_what_it_was_before_the_first_time() {
     assert_eq!(stretches(&of(Outcome::Gone, &mount)), [(500, 500)]);
 }
 
-/// "What does not fit is not lost: its event has the outcome `skipped`." Zeros take little of it.
+/// Zeros take little of it. "`--keep-max` says how much of it may be kept (256 MiB by default,
+/// zeros take little)." "What does not fit is not lost: its event has the outcome `skipped`, and
+/// errorfs says so once."
 #[test]
 fn what_cannot_be_kept_is_not_lost_and_the_ledger_says_so() {
     require_fuse!();
@@ -282,9 +288,12 @@ fn what_cannot_be_kept_is_not_lost_and_the_ledger_says_so() {
     let occurrences: Vec<_> = skipped.iter().map(|event| event.occurrence).collect();
     assert_eq!(occurrences, [Some(3), Some(4)]);
     assert_eq!(mount.said().matches("`--keep-max`").count(), 1, "{}", mount.said());
+    Program::errorfs("mount").arg("--help").succeed().expect_said("[default: 256MiB]");
 }
 
 /// "A page that the kernel writes back from a mapping is one write. The mapping shows what was
+/// written to it as long as the kernel keeps the page; read(2) gives what the medium holds." "A
+/// page that the kernel writes back from a mapping is one write." "The mapping shows what was
 /// written to it as long as the kernel keeps the page; read(2) gives what the medium holds."
 #[test]
 fn a_mapping_shows_what_was_written_to_it_until_its_page_is_dropped() {
@@ -310,6 +319,8 @@ fn a_mapping_shows_what_was_written_to_it_until_its_page_is_dropped() {
 }
 
 /// A page cache that was filled before must not hide what is lost, nor that it was written again.
+/// "(A real page cache hides all this from programs until the page leaves it; here every read(2)
+/// sees it.)"
 #[test]
 fn readers_that_have_the_file_open_see_what_the_medium_holds() {
     require_fuse!();

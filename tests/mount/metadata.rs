@@ -63,6 +63,8 @@ fn attributes_are_told_wrong_and_data_are_read_as_they_are() {
     assert!(tree_hash(backing.path()) == before);
 }
 
+/// "**`size`**: read(2) and write(2) go by what is stored; lseek(2) to the end, mappings, and
+/// programs that ask before they read go by what is told."
 #[test]
 fn what_goes_by_the_length_goes_by_what_is_told() {
     require_fuse!();
@@ -75,6 +77,7 @@ fn what_goes_by_the_length_goes_by_what_is_told() {
     python(text, [mount.join("a")]).succeed();
 }
 
+/// "**`mode`** takes bits and never gives any, since the kernel lets people in by what it is told."
 #[test]
 fn permissions_are_taken_and_never_given() {
     require_fuse!();
@@ -129,6 +132,9 @@ fn a_directory_of_which_all_is_missing_is_empty() {
     fs::remove_dir(mount.join("d")).unwrap_err();
 }
 
+/// "**`entry`**: `missing` is in no listing, and looking it up fails with ENOENT; `duplicated` is
+/// listed twice; `mistyped` is listed as a directory if it is a regular file, else as a regular
+/// file, and is what it is when it is looked up."
 #[test]
 fn entries_are_there_twice_or_of_another_kind() {
     require_fuse!();

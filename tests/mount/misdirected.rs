@@ -35,8 +35,9 @@ fn of(mount: &Mount, outcome: Outcome) -> Vec<Event> {
 }
 
 /// The write answers its full count and fsync answers 0; the block that was meant reads as it was
-/// before, and the other one as what was written. The backing directory has what was written, where it
-/// was meant to be.
+/// before, and the other one as what was written. The backing directory has what was written, where
+/// it was meant to be. "A **write** answers its full count and fsync answers 0." "The backing
+/// directory has what was written, where it was meant to be."
 #[test]
 fn a_misdirected_write_leaves_one_block_as_it_was_and_overwrites_another() {
     require_fuse!();
@@ -53,6 +54,9 @@ fn a_misdirected_write_leaves_one_block_as_it_was_and_overwrites_another() {
     assert!(fs::read(backing.join("file")).unwrap() == stored, "after the end of the mount");
 }
 
+/// "The ledger has two events of such a write, one for each place: `to` and `from` in `lost` say
+/// where the other one is." "Each read that got either has an event of its own, with the `id` of
+/// the place."
 #[test]
 fn both_places_are_in_the_ledger_of_the_write_and_of_each_read() {
     require_fuse!();
@@ -75,6 +79,8 @@ fn both_places_are_in_the_ledger_of_the_write_and_of_each_read() {
     assert_eq!(read, [meant.id, landed.id]);
 }
 
+/// "The block that was meant reads as it was before, and the other one as what was written: two
+/// places are wrong, each until it is written again."
 #[test]
 fn each_place_is_repaired_by_being_written_again() {
     require_fuse!();
@@ -92,6 +98,7 @@ fn each_place_is_repaired_by_being_written_again() {
     assert!(read == fs::read(backing.join("file")).unwrap());
 }
 
+/// "A **read** gets what the medium holds at the other place, once: the next one is right."
 #[test]
 fn a_misdirected_read_gets_another_block_and_is_right_when_repeated() {
     require_fuse!();
@@ -131,6 +138,7 @@ fn a_misdirected_read_gets_what_a_lost_write_left() {
     assert_eq!(fs::read(backing.join("file")).unwrap()[4096], 2);
 }
 
+/// "A file without another whole block is not hit, and uses up none of `times`."
 #[test]
 fn a_file_without_another_whole_block_is_not_hit_and_uses_up_no_times() {
     require_fuse!();

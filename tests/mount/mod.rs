@@ -69,6 +69,6 @@ fn on_both(claim: impl Fn(&Path)) {
 }
 
 /// The error number of what failed.
-fn errno<T>(result: std::io::Result<T>) -> Option<i32> {
+pub(crate) fn errno<T>(result: std::io::Result<T>) -> Option<i32> {
     result.err().and_then(|error| error.raw_os_error())
 }

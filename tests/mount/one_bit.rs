@@ -52,6 +52,8 @@ fn assert_in_ledger(mount: &Mount, previewed: &Previewed) {
     }
 }
 
+/// "`count` is drawn once, uniformly over the selected bytes of all files that are there at
+/// arming."
 #[test]
 fn count_is_exact_over_all_selected_files_together() {
     require_fuse!();

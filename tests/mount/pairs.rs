@@ -147,6 +147,12 @@ fn seen(rules: [&str; 2]) -> Seen {
     Seen { written, synced, length, read: read.map(|count| bytes[..count].to_vec()) }
 }
 
+/// "Damage is a matter of positions: every rule with `bit_flip`, `corrupt`, `bad_sector`,
+/// `lost_write`, `torn_write` or `misdirected` applies." "Other damage is that of the place that
+/// was asked for." "What metadata tell is as it is told, whatever happens to the data." "Of every
+/// two kinds on one file, in either order of the rules, a test compares what a program sees with
+/// this list (`tests/mount/pairs.rs`; `kill` is not among them: of an operation whose caller dies
+/// nobody sees anything)."
 #[test]
 fn every_pair_of_kinds_does_in_both_orders_what_the_order_of_rules_says() {
     require_fuse!();

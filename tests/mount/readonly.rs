@@ -37,7 +37,10 @@ const CHANGING: [&str; 14] = [
 ];
 
 /// The operation that sets it off fails with EROFS, and after it every operation that changes
-/// something, whatever `select.ops` says, also on files that are open for writing; the others go on.
+/// something, whatever `select.ops` says, also on files that are open for writing; the others go
+/// on. "`select` and `when` say which of these sets it off." "That one fails with EROFS, and after
+/// it all that change something on the selected paths, whatever `ops` and `bytes` say, also on
+/// files that are open for writing; reading, fsync(2) and close(2) go on."
 #[test]
 fn after_the_third_write_what_changes_something_fails_and_the_rest_goes_on() {
     require_fuse!();
@@ -80,7 +83,8 @@ fn the_first_operation_that_changes_something_sets_it_off() {
 }
 
 /// Control requests that change something fail, those that ask do not. That the filesystem is
-/// read-only neither statfs(2) nor access(2) tells.
+/// read-only neither statfs(2) nor access(2) tells. "That the filesystem is read-only neither
+/// statfs(2) nor access(2) tells."
 #[test]
 fn control_requests_that_change_something_fail_and_nothing_tells_that_it_is_read_only() {
     require_fuse!();
@@ -119,7 +123,8 @@ fn an_error_and_then_read_only() {
     mount.stop();
 }
 
-/// What a program writes to a mapping fails when the kernel writes it back: msync(2) says so.
+/// What a program writes to a mapping fails when the kernel writes it back: msync(2) says so. "What
+/// a program has written to a mapping cannot be written back, and msync(2) says so."
 #[test]
 fn what_is_in_a_mapping_cannot_be_written_back_and_msync_says_so() {
     require_fuse!();
@@ -136,6 +141,7 @@ fn what_is_in_a_mapping_cannot_be_written_back_and_msync_says_so() {
     assert_eq!(fs::read(backing.join("file")).unwrap(), [b'o'; 4096]);
 }
 
+/// "As `dead` it fires once, with the `occurrence` in the event."
 #[test]
 fn a_replayed_filesystem_turns_read_only_at_the_same_operation() {
     require_fuse!();

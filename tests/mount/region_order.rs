@@ -19,6 +19,7 @@ fn start(backing: &Backing, text: &str) -> Mount {
     Mount::new(backing.path()).scenario(text).seed(1).start()
 }
 
+/// "Bits are flipped in what regions read as." "The ledger's `before` of such a bit is that."
 #[test]
 fn bits_are_flipped_in_what_regions_read_as() {
     require_fuse!();
@@ -48,6 +49,7 @@ fn bits_are_flipped_in_what_regions_read_as() {
     }
 }
 
+/// "Regions are filled; the first rule has a byte that two rules corrupt."
 #[test]
 fn the_first_rule_has_a_byte_that_two_rules_corrupt() {
     require_fuse!();
@@ -72,6 +74,7 @@ fn the_first_rule_has_a_byte_that_two_rules_corrupt() {
     assert!(mount.delivered().iter().all(|event| event.rule == "byte"));
 }
 
+/// "A bad sector wins over regions and bits: what lies in it or behind it is not read."
 #[test]
 fn a_bad_sector_wins_over_regions_and_bits() {
     require_fuse!();
@@ -93,6 +96,7 @@ fn a_bad_sector_wins_over_regions_and_bits() {
     assert_eq!(regions.map(|r| r.bytes).collect::<Vec<_>>(), [(4_096, 1_536), (6_144, 2_048)]);
 }
 
+/// "An operation that fails shows no damage."
 #[test]
 fn a_read_that_fails_shows_no_region_and_a_late_one_does() {
     require_fuse!();

@@ -42,6 +42,8 @@ fn regions_are_the_same_after_dropping_caches_and_remounting_and_on_a_copy() {
     assert_every_time_of_reading_gives_the_same(MIXED, SIZE);
 }
 
+/// "**junk** is without a pattern, other junk for every seed, rule, file, place and generation, and
+/// the same in every way of reading."
 #[test]
 fn another_seed_rule_id_or_file_gives_other_regions_and_other_junk() {
     require_fuse!();

@@ -37,6 +37,8 @@ fn of(outcome: Outcome, mount: &Mount) -> Vec<Event> {
     mount.ledger().into_iter().filter(|event| event.outcome == outcome).collect()
 }
 
+/// "**sticky**: until it is overwritten." "Overwriting repairs exactly the bytes that are
+/// overwritten: the rest of the region stays corrupt."
 #[test]
 fn overwriting_repairs_exactly_the_bytes_that_are_overwritten() {
     require_fuse!();
@@ -61,6 +63,7 @@ fn overwriting_repairs_exactly_the_bytes_that_are_overwritten() {
     assert_eq!(bytes, [(5_000, 100), (4_096, 904), (5_100, 3_092)]);
 }
 
+/// "**permanent**: a property of the place: also after overwriting."
 #[test]
 fn permanent_regions_stay_and_rates_are_drawn_anew_for_what_is_overwritten() {
     require_fuse!();
@@ -95,6 +98,8 @@ fn permanent_regions_stay_and_rates_are_drawn_anew_for_what_is_overwritten() {
     mount.stop();
 }
 
+/// "Generations are those of `bit_flip`: `rate` is drawn anew for each, `count` and `at` hold for
+/// one."
 #[test]
 fn a_region_may_be_of_a_later_generation() {
     require_fuse!();
@@ -109,6 +114,7 @@ fn a_region_may_be_of_a_later_generation() {
     mount.stop();
 }
 
+/// "**transient**: this access only."
 #[test]
 fn a_transient_region_is_gone_when_read_again() {
     require_fuse!();
@@ -130,6 +136,8 @@ fn a_transient_region_is_gone_when_read_again() {
     assert_eq!(tree_hash(backing.path()), hash, "the backing directory changed");
 }
 
+/// "`rate` and `count` are drawn over the regions that each occurrence touches, and junk is other
+/// junk on every access."
 #[test]
 fn transient_junk_is_other_junk_on_every_access() {
     require_fuse!();
@@ -223,7 +231,9 @@ fn a_page_that_is_written_back_carries_no_region_into_the_backing_file() {
     }
 }
 
-/// The kernel says which page was written, not which of its bytes.
+/// The kernel says which page was written, not which of its bytes. "What a program writes to a
+/// mapping is told by comparing the page with what it held: a byte that is written as it was read
+/// there, damage included, is one that nobody wrote."
 #[test]
 fn a_byte_that_is_written_to_a_mapping_as_it_was_read_there_is_one_that_nobody_wrote() {
     require_fuse!();

@@ -23,6 +23,7 @@ fn differing_blocks(one: &[u8], other: &[u8], size: usize) -> Vec<u64> {
     pairs.filter(|(_, (a, b))| a != b).map(|(number, _)| (number * size) as u64).collect()
 }
 
+/// "**zero** and **byte** (1 to 255) stand throughout."
 #[test]
 fn zeros_one_byte_and_junk_stand_where_the_stored_bytes_should() {
     require_fuse!();
@@ -72,6 +73,8 @@ fn up_to_64_bytes_stand_in_the_ledger_as_they_are() {
     assert_eq!((region.start, region.len, region.bytes), (0, 4_096, (0, 16)));
 }
 
+/// "`count` is drawn once, uniformly over the regions with selected bytes of all files that are
+/// there at arming."
 #[test]
 fn count_is_exact_over_all_selected_files_together() {
     require_fuse!();
@@ -156,6 +159,7 @@ fn preview_says_of_a_region_what_the_ledger_will_say() {
     }
 }
 
+/// "Where `bytes` cuts a region, only the selected bytes of it are corrupt."
 #[test]
 fn only_the_selected_bytes_of_a_region_are_corrupt() {
     require_fuse!();
@@ -170,6 +174,8 @@ fn only_the_selected_bytes_of_a_region_are_corrupt() {
     assert_eq!(regions(&mount.delivered())[0].bytes, (5_000, 10));
 }
 
+/// "Regions are aligned to their size; the last one of a file ends where the file does, until
+/// something is appended: what is appended within a region belongs to it."
 #[test]
 fn what_is_appended_within_a_region_belongs_to_it() {
     require_fuse!();
@@ -185,6 +191,7 @@ fn what_is_appended_within_a_region_belongs_to_it() {
     mount.stop();
 }
 
+/// "Zeros may take the place of zeros."
 #[test]
 fn a_region_that_changes_nothing_is_not_delivered_and_said_to_be_unchanged() {
     require_fuse!();
@@ -204,7 +211,9 @@ fn a_region_that_changes_nothing_is_not_delivered_and_said_to_be_unchanged() {
     assert_eq!((region.changed, region.hole, &region.before), (Some(0), 0, &region.after));
 }
 
-/// One read gets one byte of junk, which in one of 256 is what is stored.
+/// One read gets one byte of junk, which in one of 256 is what is stored. "A region that changes
+/// nothing is not delivered: its event has the outcome `unchanged`, also if the bytes that one read
+/// got of it are as they are stored by chance."
 #[test]
 fn bytes_that_are_as_they_are_stored_by_chance_are_not_delivered() {
     require_fuse!();
@@ -232,6 +241,7 @@ fn bytes_that_are_as_they_are_stored_by_chance_are_not_delivered() {
     assert_eq!(mount.delivered().len(), 4_096 - equal.len());
 }
 
+/// "A region in a hole of a sparse file is said to lie in one (`hole`)."
 #[test]
 fn a_region_in_a_hole_is_said_to_lie_in_one() {
     require_fuse!();
@@ -255,6 +265,8 @@ fn a_region_in_a_hole_is_said_to_lie_in_one() {
     assert_eq!(said.iter().map(|one| one.region.hole).collect::<Vec<_>>(), [4_096, 61_440]);
 }
 
+/// "It differs from what is stored however short the file is: one byte in 256 is what is stored by
+/// chance, but never the first one of a region that is selected."
 #[test]
 fn junk_differs_from_what_is_stored_however_short_the_file() {
     require_fuse!();
@@ -315,6 +327,8 @@ fn a_rate_corrupts_each_region_by_itself_and_evenly() {
     assert!(recorded == found.into_iter().collect(), "the ledger names other regions");
 }
 
+/// "`{ junk = "00d1ce5eed5ca1ab" }` is the junk of a key, the same in every file; ledgers name
+/// keys, and `errorfs replay` writes them."
 #[test]
 fn the_junk_of_a_key_is_the_same_in_every_file() {
     require_fuse!();

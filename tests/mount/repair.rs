@@ -21,6 +21,7 @@ fn damage(mount: &Mount, backing: &Backing, name: &str) -> Vec<u64> {
     bits.into_iter().map(|(byte, _)| byte).collect()
 }
 
+/// "Overwriting ends the damage of exactly the bytes that are overwritten."
 #[test]
 fn overwriting_repairs_exactly_the_overwritten_bytes() {
     require_fuse!();
@@ -64,6 +65,8 @@ fn truncating_and_punching_end_the_damage_of_what_is_gone() {
     mount.stop();
 }
 
+/// "Damage belongs to a file, not to a name." "A file that was there at arming is known by the path
+/// that it had then, and keeps its damage under new names and links."
 #[test]
 fn renames_and_hard_links_keep_the_damage() {
     require_fuse!();
@@ -84,6 +87,8 @@ fn renames_and_hard_links_keep_the_damage() {
     mount.stop();
 }
 
+/// "A file created since is known by the path under which the rule first looked at its bytes: a
+/// program that writes `x.tmp` and renames it to `x` before anyone reads it has the damage of `x`."
 #[test]
 fn a_file_written_aside_and_renamed_into_place_has_stable_damage() {
     require_fuse!();

@@ -49,7 +49,9 @@ fn reads_get_the_first_bytes_of_what_they_asked_for_and_go_on_behind_them() {
     mount.stop();
 }
 
-/// A write stores exactly the bytes that it says that it stored.
+/// A write stores exactly the bytes that it says that it stored. "A read gets the first bytes of
+/// what it asked for; a write stores exactly the bytes that it says that it stored; the next call
+/// goes on behind them." "The event says how many (`returned`)."
 #[test]
 fn writes_store_exactly_the_bytes_that_they_say_they_stored() {
     require_fuse!();
@@ -89,7 +91,8 @@ fn a_part_and_a_bound_in_multiples() {
 }
 
 /// What the kernel reads for its page cache, or writes back from it, is never short, and is not
-/// counted.
+/// counted. "What the kernel reads for its page cache (mappings, sendfile(2)), or writes back from
+/// it, is never short, and is not counted: it would take that for the end of the file."
 #[test]
 fn mappings_and_copies_inside_the_kernel_are_never_short() {
     require_fuse!();

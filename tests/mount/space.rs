@@ -38,7 +38,9 @@ fn writing(mount: &Mount, name: &str) -> File {
 }
 
 /// A write for which there is room in part stores that part and returns its length; the next one
-/// fails. statfs(2) tells the capacity and what is left. Overwriting takes nothing.
+/// fails. statfs(2) tells the capacity and what is left. Overwriting takes nothing. "A write for
+/// which there is room in part stores that part and returns its length (`returned`); the next one
+/// fails."
 #[test]
 fn a_write_returns_a_short_count_first_and_then_fails() {
     require_fuse!();
@@ -80,7 +82,10 @@ fn a_large_write_ends_where_the_space_does() {
 }
 
 /// What a file takes is its length in whole blocks, holes included. Making it longer by truncate(2)
-/// or fallocate(2) gets all or nothing; fallocate(2) that keeps the length takes nothing.
+/// or fallocate(2) gets all or nothing; fallocate(2) that keeps the length takes nothing. "What a
+/// file takes is its length in whole blocks, holes included: the same on every machine, whatever
+/// the filesystem below makes of it." "Making a file longer by truncate(2) or fallocate(2) gets all
+/// or nothing; fallocate(2) that keeps the length takes nothing, nor does overwriting."
 #[test]
 fn lengths_are_what_counts_and_longer_is_all_or_nothing() {
     require_fuse!();
@@ -109,7 +114,9 @@ fn lengths_are_what_counts_and_longer_is_all_or_nothing() {
 }
 
 /// Removing a file gives its room back at once, also if it is open; what is written to it then is
-/// not counted. A file that a rename replaces is removed.
+/// not counted. A file that a rename replaces is removed. "Cutting a file gives room back; so does
+/// removing or replacing it, at once, also if it is open: what is written to it then is not
+/// counted."
 #[test]
 fn what_is_removed_or_replaced_gives_its_room_back_at_once() {
     require_fuse!();
@@ -133,7 +140,9 @@ fn what_is_removed_or_replaced_gives_its_room_back_at_once() {
     mount.stop();
 }
 
-/// `inodes` counts files of all kinds, directories and the root included. What fails counts nothing.
+/// `inodes` counts files of all kinds, directories and the root included. What fails counts
+/// nothing. "`inodes` counts directories and the root too; beyond it create, mknod, mkdir and
+/// symlink fail."
 #[test]
 fn no_file_of_any_kind_is_made_beyond_the_inodes() {
     require_fuse!();
@@ -170,7 +179,9 @@ fn no_file_of_any_kind_is_made_beyond_the_inodes() {
     mount.stop();
 }
 
-/// `after` and `for` say when the limit holds; what files take is counted all the time.
+/// `after` and `for` say when the limit holds; what files take is counted all the time. "What was
+/// there at arming counts, and what has come since through the mount, also outside of `after` and
+/// `for`."
 #[test]
 fn the_limit_holds_in_its_window_and_counts_what_came_before() {
     require_fuse!();
@@ -188,7 +199,8 @@ fn the_limit_holds_in_its_window_and_counts_what_came_before() {
     mount.stop();
 }
 
-/// What there is below is told, if that is less.
+/// What there is below is told, if that is less. "statfs(2) tells the capacity and what is left, or
+/// what there is below, if that is less; that has an event too."
 #[test]
 fn a_capacity_beyond_the_disk_changes_nothing() {
     require_fuse!();
@@ -202,6 +214,8 @@ fn a_capacity_beyond_the_disk_changes_nothing() {
 }
 
 /// Room comes last: an operation that another rule fails takes none, a short write what it stores.
+/// "Room comes last: an operation that another rule fails takes none, a short write what it
+/// stores."
 #[test]
 fn what_fails_takes_no_room_and_what_is_short_takes_what_it_stores() {
     require_fuse!();
@@ -222,6 +236,7 @@ fn what_fails_takes_no_room_and_what_is_short_takes_what_it_stores() {
     assert_eq!(told, ["fails", "full", "short", "full"]);
 }
 
+/// "`errorfs preview` says how much is taken, `errorfs replay` gives the rule itself."
 #[test]
 fn a_full_mount_is_replayed_and_previewed() {
     require_fuse!();

@@ -32,6 +32,8 @@ fn of(mount: &Mount, outcome: Outcome) -> Vec<Event> {
 }
 
 /// Sticky: a block that has been overwritten reads as before, until it is overwritten once more.
+/// "**stale** is what was there before the bytes were overwritten last: an old version, right in
+/// itself."
 #[test]
 fn a_sticky_region_is_one_write_behind_for_one_generation() {
     require_fuse!();
@@ -55,6 +57,7 @@ fn a_sticky_region_is_one_write_behind_for_one_generation() {
     assert_eq!(of(&mount, Outcome::Repaired)[0].regions[0].generation, 1);
 }
 
+/// "A permanent region is always one write behind."
 #[test]
 fn a_permanent_region_is_always_one_write_behind() {
     require_fuse!();
@@ -82,7 +85,9 @@ fn a_transient_region_is_stale_once() {
     assert_eq!([read(), read(), read()], [2, 1, 2]);
 }
 
-/// Overwriting a part makes that part stale: each byte has its own generation before.
+/// Overwriting a part makes that part stale: each byte has its own generation before. "Bytes that
+/// have not been overwritten since, or were cut or punched, have no earlier generation: they read
+/// as they are stored, and an event of nothing else has the outcome `unchanged`."
 #[test]
 fn every_byte_has_its_own_earlier_generation_and_cutting_forgets_it() {
     require_fuse!();
@@ -123,6 +128,7 @@ fn a_page_that_is_written_back_from_a_mapping_is_overwritten_too() {
     assert_eq!(first(&mount, &backing), (1, b'x'));
 }
 
+/// "errorfs keeps it from arming on, as far as `--keep-max` goes."
 #[test]
 fn what_cannot_be_kept_is_not_stale_and_that_is_told() {
     require_fuse!();

@@ -34,7 +34,9 @@ fn released(mount: &Mount) -> Vec<Event> {
 }
 
 /// No other operation waits for it. The event of the stall is in the ledger when it begins, and one
-/// with the outcome `released` when it is answered after all.
+/// with the outcome `released` when it is answered after all. "No other operation waits for it."
+/// "The event of the stall is in the ledger when it begins, and one with the outcome `released` and
+/// the `delay_ns` when it is answered after all."
 #[test]
 fn a_stalled_read_waits_until_its_caller_is_killed_and_no_other_operation_waits_for_it() {
     require_fuse!();
@@ -96,7 +98,8 @@ fn a_stall_that_ends_by_itself_takes_as_long_as_said_and_a_delay_comes_on_top() 
     mount.stop();
 }
 
-/// What was asked for is done, and its answer waits.
+/// What was asked for is done, and its answer waits. "What was asked for is done, and its answer
+/// waits: until `for` is over, the mount ends or the caller is killed (SIGKILL)."
 #[test]
 fn a_stalled_write_is_stored_at_once() {
     require_fuse!();

@@ -16,6 +16,8 @@ fn damaged(stored: &[u8], mount: &Mount) -> Vec<u8> {
     bytes
 }
 
+/// "**sticky**: a property of the stored bytes: every read gives the same wrong bit, until that
+/// byte is overwritten."
 #[test]
 fn every_way_of_reading_gives_the_same_damage() {
     require_fuse!();

@@ -53,7 +53,8 @@ fn bytes_take_as_long_as_the_limit_says() {
     assert!(slow > fast * 3 / 2, "{slow:?} {fast:?}");
 }
 
-/// All that the rule selects shares one limit: files, readers and writers.
+/// All that the rule selects shares one limit: files, readers and writers. "All that the rule
+/// selects shares one limit: files, readers and writers."
 #[test]
 fn readers_and_writers_of_all_files_share_one_limit() {
     require_fuse!();
@@ -73,7 +74,8 @@ fn readers_and_writers_of_all_files_share_one_limit() {
     mount.stop();
 }
 
-/// A burst passes at once after a pause. What waits for nothing has no event.
+/// A burst passes at once after a pause. What waits for nothing has no event. "Each operation waits
+/// until those before it and its own bytes have passed; what waits for nothing has no event."
 #[test]
 fn a_burst_passes_at_once() {
     require_fuse!();
@@ -90,7 +92,8 @@ fn a_burst_passes_at_once() {
     mount.stop();
 }
 
-/// What is short waits for what it moves, what fails for nothing; `latency` comes on top.
+/// What is short waits for what it moves, what fails for nothing; `latency` comes on top. "What is
+/// short waits for what it moves, what fails for nothing; the delay of `latency` comes on top."
 #[test]
 fn what_is_short_waits_for_what_it_moves_and_latency_comes_on_top() {
     require_fuse!();
@@ -115,6 +118,7 @@ fn what_is_short_waits_for_what_it_moves_and_latency_comes_on_top() {
     mount.stop();
 }
 
+/// "`errorfs replay` gives the rule itself."
 #[test]
 fn a_replayed_limit_is_the_same() {
     require_fuse!();

@@ -11,7 +11,8 @@ use crate::support::*;
 
 const TORN: &str = "[[rule]]\nname = \"torn\"\nwhen = { nth = 1 }\n[rule.fault.torn_write]\n";
 
-/// "The first `keep` sectors of the write are stored. `rest` says what the others read as."
+/// "The first `keep` sectors of the write are stored. `rest` says what the others read as." "As
+/// `lost_write`, but the first `keep` sectors of the write are stored."
 #[test]
 fn the_first_sectors_of_a_torn_write_are_new_and_the_rest_is_old_or_zero() {
     require_fuse!();
@@ -98,8 +99,9 @@ const SEVENS: &str = "[[rule]]\nname = \"twos\"\n[rule.fault.corrupt]\ncontent =
 const BAD: &str = "[[rule]]\nname = \"bad\"\n[rule.fault.bad_sector]\nat = [16384]\n";
 const LOST: &str = "[[rule]]\nname = \"lost\"\nwhen = { nth = 1 }\n[rule.fault.lost_write]\n";
 
-/// "Lost and torn writes come before other damage: regions and bits are those of what the medium
-/// holds, and a write that is lost repairs none of it."
+/// "Lost, torn and misdirected writes come before other damage: regions and bits are those of what
+/// the medium holds, and a write that is lost repairs none of it, nor does what lands at another
+/// place."
 #[test]
 fn other_damage_is_done_to_what_the_medium_holds_and_a_lost_write_repairs_none() {
     require_fuse!();
@@ -123,7 +125,7 @@ fn other_damage_is_done_to_what_the_medium_holds_and_a_lost_write_repairs_none()
     assert_eq!(rules, ["bad", "flip", "lost", "twos"]);
 }
 
-/// "A write that fails is not lost." "Of several rules that lose the same byte the first has it."
+/// "A write that fails is not lost; of several rules that lose the same byte the first has it."
 #[test]
 fn a_write_that_fails_is_not_lost_and_the_first_rule_has_a_byte() {
     require_fuse!();

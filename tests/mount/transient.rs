@@ -5,6 +5,7 @@ use std::os::unix::fs::FileExt;
 
 use crate::support::*;
 
+/// "**transient**: this access only."
 #[test]
 fn a_transient_flip_is_gone_when_read_again() {
     require_fuse!();

@@ -14,7 +14,7 @@ fn ones() -> Backing {
     Backing::new().with("file", &[1; 20_000])
 }
 
-/// "`old`: they are as they were last synced." "What was synced is not lost."
+/// "What was synced is not lost." "**old**: they are as they were last synced."
 #[test]
 fn what_was_not_synced_is_lost_and_what_was_is_not() {
     require_fuse!();
@@ -35,7 +35,7 @@ fn what_was_not_synced_is_lost_and_what_was_is_not() {
     assert!(fs::read(machine.backing.join("file")).unwrap() == uncut);
 }
 
-/// "`new`: they are as they were written."
+/// "**new**: they are as they were written."
 #[test]
 fn what_was_written_may_all_be_there() {
     require_fuse!();
@@ -45,7 +45,8 @@ fn what_was_written_may_all_be_there() {
     assert!(machine.read("file") == parts(&[(19_000, 1), (9_000, 7)]));
 }
 
-/// "`mixed`: each page of 4 KiB is old or new; `torn` of them get their first sectors only."
+/// "**mixed**: each page of 4 KiB is old or new; `torn` of them get their first sectors only: 1 to
+/// 7 of 512 bytes, the rest is old."
 #[test]
 fn pages_are_old_or_new_or_torn_at_a_sector() {
     require_fuse!();
@@ -102,7 +103,8 @@ fn a_synchronous_write_is_not_lost() {
     assert!(machine.read("file") == parts(&[(100, 1), (6_000, 7), (13_900, 1)]));
 }
 
-/// "msync(2) of a mapping is a sync of the file."
+/// "msync(2) of a mapping is a sync of the file." "**Bytes.** fsync(2), fdatasync(2) and msync(2)
+/// make a file last as it is, with its length."
 #[test]
 fn what_a_mapping_has_written_is_lost_unless_it_is_synced() {
     require_fuse!();
@@ -116,7 +118,8 @@ fn what_a_mapping_has_written_is_lost_unless_it_is_synced() {
     assert!(machine.read("other") == [1; 20_000]);
 }
 
-/// "`lies`: that share of syncs is answered and persists nothing"; the ledger has each.
+/// "`lies`: that share of syncs is answered and persists nothing"; the ledger has each. "**`lies`**
+/// is drawn for each sync of a path; the ledger has each."
 #[test]
 fn a_sync_that_lies_persists_nothing_and_is_told() {
     require_fuse!();

@@ -4,6 +4,7 @@ mod bytes;
 mod control;
 mod killed;
 mod names;
+mod postgres;
 mod random;
 mod rest;
 mod sqlite;

@@ -18,7 +18,9 @@ fn replace(machine: &Machine, name: &str, bytes: &[u8]) {
 }
 
 /// "`strict`: a name lives if its directory was synced after it": a program that renames without an
-/// fsync of the directory loses, and one that syncs it does not.
+/// fsync of the directory loses, and one that syncs it does not. "**strict**: a name lives if its
+/// directory was synced after it, and no change of a name lasts otherwise; a rename rests on the
+/// directory that it leads to."
 #[test]
 fn a_rename_without_a_sync_of_the_directory_is_lost_and_with_it_is_not() {
     require_fuse!();
@@ -34,7 +36,10 @@ fn a_rename_without_a_sync_of_the_directory_is_lost_and_with_it_is_not() {
     machine.heal().expect_status(1); // The name of the first one is taken by now.
 }
 
-/// "fsync of a new file does not make its name last" in `strict`, and does in `ordered`.
+/// "fsync of a new file does not make its name last" in `strict`, and does in `ordered`. "fsync of
+/// a new file does not make its name last." "**ordered**: changes of names last in their order: all
+/// that come before any fsync, of whatever file, as the journals of ext4 and XFS write them."
+/// "fsync of a new file makes its name last."
 #[test]
 fn a_new_file_that_is_synced_has_its_name_in_one_model_and_not_in_the_other() {
     require_fuse!();
@@ -88,8 +93,9 @@ fn prepared() -> Backing {
     backing
 }
 
-/// Every kind of change is undone, and redone by `heal`: the trees are the same to the last attribute.
-/// On another filesystem the state directory holds copies.
+/// Every kind of change is undone, and redone by `heal`: the trees are the same to the last
+/// attribute. On another filesystem the state directory holds copies. "**Names.** Creating,
+/// linking, removing and renaming change names of files and directories."
 #[test]
 fn every_change_of_a_name_is_lost_and_given_back() {
     require_fuse!();
@@ -135,6 +141,8 @@ fn heal_gives_back_the_names_that_the_cut_took() {
 }
 
 /// "What lasts may have been built upon what does not": a file that was moved on lasts where it is.
+/// "A directory without a name takes all with it." "What lasts may have been built upon what does
+/// not: a file that was moved on lasts where it is."
 #[test]
 fn a_name_that_was_synced_elsewhere_stays() {
     require_fuse!();
@@ -151,7 +159,8 @@ fn a_name_that_was_synced_elsewhere_stays() {
     assert_eq!(machine.names(""), ["x", "y"], "a directory without a name takes all with it");
 }
 
-/// "The ledger has one line for each file that lost bytes and each name that did not last."
+/// "The ledger has one line for each file that lost bytes and each name that did not last, with the
+/// `op` `power_cut`, and one for each operation that failed."
 #[test]
 fn the_ledger_says_which_names_did_not_last() {
     require_fuse!();
@@ -167,8 +176,10 @@ fn the_ledger_says_which_names_did_not_last() {
     assert_eq!(told, [("unlink", "b", None), ("rename", "a", Some("c"))]);
 }
 
-/// "A file that was removed and is there again has another inode number." "Two names that are exchanged
-/// are so at once. Modes, owners, attributes and times of files stay as they are."
+/// "A file that was removed and is there again has another inode number." "Two names that are
+/// exchanged are so at once. Modes, owners, attributes and times of files stay as they are." "Two
+/// names that are exchanged (`RENAME_EXCHANGE`) are so at once." "Modes, owners, attributes and
+/// times of files stay as they are."
 #[test]
 fn what_a_cut_does_not_take_back() {
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};

@@ -6,6 +6,8 @@ use super::Machine;
 use crate::damage::operate;
 use crate::support::*;
 
+/// "What is lost is lost really, of the whole mount, in the backing directory: it takes
+/// `--allow-damage` and `--state`, and `errorfs heal` gives back the exact tree that there was."
 #[test]
 fn after_random_operations_and_a_cut_heal_gives_back_the_exact_tree() {
     require_fuse!();

@@ -15,7 +15,8 @@ fn errno<T>(result: std::io::Result<T>) -> Option<i32> {
 
 const EIO: Option<i32> = Some(5);
 
-/// "All that is open then fails with EIO for good; what is opened from then on works."
+/// "All that is open then fails with EIO for good; what is opened from then on works, as after a
+/// reboot."
 #[test]
 fn what_was_open_stays_dead_and_the_mount_goes_on() {
     require_fuse!();
@@ -42,7 +43,7 @@ fn what_was_open_stays_dead_and_the_mount_goes_on() {
     assert!(["read", "write", "fsync", "setattr"].iter().all(|op| ops.contains(op)), "{ops:?}");
 }
 
-/// "`then = \"off\"`: everything fails from then on."
+/// "`then = "off"`: everything fails from then on."
 #[test]
 fn the_power_may_stay_off() {
     require_fuse!();
@@ -54,7 +55,8 @@ fn the_power_may_stay_off() {
     machine.heal().expect_status(0);
 }
 
-/// The operation that the power goes at is not done.
+/// The operation that the power goes at is not done. "The operation at which the power goes is not
+/// done: it fails with EIO." "One at which the power goes fails."
 #[test]
 fn an_fsync_at_which_the_power_goes_persists_nothing() {
     require_fuse!();

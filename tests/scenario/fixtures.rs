@@ -39,6 +39,11 @@ pub(crate) fn check(arguments: &[&str], directory: &Path) -> (i32, String, Strin
     (status, text(output.stdout), text(output.stderr))
 }
 
+/// "Rules that wait for each other are refused." "`byte` is an offset (a size), `bit` is 0 (least
+/// significant) to 7, `generation` is a whole number, 0 by default, for sticky damage only." "The
+/// kernel takes ENOSYS to mean that the whole mount lacks the operation: that gives a warning."
+/// "Two flips of the same bit undo each other, and of two rules that corrupt the same region one
+/// does nothing, so two rules that name the same place are refused where that can be proved."
 #[test]
 fn every_broken_scenario_is_refused_in_the_expected_words() {
     let bad = folder("tests/scenario/bad");

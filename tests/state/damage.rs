@@ -47,6 +47,8 @@ fn seen(mount: &Mount, name: &str) -> Vec<Option<Vec<u8>>> {
 }
 
 /// "A file keeps what it had under its names; one that was made through a mount stays such a file."
+/// "Sticky damage and its repairs are the same: what was overwritten stays overwritten, files keep
+/// the paths that key their damage, and files made through a mount stay such files."
 #[test]
 fn files_stay_who_they_are() {
     require_fuse!();
@@ -82,7 +84,9 @@ fn a_count_stays_where_it_was_placed_and_a_drawn_seed_is_the_same() {
     mount.stop();
 }
 
-/// "`nth` and `times` go on from the last time that the rule fired."
+/// "The same scenario with the same `--id` has the same seed, if nobody chooses one; `count` stays
+/// where it was placed, whatever became of the files since; `nth`, `every` and `times` go on from
+/// the last time that the rule fired."
 #[test]
 fn what_has_happened_does_not_happen_again() {
     require_fuse!();

@@ -17,6 +17,7 @@ fn ones_but(parts: &[(std::ops::Range<usize>, u8)]) -> Vec<u8> {
 }
 
 /// "What lost and torn writes left is still what reads get", and is still repaired by overwriting.
+/// "What lost and torn writes left is still what reads get, and is still repaired by overwriting."
 #[test]
 fn lost_and_torn_writes_are_still_lost_and_torn() {
     require_fuse!();

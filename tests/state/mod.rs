@@ -3,6 +3,7 @@
 mod damage;
 mod losses;
 mod random;
+mod stale;
 
 use std::path::PathBuf;
 

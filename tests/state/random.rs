@@ -10,6 +10,8 @@ use crate::support::*;
 
 const RULES: &str = "[[rule]]\nname = \"rot\"\n[rule.fault.bit_flip]\nrate = 1e-4\n\
     [[rule]]\nname = \"lost\"\nwhen = { every = 5 }\n[rule.fault.lost_write]\n\
+    [[rule]]\nname = \"old\"\nselect = { path = \"**/f*\" }\n[rule.fault.corrupt]\ncontent = \"stale\"\n\
+    rate = 0.3\nregion = \"512B\"\npersistence = \"permanent\"\n\
     [[rule]]\nname = \"torn\"\nwhen = { every = 7 }\n[rule.fault.torn_write]\nkeep = 1\n";
 
 /// All files with what a program reads of them.
@@ -30,6 +32,8 @@ fn contents(root: &Path) -> Vec<(String, Vec<u8>)> {
     found
 }
 
+/// "What is remembered is written before the reply leaves, and written anew, with what is left of
+/// it, at the start of each mount."
 #[test]
 fn after_each_kill_the_next_mount_shows_what_the_last_one_did() {
     require_fuse!();

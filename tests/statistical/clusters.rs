@@ -97,6 +97,7 @@ fn bursts_are_single_sectors_or_pareto() {
     assert!(lengths.iter().all(|length| (1..=2048).contains(length)));
 }
 
+/// "Where others are not near, they begin anywhere, each place equally likely."
 #[test]
 fn half_of_the_runs_begin_near_the_one_before() {
     const PLACES: u64 = 1 << 28;
@@ -119,6 +120,7 @@ fn half_of_the_runs_begin_near_the_one_before() {
     assert!((0.75..0.88).contains(&with), "{with}");
 }
 
+/// "A run ends where its file does."
 #[test]
 fn runs_end_where_their_file_does_and_a_small_device_is_damaged_everywhere() {
     let shape = scenario::Clusters { median: 1e9, sigma: 0.0, ..shape(RunLength::Geometric(50.0)) };

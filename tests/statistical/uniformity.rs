@@ -117,6 +117,8 @@ fn real_device_rates_hit_as_often_as_they_say() {
     assert!((20..=93).contains(&found), "{found}");
 }
 
+/// "`keep` or `at_most` or neither: then the length is drawn, each that is possible equally
+/// likely."
 #[test]
 fn short_lengths_are_equally_likely() {
     let fault = Short::new(&scenario::Short { length: ShortLength::Drawn, multiple: 512 });

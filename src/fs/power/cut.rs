@@ -76,16 +76,20 @@ impl Filesystem {
             return Ok(false);
         }
         *locked(&power.by) = Some(id);
+        // The first rule about power says which names last, for the whole mount.
+        let names = self.power_rule().map_or(rule.names, |(.., first)| first.names);
+        let rule = rule.with_names(names);
+        let stays_off = rule.stays_off;
         // Who has something open has it no longer.
         self.open_files.end_all();
         self.open_directories.end_all();
-        match self.lose(power, state, (armed, id, rule.clone()), op) {
+        match self.lose(power, state, (armed, id, rule), op) {
             Ok(events) => self.tell(events),
             Err(errno) => tracing::error!("the power is cut, and not all is lost: {errno}"),
         }
         self.directories.clear();
         self.names_changed();
-        if !rule.stays_off {
+        if !stays_off {
             power.gate.open();
         }
         Ok(true)

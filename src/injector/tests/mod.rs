@@ -217,6 +217,8 @@ fn renamed_files_keep_their_damage_by_their_origin() {
     assert_ne!(look("old", "old"), look("new", "new"));
 }
 
+/// "`probability` is drawn for each path by itself: the k-th occurrence on one path gets the same
+/// answer in every run with the same seed, whatever happens on other paths meanwhile."
 #[test]
 fn latency_and_probability_follow_the_path_and_not_the_traffic_elsewhere() {
     let half = When { probability: Some(0.5), ..When::default() };
@@ -240,6 +242,8 @@ fn latency_and_probability_follow_the_path_and_not_the_traffic_elsewhere() {
     assert!((5..35).contains(&fired));
 }
 
+/// "An **occurrence** is an operation that the rule selects, while `after`, `for`, `cycle` and
+/// `after_event` hold."
 #[test]
 fn the_time_window_is_not_counted_outside() {
     let window = When {

@@ -2,6 +2,7 @@
 
 use super::*;
 
+/// "Rules are tried in the order of the file."
 #[test]
 fn the_first_error_that_fires_hides_the_operation_from_later_ones() {
     let armed = arm(vec![
@@ -18,6 +19,8 @@ fn the_first_error_that_fires_hides_the_operation_from_later_ones() {
     assert_eq!(matched, [3, 2, 0]);
 }
 
+/// "Waits add up, and compose with everything: an operation can be late and fail, or be late and
+/// lie."
 #[test]
 fn a_delay_composes_with_a_failure_and_damage_does_not() {
     let armed = arm(vec![
@@ -33,6 +36,12 @@ fn a_delay_composes_with_a_failure_and_damage_does_not() {
     assert_eq!(armed.counts(RuleId(2)).matched, 0);
 }
 
+/// "Of the rules with `latency`, the first that fires decides the delay, of those with `stall` the
+/// stall, of those with `throughput` the wait for its turn; of the rules with `error`, `kill`,
+/// `dead`, `readonly` or `power_cut`, the first that fires, or that has and holds, decides the
+/// error (`metadata` comes after them: what fails tells nothing, and several of them each tell
+/// theirs), and so it is with `fsync`; the later ones are then not asked, and do not count the
+/// occurrence."
 #[test]
 fn waits_of_each_kind_add_up_and_the_first_of_a_kind_is_the_one() {
     let stall = |for_| Fault::Stall(scenario::Stall { for_ });
@@ -67,6 +76,7 @@ fn what_a_device_that_is_gone_fails_is_no_fire_and_later_failures_do_not_count_i
     assert_eq!(later.failure.map(|failure| failure.rule.0), Some(1), "it is over");
 }
 
+/// "What is too small for that is not short, and the rule does not fire."
 #[test]
 fn what_is_too_small_to_be_short_uses_up_no_times() {
     let short = scenario::Short { length: scenario::ShortLength::Keep(0.5), multiple: 1 };
@@ -93,7 +103,9 @@ fn the_first_limit_that_looks_at_a_transfer_has_it_wait_and_failures_wait_for_no
     assert_eq!(armed.counts(RuleId(2)).matched, 0);
 }
 
-/// The order in which kinds are decided for one operation, whatever the order of the file.
+/// The order in which kinds are decided for one operation, whatever the order of the file. "Of the
+/// rules with `short`, the first that fires decides how much is moved, of an operation that does
+/// not fail; damage is then that of the bytes that are moved."
 #[test]
 fn waits_then_the_failure_then_the_length_then_damage_of_what_is_moved() {
     let short = scenario::Short { length: scenario::ShortLength::AtMost(1000), multiple: 1 };

@@ -212,6 +212,8 @@ mod tests {
         found
     }
 
+    /// "Sticky `rate` is drawn anew for each generation; sticky `count` and `at` are not: they hold
+    /// for one generation, the first one (0) unless `at` says otherwise."
     #[test]
     fn sticky_rates_draw_anew_for_every_generation_and_permanent_ones_do_not() {
         let sticky = flip(BitAmount::Rate(1e-4), Persistence::Sticky);
@@ -240,6 +242,7 @@ mod tests {
         assert_eq!(found(Persistence::Permanent, 0..9, 4), [(8, 3), (8, 7)]);
     }
 
+    /// "`rate` and `count` are drawn for the bytes of each occurrence."
     #[test]
     fn transient_counts_are_exact_in_range_and_new_each_time() {
         let fault = flip(BitAmount::Count(5), Persistence::Transient);

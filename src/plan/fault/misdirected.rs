@@ -77,6 +77,8 @@ mod tests {
         Misdirected { block: 4096, at, to }
     }
 
+    /// "Of each such operation one block goes astray, each equally likely, and the other block is
+    /// any whole block of the same file that was there before, each equally likely."
     #[test]
     fn each_block_of_the_operation_and_each_other_block_of_the_file_is_as_likely() {
         let (mut meant, mut met) = ([0_u32; 3], [[0_u32; 5]; 3]);

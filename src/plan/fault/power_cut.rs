@@ -76,6 +76,12 @@ impl PowerCut {
         }
     }
 
+    /// The same, and another rule has said which names last.
+    #[must_use]
+    pub fn with_names(&self, names: Names) -> PowerCut {
+        PowerCut { names, ..self.clone() }
+    }
+
     /// How many of so many changes of names, each after the other, last at the `cut`-th cut.
     pub fn lasting(&self, key: StreamKey, changes: u64, cut: u32) -> u64 {
         match (self.names, self.unsynced) {

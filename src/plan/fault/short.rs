@@ -53,6 +53,8 @@ mod tests {
         Short::new(&scenario::Short { length, multiple }).moved(KEY, 1, len)
     }
 
+    /// "At least one `multiple` is moved, and less than was asked for or, of a read, than there is
+    /// up to the end of the file."
     #[test]
     fn at_least_one_multiple_is_moved_and_less_than_was_asked_for() {
         for (length, multiple) in
