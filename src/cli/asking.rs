@@ -1,5 +1,6 @@
 //! Asking a live mount: which one, and what its answers mean to an operator.
 
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -7,7 +8,7 @@ use serde_json::Value;
 
 use super::exit::{Exit, Failure};
 use super::{eprint, out};
-use crate::control::{Client, ClientError, ENVIRONMENT, Reply, find};
+use crate::control::{Address, AddressError, Client, ClientError, ENVIRONMENT, Reply, Token, find};
 
 /// Which mount to ask.
 #[derive(Clone, Debug, Args)]
@@ -16,9 +17,12 @@ pub(super) struct Mounted {
     /// yours
     #[arg(long, value_name = "MOUNTPOINT")]
     on: Option<PathBuf>,
-    /// The same by its socket (`mount --control`)
+    /// The same by its socket or tcp:ADDRESS:PORT (`mount --control`)
     #[arg(long, value_name = "SOCKET", conflicts_with = "on")]
-    socket: Option<PathBuf>,
+    socket: Option<Address>,
+    /// For a port: the file with its token (`mount --token-file`); default: $ERRORFS_TOKEN_FILE
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
 }
 
 /// The same for verbs that are about nothing but a mount.
@@ -40,30 +44,55 @@ pub(super) struct Asking {
 impl MountedAt {
     /// Finds it.
     pub(super) fn find(&self) -> Result<Asking, Failure> {
-        let Mounted { on, socket } = self.mounted.clone();
-        Mounted { on: self.mountpoint.clone().or(on), socket }.find()
+        let on = self.mountpoint.clone().or(self.mounted.on.clone());
+        Mounted { on, ..self.mounted.clone() }.find()
     }
 }
 
 impl Mounted {
     /// Finds it.
     pub(super) fn find(&self) -> Result<Asking, Failure> {
-        let told = || std::env::var_os(ENVIRONMENT).filter(|told| !told.is_empty());
-        let socket = match (&self.socket, &self.on) {
-            (Some(socket), _) => socket.clone(),
+        let address = match (&self.socket, &self.on) {
+            (Some(address), _) => address.clone(),
             (None, Some(on)) => found(Some(on))?,
-            (None, None) => match told() {
-                Some(told) => told.into(),
+            (None, None) => match told(ENVIRONMENT) {
+                Some(told) => named(&told)?,
                 None => found(None)?,
             },
         };
+        let token = match &address {
+            Address::Unix(_) => None,
+            Address::Tcp(_) => Some(self.token()?),
+        };
         let internal = |error: std::io::Error| Failure::new(Exit::Internal, error.to_string());
-        Ok(Asking { client: Client::new(&socket).map_err(internal)? })
+        Ok(Asking { client: Client::at(address, token).map_err(internal)? })
+    }
+
+    fn token(&self) -> Result<Token, Failure> {
+        let file = self.token_file.clone().or_else(|| told(TOKEN).map(PathBuf::from));
+        let missing = || Failure::new(Exit::Usage, "a port takes a token: --token-file FILE");
+        let read = Token::read(&file.ok_or_else(missing)?);
+        read.map_err(|error| Failure::new(Exit::Usage, error.to_string()))
     }
 }
 
-fn found(mountpoint: Option<&Path>) -> Result<PathBuf, Failure> {
-    find(mountpoint).map_err(|error| Failure::new(Exit::CannotMount, error.to_string()))
+/// The variable that names a file with the token.
+const TOKEN: &str = "ERRORFS_TOKEN_FILE";
+
+fn told(variable: &str) -> Option<OsString> {
+    std::env::var_os(variable).filter(|told| !told.is_empty())
+}
+
+/// What the variable says; a path may be no text.
+fn named(told: &OsStr) -> Result<Address, Failure> {
+    let Some(text) = told.to_str() else { return Ok(Address::Unix(told.into())) };
+    text.parse().map_err(|error: AddressError| Failure::new(Exit::Usage, error.to_string()))
+}
+
+fn found(mountpoint: Option<&Path>) -> Result<Address, Failure> {
+    find(mountpoint)
+        .map(Address::Unix)
+        .map_err(|error| Failure::new(Exit::CannotMount, error.to_string()))
 }
 
 impl Asking {
@@ -166,7 +195,9 @@ fn refused(reply: &Reply) -> Failure {
     let exit = match (problem["code"].as_str(), reply.status) {
         (Some("nothing-matched"), _) => Exit::NothingMatched,
         (Some("generation-mismatch" | "ending" | "ledger-failed"), _) => Exit::TryAgain,
-        (Some("unknown-rule" | "no-fault" | "bad-path" | "bad-byte"), _) => Exit::Usage,
+        (Some("unknown-rule" | "no-fault" | "bad-path" | "bad-byte" | "unauthorized"), _) => {
+            Exit::Usage
+        }
         (_, 422 | 409) => Exit::BadFile,
         _ => Exit::Internal,
     };

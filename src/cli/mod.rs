@@ -16,10 +16,13 @@ mod guard;
 mod heal;
 mod inject;
 mod keeper;
+mod listening;
 mod metrics;
 mod mount;
 mod mount_program;
 mod place;
+mod populate;
+mod power_cut;
 mod preview;
 mod process;
 mod progress;
@@ -35,6 +38,7 @@ mod serving;
 mod stage;
 mod status;
 mod sweeper;
+mod top;
 mod trace;
 mod tracing;
 mod umount;
@@ -60,12 +64,15 @@ enum Verb {
     Mount(mount::Mount),
     Run(run::Run),
     Status(status::Status),
+    Top(top::Top),
     Arm(arm::Arm),
     Disarm(arm::Disarm),
     Reload(reload::Reload),
+    Populate(populate::Populate),
     Inject(inject::Inject),
     Events(events::Events),
     Release(release::Release),
+    PowerCut(power_cut::PowerCut),
     Reset(reset::Reset),
     Metrics(metrics::Metrics),
     Check(check::Check),
@@ -127,12 +134,15 @@ fn dispatch(verb: Verb, typed: &[OsString]) -> Result<Exit, Failure> {
         Verb::Capture(args) => capture::run(&args),
         Verb::Sweeper(args) => sweeper::run(&args),
         Verb::Status(args) => status::run(&args),
+        Verb::Top(args) => top::run(&args),
         Verb::Arm(args) => arm::arm(&args),
         Verb::Disarm(args) => arm::disarm(&args),
         Verb::Reload(args) => reload::run(&args),
+        Verb::Populate(args) => populate::run(&args),
         Verb::Inject(args) => inject::run(&args),
         Verb::Events(args) => events::run(&args),
         Verb::Release(args) => release::run(&args),
+        Verb::PowerCut(args) => power_cut::run(&args),
         Verb::Reset(args) => reset::run(&args),
         Verb::Metrics(args) => metrics::run(&args),
         Verb::Check(check) => check::run(&check),

@@ -11,10 +11,11 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::exit::{Exit, Failure};
+use super::listening::{ControlArgs, listen};
 use super::place::Place;
 use super::{damage, eprint, scenarios};
 use crate::control::{
-    Arming, Changed, Director, Problem, ScenarioFiles, Server, Stage, Terms, default_path, serve,
+    Arming, Changed, Director, Problem, ScenarioFiles, Server, Stage, Terms, Watching,
 };
 use crate::diagnostic::plural;
 use crate::fs::{Filesystem, Settings};
@@ -25,7 +26,7 @@ use crate::ledger::{Writer, escape};
 use crate::media::Media;
 use crate::op::{OpKind, OpSet};
 use crate::plan::{Plan, Rule, Surveyed};
-use crate::scenario::{Scenario, duration, size};
+use crate::scenario::{Scenario, size};
 use crate::trace::TraceWriter;
 
 /// What is to go wrong, and where that is recorded.
@@ -93,31 +94,13 @@ impl PlanArgs {
             direct: true,
             state: None,
             allow_damage: false,
-            control: ControlArgs { control: None, no_control: true, limit: None, disarmed: false },
+            control: ControlArgs::nowhere(),
         }
     }
 }
 
 /// How long the kernel remembers what nobody else changes.
 const EXCLUSIVE_TTL: Duration = Duration::from_secs(3600);
-
-/// How the mount is asked and changed while it lives.
-#[derive(Debug, Args)]
-pub(super) struct ControlArgs {
-    /// Where to listen for `errorfs status` and the like; default: a socket of its own in
-    /// $XDG_RUNTIME_DIR/errorfs, for root /run/errorfs
-    #[arg(long, value_name = "SOCKET", conflicts_with = "no_control")]
-    control: Option<PathBuf>,
-    /// Listen nowhere
-    #[arg(long)]
-    no_control: bool,
-    /// Disarm everything after this time
-    #[arg(long = "for", value_name = "DURATION", value_parser = duration::parse)]
-    limit: Option<Duration>,
-    /// Load the scenario and arm none of its rules: `errorfs arm` does
-    #[arg(long, requires = "scenario")]
-    disarmed: bool,
-}
 
 /// A mount, and what it was told.
 #[derive(Debug)]
@@ -140,16 +123,19 @@ impl Serving {
         place: Place,
         ended: impl FnOnce(std::io::Result<()>) + Send + 'static,
     ) -> Result<Serving, Failure> {
-        let socket = socket(&args.control, &place)?;
+        let listening = args.control.listening(&place)?;
         let ledger = ledger(args)?;
         ledger.iter().try_for_each(|ledger| place.must_not_hold(ledger, "ledger"))?;
+        let files = ScenarioFiles::new(&args.scenario, &place.mountpoint).map_err(own)?;
+        // What changes while they are loaded is loaded once more.
+        let watching = args.control.watch.then(|| Watching::over(files.clone()));
         let scenario = ledger.is_some().then(|| scenarios::load(&args.scenario)).transpose()?;
         let trace = super::tracing::begin(args, &place)?;
         let damaging = scenario.as_ref().is_some_and(damage::is_meant);
         let kept = damage::state(args.state.as_deref(), &place, damaging)?;
         let cuts = scenario.as_ref().is_some_and(damage::cuts_power);
         let fs = filesystem(args, &place, trace.as_ref())?.with_state(kept.state, cuts);
-        let mut stage = stage(args, &place, ledger, fs)?;
+        let mut stage = stage(args, &place, (files, ledger), fs);
         if let Some(scenario) = scenario {
             begin(&mut stage, scenario, args)?;
         }
@@ -166,11 +152,16 @@ impl Serving {
         let refused = |error: crate::fuse::MountError| Failure::caused(Exit::CannotMount, &error);
         let session = Session::mount(fs, &options, ended).map_err(refused)?;
         let director = Director::over(stage).map_err(own)?;
-        let server =
-            socket.map(|socket| listen(&socket, &director, &place, &session)).transpose()?;
+        let server = listening
+            .map(|listening| listen(&listening, &director, &place, &session))
+            .transpose()?;
         let has_files = !args.scenario.is_empty();
-        let (server, _scratch) = (server.flatten(), kept.scratch);
-        Ok(Serving { session, director, server, has_files, seed, trace, _scratch })
+        let _scratch = kept.scratch;
+        let serving = Serving { session, director, server, has_files, seed, trace, _scratch };
+        if let (Some(watching), Some(reload)) = (watching, serving.reloading()) {
+            watching.begin(reload).map_err(own)?;
+        }
+        Ok(serving)
     }
 
     /// The socket at which the mount can be asked.
@@ -211,6 +202,7 @@ impl Serving {
             "seed": self.seed,
             "ledger": self.session.filesystem().ledger().path().map(path),
             "control": self.control().map(path),
+            "tcp": self.server.as_ref().and_then(Server::tcp).map(|tcp| tcp.to_string()),
         })
     }
 
@@ -267,40 +259,6 @@ fn own(error: std::io::Error) -> Failure {
     Failure::new(Exit::Internal, error.to_string())
 }
 
-/// Where to listen, if anywhere.
-fn socket(args: &ControlArgs, place: &Place) -> Result<Option<PathBuf>, Failure> {
-    match &args.control {
-        _ if args.no_control => Ok(None),
-        Some(socket) => {
-            place.must_not_hold(socket, "control socket")?;
-            Ok(Some(std::path::absolute(socket).map_err(own)?))
-        }
-        None => {
-            let chosen = default_path(&place.mountpoint);
-            Ok(chosen.filter(|path| place.must_not_hold(path, "control socket").is_ok()))
-        }
-    }
-}
-
-/// A socket that was asked for must come about; without the usual one the mount goes on.
-fn listen(
-    socket: &Path,
-    director: &Director,
-    place: &Place,
-    session: &Session,
-) -> Result<Option<Server>, Failure> {
-    let places = (&*session.mounted().mountpoint, &*place.backing);
-    match serve(director, socket, places, session.passthrough().is_ok()) {
-        Ok(server) => Ok(Some(server)),
-        Err(error) => {
-            let message = format!("nobody can ask this mount: {}: {error}", socket.display());
-            let unmounted = session.unmount();
-            unmounted.unwrap_or_else(|error| eprint(&error.to_string()));
-            Err(Failure::new(Exit::Usage, message))
-        }
-    }
-}
-
 /// The ledger that the mount begins with, if it does.
 fn ledger(args: &PlanArgs) -> Result<Option<PathBuf>, Failure> {
     match &args.ledger {
@@ -332,9 +290,9 @@ fn filesystem(
 fn stage(
     args: &PlanArgs,
     place: &Place,
-    ledger: Option<PathBuf>,
+    (files, ledger): (ScenarioFiles, Option<PathBuf>),
     fs: Filesystem,
-) -> Result<Stage, Failure> {
+) -> Stage {
     let path = |path: &Path| escape(path.as_os_str().as_encoded_bytes());
     let options = json!({
         "backing": path(&place.backing),
@@ -343,7 +301,7 @@ fn stage(
     });
     let terms = Terms {
         seed: args.seed,
-        files: ScenarioFiles::new(&args.scenario, &place.mountpoint).map_err(own)?,
+        files,
         domain: args.id.clone(),
         remembers_names: false,
         may_damage: args.allow_damage || place.thrown_away,
@@ -351,7 +309,7 @@ fn stage(
         ledger,
         choose_ledger: || default_ledger().map_err(|failure| failure.message),
     };
-    Ok(Stage::new(fs.into(), terms))
+    Stage::new(fs.into(), terms)
 }
 
 /// Loads the first scenario, and says what there is to say of it.

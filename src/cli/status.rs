@@ -66,7 +66,8 @@ fn table(status: &Value, columns: usize) -> String {
     lines.join("\n")
 }
 
-fn head(status: &Value) -> Vec<String> {
+/// What is mounted, and how it stands with it.
+pub(super) fn head(status: &Value) -> Vec<String> {
     let state = match (status["armed"] == true, status["ledger_failed"] == true) {
         (_, true) => "injects nothing any more: its ledger cannot be written",
         (true, _) => "armed",
@@ -101,7 +102,6 @@ fn pending(file: &Value) -> String {
 fn line(rule: &Value, name: usize) -> String {
     let number = |key: &str| rule[key].as_u64().unwrap_or(0).to_string();
     let state = if rule["armed"] == true { "armed" } else { "disarmed" };
-    let last = rule["last_hit"].as_str().and_then(|time| time.get(11..19)).unwrap_or("-");
     row(
         name,
         [
@@ -112,9 +112,15 @@ fn line(rule: &Value, name: usize) -> String {
             number("considered"),
             number("fired"),
             number("delivered"),
-            last.to_owned(),
+            last_hit(rule),
         ],
     )
+}
+
+/// The time of day at which a rule last did something.
+pub(super) fn last_hit(rule: &Value) -> String {
+    let time = rule["last_hit"].as_str().and_then(|time| time.get(11..19));
+    time.unwrap_or("-").to_owned()
 }
 
 fn row(name: usize, cells: [String; 8]) -> String {
@@ -140,7 +146,8 @@ fn width(name: &str) -> usize {
     name.chars().count()
 }
 
-fn text(value: &Value, key: &str) -> String {
+/// A text of an answer; empty if it is not there.
+pub(super) fn text(value: &Value, key: &str) -> String {
     value[key].as_str().unwrap_or_default().to_owned()
 }
 

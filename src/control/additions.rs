@@ -20,10 +20,26 @@ impl Stage {
         let [loaded, new] = [("the mount".to_owned(), loaded), ("the request".to_owned(), new)];
         let both = if first { vec![new, loaded] } else { vec![loaded, new] };
         let merged = merge(both).map_err(|errors| conflict(&errors))?;
-        self.load(Scenario { name, seed, ..merged }, arming)
+        self.load(sound(&Scenario { name, seed, ..merged })?, arming)
     }
 
-    /// Alters a rule by a merge patch (RFC 7396) of its canonical form.
+    /// Puts rules in the places of those of the same names, and the others behind all. Done twice, it
+    /// changes nothing the second time.
+    pub(super) fn populate(&mut self, new: Scenario, arming: Arming) -> Result<Changed, Problem> {
+        let mut scenario = self.scenario();
+        for rule in new.rules {
+            match scenario.rules.iter_mut().find(|one| one.name == rule.name) {
+                Some(there) => *there = rule,
+                None => scenario.rules.push(rule),
+            }
+        }
+        let presets = new.presets.into_iter().filter(|one| !scenario.presets.contains(one));
+        let presets: Vec<_> = presets.collect();
+        scenario.presets.extend(presets);
+        self.load(sound(&scenario)?, arming)
+    }
+
+    /// Alters a rule by a merge patch (RFC 7396) of its canonical form. A disarmed one stays so.
     pub(super) fn patch(&mut self, rule: &str, patch: &Value) -> Result<Changed, Problem> {
         let mut canonical = self.scenario().canonical();
         let rules = canonical["rule"].as_array_mut().into_iter().flatten();
@@ -31,7 +47,10 @@ impl Stage {
         apply(named.next().ok_or_else(|| Problem::no_rule(rule))?, patch);
         let scenario = Scenario::from_canonical(&canonical);
         let scenario = scenario.map_err(|diagnostics| Problem::scenario("", &diagnostics))?;
-        self.load(scenario, Arming::Armed)
+        let armed = self.filesystem().armed();
+        let mut states = armed.iter().flat_map(|armed| armed.states());
+        let disarmed = states.any(|state| state.label.rule == rule && !state.in_force);
+        self.load(scenario, if disarmed { Arming::Disarmed } else { Arming::Armed })
     }
 
     /// Takes a rule away.
@@ -43,9 +62,7 @@ impl Stage {
             return Err(Problem::no_rule(rule));
         }
         // Another one may wait for it, and would then not wait any more.
-        let scenario = Scenario::from_canonical(&scenario.canonical());
-        let scenario = scenario.map_err(|diagnostics| Problem::scenario("", &diagnostics))?;
-        self.load(scenario, Arming::Armed)
+        self.load(sound(&scenario)?, Arming::Armed)
     }
 
     /// One fault, once, before all rules. Shots that have hit go.
@@ -69,6 +86,13 @@ impl Stage {
             && !loaded.rules.iter().any(waits)
             && states.any(|state| state.label.rule == rule.name && state.counts.fired > 0)
     }
+}
+
+/// A scenario that was put together, if it is as sound as one that was written so: rules may wait for
+/// each other now, or for one that is gone.
+fn sound(scenario: &Scenario) -> Result<Scenario, Problem> {
+    let read = Scenario::from_canonical(&scenario.canonical());
+    read.map_err(|diagnostics| Problem::scenario("", &diagnostics))
 }
 
 fn conflict(errors: &[MergeError]) -> Problem {

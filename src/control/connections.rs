@@ -1,67 +1,103 @@
-//! How many may be connected at once: each takes a descriptor, and when errorfs has none left, the
-//! target's files cannot be opened any more.
+//! Connections, and how much each may ask of errorfs: there are only so many, as each takes a
+//! descriptor, and when errorfs has none left the target's files cannot be opened any more; and whoever
+//! says nothing for a while has none.
 
-use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::UnixStream;
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use http_body_util::LengthLimitError;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::answer::Answer;
+use super::{Problem, Token};
 
 /// Far more than operators and programs that ask.
 pub(super) const CONNECTIONS_MAX: usize = 128;
+/// A whole request has come by then, from its first byte on or since the answer before it.
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+/// The largest head of a request.
+const HEAD_MAX: usize = 64 << 10;
+/// The largest body: no scenario that a person wrote comes near it.
+const BODY_MAX: usize = 4 << 20;
 
 /// The places for connections.
 #[derive(Clone, Debug)]
-pub(super) struct Places(Arc<Semaphore>);
-
-/// A connection that has a place until it is dropped.
-#[derive(Debug)]
-pub(super) struct Connection {
-    stream: UnixStream,
-    _place: OwnedSemaphorePermit,
-}
-
-impl Default for Places {
-    fn default() -> Places {
-        Places(Arc::new(Semaphore::new(CONNECTIONS_MAX)))
-    }
+pub(super) struct Places {
+    free: Arc<Semaphore>,
+    /// How long a connection is kept that asks nothing.
+    patience: Duration,
 }
 
 impl Places {
-    /// Gives a connection its place; without one it is closed.
-    pub(super) fn take(&self, stream: UnixStream) -> Option<Connection> {
-        let place = Arc::clone(&self.0).try_acquire_owned().ok()?;
-        Some(Connection { stream, _place: place })
+    pub(super) fn new(patience: Duration) -> Places {
+        Places { free: Arc::new(Semaphore::new(CONNECTIONS_MAX)), patience }
+    }
+
+    /// Answers whatever is asked on a connection; without a place it is closed.
+    pub(super) fn answer<S>(&self, stream: S, router: &Router)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        if let Ok(place) = Arc::clone(&self.free).try_acquire_owned() {
+            tokio::spawn(converse(stream, router.clone(), self.patience, place));
+        }
     }
 }
 
-impl AsyncRead for Connection {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+async fn converse<S>(stream: S, router: Router, patience: Duration, _place: OwnedSemaphorePermit)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(patience).max_buf_size(HEAD_MAX);
+    let conversation =
+        http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    if let Err(error) = conversation.await {
+        tracing::debug!("a connection of the control ended: {error}");
     }
 }
 
-impl AsyncWrite for Connection {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+/// Has the body of a request read whole before anything is done about it.
+pub(super) async fn whole(State(places): State<Places>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    match tokio::time::timeout(places.patience, to_bytes(body, BODY_MAX)).await {
+        Ok(Ok(bytes)) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
+        Ok(Err(error)) => Answer::Problem(unread(error)).into_response(),
+        Err(_) => {
+            let detail = format!("the body did not come within {} s", places.patience.as_secs());
+            Answer::Problem(Problem::new(408, "slow-body", detail)).into_response()
+        }
     }
+}
 
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+fn unread(error: axum::Error) -> Problem {
+    match error.into_inner().downcast::<LengthLimitError>() {
+        Ok(_) => {
+            let detail = format!("the body is larger than {BODY_MAX} bytes");
+            Problem::new(413, "bad-body", detail)
+        }
+        Err(error) => Problem::new(400, "bad-body", format!("the body: {error}")),
     }
+}
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+/// Lets those ask who know the token.
+pub(super) async fn known(State(token): State<Token>, request: Request, next: Next) -> Response {
+    let given = request.headers().get(AUTHORIZATION).map(|value| value.as_bytes());
+    let given = given.and_then(|given| given.strip_prefix(b"Bearer "));
+    if given.is_some_and(|given| token.is(given)) {
+        return next.run(request).await;
     }
+    let detail = "over TCP a request takes the token: `Authorization: Bearer TOKEN` (--token-file)";
+    let refused = Answer::Problem(Problem::new(401, "unauthorized", detail));
+    ([(WWW_AUTHENTICATE, "Bearer")], refused).into_response()
 }

@@ -1,8 +1,9 @@
 //! What a live mount counts, in the text format of Prometheus.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 
 use super::routes::App;
+use crate::fs::{BOUNDS, Distribution, Operations};
 
 /// The answer to `GET /metrics`. No paths: there may be any number of them.
 pub(super) fn metrics(app: &App) -> String {
@@ -12,9 +13,14 @@ pub(super) fn metrics(app: &App) -> String {
     text.head("errorfs_build_info", "gauge", "The version that serves the mount.");
     text.line("errorfs_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
     text.head("errorfs_ops_total", "counter", "Operations that the kernel asked for.");
-    for (kind, count) in fs.operations().into_iter().filter(|(_, count)| *count > 0) {
-        text.line("errorfs_ops_total", &[("op", kind.name())], count);
+    let operations = fs.operations();
+    for one in operations.iter().filter(|one| one.begun > 0) {
+        text.line("errorfs_ops_total", &[("op", one.kind.name())], one.begun);
     }
+    let help = "Time that errorfs took itself, without what rules made operations wait.";
+    text.durations("errorfs_op_duration_seconds", help, &operations, |one| &one.took);
+    let help = "Time that rules made operations wait.";
+    text.durations("errorfs_injected_delay_seconds", help, &operations, |one| &one.waited);
     text.head("errorfs_injected_total", "counter", "Events of faults that reached the target.");
     for (rule, tally) in fs.ledger().tally() {
         for ((fault, op), count) in tally.ops {
@@ -25,7 +31,7 @@ pub(super) fn metrics(app: &App) -> String {
     text.head("errorfs_rule_active", "gauge", "Whether a rule is armed.");
     for state in armed.iter().flat_map(|armed| armed.states()) {
         let labels = [("rule", &*state.label.rule), ("fault", state.label.fault)];
-        text.line("errorfs_rule_active", &labels, state.in_force.into());
+        text.line("errorfs_rule_active", &labels, u64::from(state.in_force));
     }
     let generation = armed.as_ref().map_or(0, |armed| armed.generation());
     text.single("errorfs_scenario_generation", "gauge", "Plans that were armed.", generation);
@@ -49,13 +55,38 @@ impl Text {
         let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}");
     }
 
-    fn line(&mut self, name: &str, labels: &[(&str, &str)], value: u64) {
+    fn line(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) {
         let labels: Vec<String> =
             labels.iter().map(|(key, value)| format!("{key}=\"{}\"", quoted(value))).collect();
         let _ = match labels.is_empty() {
             true => writeln!(self.text, "{name} {value}"),
             false => writeln!(self.text, "{name}{{{}}} {value}", labels.join(",")),
         };
+    }
+
+    /// A histogram for every kind of operation of which any was counted.
+    fn durations(
+        &mut self,
+        name: &str,
+        help: &str,
+        operations: &[Operations],
+        of: impl Fn(&Operations) -> &Distribution,
+    ) {
+        self.head(name, "histogram", help);
+        for one in operations.iter().filter(|one| of(one).count() > 0) {
+            self.histogram(name, one.kind.name(), of(one));
+        }
+    }
+
+    fn histogram(&mut self, name: &str, op: &str, durations: &Distribution) {
+        let bounds = BOUNDS.iter().map(|bound| bound.as_secs_f64().to_string());
+        let mut count = 0;
+        for (bound, class) in bounds.chain(["+Inf".to_owned()]).zip(durations.classes) {
+            count += class;
+            self.line(&format!("{name}_bucket"), &[("op", op), ("le", &bound)], count);
+        }
+        self.line(&format!("{name}_sum"), &[("op", op)], durations.sum.as_secs_f64());
+        self.line(&format!("{name}_count"), &[("op", op)], count);
     }
 
     fn single(&mut self, name: &str, kind: &str, help: &str, value: u64) {
@@ -71,6 +102,21 @@ fn quoted(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_histogram_adds_up_to_its_last_class() {
+        let mut durations = Distribution::default();
+        (durations.classes[0], durations.classes[2], durations.classes[25]) = (1, 2, 4);
+        durations.sum = std::time::Duration::from_millis(1_500);
+        let mut text = Text::default();
+        text.histogram("t", "read", &durations);
+        let lines: Vec<&str> = text.text.lines().collect();
+        assert_eq!(lines[0], "t_bucket{op=\"read\",le=\"0.000001\"} 1");
+        assert_eq!(lines[2], "t_bucket{op=\"read\",le=\"0.000005\"} 3");
+        assert_eq!(lines[24], "t_bucket{op=\"read\",le=\"100\"} 3");
+        let rest = ["t_bucket{op=\"read\",le=\"+Inf\"} 7", "t_sum{op=\"read\"} 1.5"];
+        assert_eq!(lines[25..], [rest[0], rest[1], "t_count{op=\"read\"} 7"]);
+    }
 
     #[test]
     fn labels_are_quoted() {

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::Problem;
-use crate::scenario::{Scenario, parse};
+use crate::scenario::{Scenario, parse_beside};
 
 /// Options of a change.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -30,13 +30,13 @@ pub(super) struct ChangeQuery {
 pub(super) struct Options<T>(pub(super) T);
 
 impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Options<T> {
-    type Rejection = super::routes::Answer;
+    type Rejection = super::answer::Answer;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
         let query = Query::<T>::from_request_parts(parts, state).await;
         query.map(|Query(query)| Options(query)).map_err(|error| {
             let detail = format!("the options are not understood: {}", error.body_text());
-            super::routes::Answer::Problem(Problem::new(400, "bad-query", detail))
+            super::answer::Answer::Problem(Problem::new(400, "bad-query", detail))
         })
     }
 }
@@ -53,20 +53,27 @@ pub(super) fn expected(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
 /// A scenario: TOML, or JSON of the same shape.
 pub(super) fn scenario(headers: &HeaderMap, body: &Bytes) -> Result<Scenario, Problem> {
     match is_json(headers) {
-        true => from_json(&json_body(body)?),
-        false => from_text(body),
+        true => from_json(&json_body(body)?, &[]),
+        false => from_text(body, &[]),
     }
 }
 
-/// Rules to add: a scenario, or one rule in JSON.
-pub(super) fn rules(headers: &HeaderMap, body: &Bytes) -> Result<Scenario, Problem> {
+/// Rules to stand beside those of the loaded scenario: a scenario, or in JSON a rule or a list of
+/// them.
+pub(super) fn rules(
+    headers: &HeaderMap,
+    body: &Bytes,
+    loaded: &Scenario,
+) -> Result<Scenario, Problem> {
+    let beside: Vec<String> = loaded.rules.iter().map(|rule| rule.name.clone()).collect();
     if !is_json(headers) {
-        return from_text(body);
+        return from_text(body, &beside);
     }
     let body: Value = json_body(body)?;
-    match body.get("rule").is_some() {
-        true => from_json(&body),
-        false => from_json(&json!({ "version": 1, "rule": [body] })),
+    match body {
+        Value::Array(rules) => from_json(&json!({ "version": 1, "rule": rules }), &beside),
+        body if body.get("rule").is_some() => from_json(&body, &beside),
+        rule => from_json(&json!({ "version": 1, "rule": [rule] }), &beside),
     }
 }
 
@@ -89,14 +96,15 @@ pub(super) fn json_body<T: DeserializeOwned>(body: &Bytes) -> Result<T, Problem>
         .map_err(|error| Problem::new(400, "bad-json", format!("the body: {error}")))
 }
 
-fn from_json(value: &Value) -> Result<Scenario, Problem> {
-    Scenario::from_canonical(value).map_err(|diagnostics| Problem::scenario("", &diagnostics))
+fn from_json(value: &Value, beside: &[String]) -> Result<Scenario, Problem> {
+    let read = Scenario::from_canonical_beside(value, beside);
+    read.map_err(|diagnostics| Problem::scenario("", &diagnostics))
 }
 
-fn from_text(body: &Bytes) -> Result<Scenario, Problem> {
+fn from_text(body: &Bytes, beside: &[String]) -> Result<Scenario, Problem> {
     let text = std::str::from_utf8(body)
         .map_err(|_| Problem::new(422, "not-utf8", "scenario files are text in UTF-8"))?;
-    let parsed = parse(text);
+    let parsed = parse_beside(text, beside);
     parsed.scenario.ok_or_else(|| Problem::scenario(text, &parsed.diagnostics))
 }
 

@@ -1,36 +1,55 @@
-//! Listens on a Unix socket, for the user who mounted and for root, on one thread of its own.
+//! Listens for the user who mounted and for root, on one thread of its own: on a Unix socket, and if
+//! that is wanted on a port of this machine, for whoever has the token.
 
 use std::io;
+use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use axum::serve::Listener;
-use tokio::net::unix::SocketAddr;
-use tokio::net::{UnixListener, UnixStream};
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use tokio::net::{TcpListener, UnixListener, UnixStream};
 
-use super::Director;
-use super::connections::{Connection, Places};
+use super::connections::{PATIENCE, Places, known, whole};
 use super::events::Followers;
 use super::routes::{App, Place, router};
 use super::socket::remove_dead;
+use super::{Director, Token};
 use crate::sys::thread::set_umask;
 
 /// A server. Dropping it takes its socket away.
 #[derive(Debug)]
 pub struct Server {
     path: PathBuf,
+    tcp: Option<SocketAddr>,
     /// Device and inode of the socket: another may have taken its path.
     identity: Option<(u64, u64)>,
     followers: Arc<Followers>,
+}
+
+/// Where to listen.
+#[derive(Clone, Debug)]
+pub struct Listening {
+    /// The Unix socket.
+    pub socket: PathBuf,
+    /// The port, and what those know who may ask there.
+    pub tcp: Option<(SocketAddr, Token)>,
+    /// How long a connection is kept that asks nothing; `None`: half a minute.
+    pub patience: Option<Duration>,
 }
 
 impl Server {
     /// The socket.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The port, if there is one.
+    pub fn tcp(&self) -> Option<SocketAddr> {
+        self.tcp
     }
 
     /// Lets whoever follows the events read the last ones.
@@ -61,15 +80,15 @@ fn identity(path: &Path) -> Option<(u64, u64)> {
     Some((found.dev(), found.ino()))
 }
 
-/// Serves the mount at `mountpoint` at a new socket. A socket of a dead mount is replaced, anything
-/// else is not.
+/// Serves the mount at `mountpoint`. A socket of a dead mount is replaced, anything else is not.
 pub fn serve(
     director: &Director,
-    socket: &Path,
+    listening: &Listening,
     (mountpoint, backing): (&Path, &Path),
     passthrough: bool,
 ) -> io::Result<Server> {
-    if remove_dead(socket)? {
+    let path = listening.socket.clone();
+    if remove_dead(&path)? {
         return Err(io::ErrorKind::AddrInUse.into());
     }
     let (mountpoint, backing) = (mountpoint.to_owned(), backing.to_owned());
@@ -77,66 +96,84 @@ pub fn serve(
     let place = Arc::new(Place { mountpoint, backing, passthrough, since });
     let followers = Arc::new(Followers::default());
     let app = App { director: director.clone(), place, followers: followers.clone() };
+    let tcp = start(listening.clone(), app)?;
+    Ok(Server { identity: identity(&path), path, tcp, followers })
+}
+
+/// Starts the thread; returns when it listens, with the port.
+fn start(listening: Listening, app: App) -> io::Result<Option<SocketAddr>> {
     let (sender, ready) = std::sync::mpsc::channel();
-    let path = socket.to_owned();
     let run = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let listening = runtime.and_then(|runtime| {
+        let bound = runtime.and_then(|runtime| {
             let _inside = runtime.enter();
-            let listener = listen(&path)?;
+            let ears = Ears::open(&listening, app)?;
             drop(_inside);
-            Ok((runtime, listener))
+            Ok((runtime, ears))
         });
-        let (runtime, listener) = match listening {
-            Ok(listening) => listening,
-            Err(error) => return drop(sender.send(Err(error))),
-        };
-        let _ = sender.send(Ok(()));
-        let ended = runtime.block_on(async { axum::serve(listener, router(app)).await });
-        if let Err(error) = ended {
-            tracing::warn!("the control socket is dead: {error}");
+        match bound {
+            Ok((runtime, ears)) => {
+                let _ =
+                    sender.send(Ok(ears.tcp.as_ref().and_then(|(tcp, _)| tcp.local_addr().ok())));
+                runtime.block_on(ears.listen());
+            }
+            Err(error) => drop(sender.send(Err(error))),
         }
     };
     std::thread::Builder::new().name("control".into()).spawn(run)?;
-    ready.recv().map_err(io::Error::other)??;
-    Ok(Server { path: socket.to_owned(), identity: identity(socket), followers })
+    ready.recv().map_err(io::Error::other)?
 }
 
-/// Nobody but us may as much as connect, from the first moment on: this thread has a umask of its
-/// own.
-fn listen(path: &Path) -> io::Result<Guarded> {
-    set_umask(0o177)?;
-    Ok(Guarded { listener: UnixListener::bind(path)?, places: Places::default() })
-}
-
-/// A listener that talks to the user who mounted, and to root.
-struct Guarded {
-    listener: UnixListener,
+/// What is listened on, and who answers there.
+struct Ears {
+    unix: (UnixListener, Router),
+    tcp: Option<(TcpListener, Router)>,
     places: Places,
 }
 
-impl Listener for Guarded {
-    type Io = Connection;
-    type Addr = SocketAddr;
+impl Ears {
+    /// Nobody but us may as much as connect to the socket, from the first moment on: this thread has
+    /// a umask of its own.
+    fn open(listening: &Listening, app: App) -> io::Result<Ears> {
+        let places = Places::new(listening.patience.unwrap_or(PATIENCE));
+        let router = router(app).layer(from_fn_with_state(places.clone(), whole));
+        let port = |(address, token): &(SocketAddr, Token)| {
+            let listener = std::net::TcpListener::bind(address)?;
+            listener.set_nonblocking(true)?;
+            let router = router.clone().layer(from_fn_with_state(token.clone(), known));
+            io::Result::Ok((TcpListener::from_std(listener)?, router))
+        };
+        let tcp = listening.tcp.as_ref().map(port).transpose()?;
+        set_umask(0o177)?;
+        Ok(Ears { unix: (UnixListener::bind(&listening.socket)?, router), tcp, places })
+    }
 
-    async fn accept(&mut self) -> (Connection, SocketAddr) {
-        loop {
-            match self.listener.accept().await {
-                Ok((stream, address)) => {
-                    let allowed = Some(stream).filter(is_allowed);
-                    if let Some(connection) = allowed.and_then(|stream| self.places.take(stream)) {
-                        return (connection, address);
+    async fn listen(self) {
+        if let Some((listener, router)) = self.tcp {
+            let places = self.places.clone();
+            tokio::spawn(async move {
+                loop {
+                    match listener.accept().await {
+                        Ok((stream, _)) => places.answer(stream, &router),
+                        Err(_) => rest().await,
                     }
                 }
-                // Too many open files, most likely: some will be closed.
-                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+            });
+        }
+        let (listener, router) = self.unix;
+        loop {
+            match listener.accept().await {
+                Ok((stream, _)) if is_allowed(&stream) => self.places.answer(stream, &router),
+                Ok(_) => {}
+                Err(_) => rest().await,
             }
         }
     }
+}
 
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
-    }
+/// Too many open files, most likely: some will be closed.
+async fn rest() {
+    tokio::time::sleep(Duration::from_millis(50)).await;
 }
 
 fn is_allowed(stream: &UnixStream) -> bool {

@@ -229,11 +229,12 @@ impl Stage {
     }
 
     /// All counts at zero, all times from now on.
-    pub(super) fn reset(&mut self) -> Changed {
-        match self.fs.armed() {
+    pub(super) fn reset(&mut self) -> Result<Changed, Problem> {
+        self.must_record()?;
+        Ok(match self.fs.armed() {
             Some(before) => self.arm(before.anew(self.fs.age()), true),
             None => self.unchanged(),
-        }
+        })
     }
 
     /// Everything is disarmed by itself after this time; `None`: it is not.
@@ -248,7 +249,7 @@ impl Stage {
     }
 
     /// Whoever arms what cannot be recorded would wait for faults that never come.
-    fn must_record(&self) -> Result<(), Problem> {
+    pub(super) fn must_record(&self) -> Result<(), Problem> {
         if !self.fs.ledger().failed() {
             return Ok(());
         }

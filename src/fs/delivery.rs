@@ -35,7 +35,12 @@ impl Filesystem {
         let victim = judged.victim.clone();
         let released = judged.released_event();
         let end_stalls = self.timer.hurrying();
+        let wait = wait([delay, queue], stall);
+        let (flights, waits, kind) = (self.flights, wait.is_some(), judged.op.kind);
         let record = move || {
+            if waits {
+                flights.waited(kind, start.elapsed());
+            }
             let events = released.into_iter().chain(events);
             let events = events.map(|event| waited(event, start)).collect();
             ledger.record(events, move |recorded| match recorded {
@@ -50,7 +55,7 @@ impl Filesystem {
             });
         };
         judged.stalled_event().into_iter().for_each(|event| self.tell_stall(event));
-        match wait([delay, queue], stall) {
+        match wait {
             Some(wait) => {
                 self.timer.at(start + wait, judged.owed(), record);
                 self.end_stalls_without_ledger();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::corruption::Filled;
 use super::inject::Judged;
+use super::who::cgroup;
 use crate::injector::Armed;
 use crate::ledger::{Bit, Event, Outcome, escape};
 use crate::op::{Caller, Op};
@@ -183,6 +184,7 @@ impl Judged {
             pid: caller.pid,
             uid: caller.uid,
             comm: command_name(caller),
+            cgroup: cgroup(caller.pid),
             ..blank(label, self.armed.generation())
         }
     }
@@ -245,6 +247,7 @@ pub(super) fn blank(label: &Label, generation: u64) -> Event {
         pid: 0,
         uid: 0,
         comm: String::new(),
+        cgroup: String::new(),
     }
 }
 

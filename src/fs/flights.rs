@@ -6,8 +6,9 @@
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use super::durations::{Distribution, Durations};
 use crate::op::OpKind;
 
 /// More than there are threads that answer requests.
@@ -21,6 +22,8 @@ pub(super) struct Flights {
     /// Which of the two counts of each slot is in use: by its lowest bit.
     phase: AtomicUsize,
     slots: [Slot; SLOTS],
+    /// How long answers waited because rules said so.
+    waited: [Durations; OpKind::ALL.len()],
 }
 
 /// What the threads of one slot count: two lines of memory and more, so that the next is another's.
@@ -29,16 +32,29 @@ pub(super) struct Flights {
 struct Slot {
     under_way: [AtomicU64; 2],
     begun: [AtomicU64; OpKind::ALL.len()],
+    took: [Durations; OpKind::ALL.len()],
 }
 
 /// A request is under way until this is dropped.
 #[derive(Debug)]
 pub(super) struct UnderWay {
     count: &'static AtomicU64,
+    took: &'static Durations,
+    begun: Instant,
 }
 
-/// How many operations of each kind a mount was asked for.
-pub type Operations = Vec<(OpKind, u64)>;
+/// The operations of one kind that a mount was asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Operations {
+    /// Their kind.
+    pub kind: OpKind,
+    /// How many have begun.
+    pub begun: u64,
+    /// How long errorfs took for those that it is done with, without what rules made them wait.
+    pub took: Distribution,
+    /// How long rules made answers wait that have been given.
+    pub waited: Distribution,
+}
 
 thread_local! {
     static SLOT: Cell<usize> = const { Cell::new(usize::MAX) };
@@ -70,7 +86,7 @@ impl Flights {
         count.fetch_add(1, Ordering::SeqCst);
         // Whoever finds the count at zero has changed the plan before we look it up.
         fence(Ordering::SeqCst);
-        UnderWay { count }
+        UnderWay { count, took: &slot.took[kind as usize], begun: Instant::now() }
     }
 
     /// Returns when all requests have ended that had begun before this call. Both counts have their
@@ -84,17 +100,29 @@ impl Flights {
         }
     }
 
-    /// How many requests of each kind have begun.
-    pub(super) fn begun(&self) -> Operations {
-        let of = |kind: OpKind| -> u64 {
-            self.slots.iter().map(|slot| slot.begun[kind as usize].load(Ordering::Relaxed)).sum()
-        };
-        OpKind::ALL.map(|kind| (kind, of(kind))).to_vec()
+    /// An answer is given that rules made wait.
+    pub(super) fn waited(&self, kind: OpKind, time: Duration) {
+        self.waited[kind as usize].count(time);
+    }
+
+    /// The requests of each kind.
+    pub(super) fn operations(&self) -> Vec<Operations> {
+        OpKind::ALL.map(|kind| self.of(kind)).to_vec()
+    }
+
+    fn of(&self, kind: OpKind) -> Operations {
+        let number = kind as usize;
+        let begun = self.slots.iter().map(|slot| slot.begun[number].load(Ordering::Relaxed)).sum();
+        let (mut took, mut waited) = (Distribution::default(), Distribution::default());
+        self.slots.iter().for_each(|slot| slot.took[number].add_to(&mut took));
+        self.waited[number].add_to(&mut waited);
+        Operations { kind, begun, took, waited }
     }
 }
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
+        self.took.count(self.begun.elapsed());
         self.count.fetch_sub(1, Ordering::SeqCst);
     }
 }
@@ -125,8 +153,9 @@ mod tests {
             drop(first);
             waits.join().unwrap();
         });
-        let begun = flights.begun();
-        assert!(begun.contains(&(OpKind::Read, 1)) && begun.contains(&(OpKind::Write, 1)));
+        let [read, write] = [OpKind::Read, OpKind::Write].map(|kind| flights.of(kind));
+        assert_eq!((read.begun, write.begun), (1, 1));
+        assert_eq!((read.took.count(), write.took.count()), (1, 1));
     }
 
     /// What is looked up after the beginning is never older than what was there before a wait.

@@ -57,9 +57,9 @@ impl Filesystem {
         self.armed_at.elapsed()
     }
 
-    /// How many operations of each kind were asked for.
-    pub fn operations(&self) -> Operations {
-        self.flights.begun()
+    /// The operations that were asked for, of every kind.
+    pub fn operations(&self) -> Vec<Operations> {
+        self.flights.operations()
     }
 
     /// How many answers wait.

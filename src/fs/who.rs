@@ -44,8 +44,11 @@ impl Status {
     }
 }
 
-/// The control group of version 2, which has no controllers in its line.
-fn cgroup(thread: u32) -> String {
+/// The control group of version 2, which has no controllers in its line; empty if it is not known.
+pub(super) fn cgroup(thread: u32) -> String {
+    if thread == 0 {
+        return String::new();
+    }
     let text = std::fs::read_to_string(format!("/proc/{thread}/cgroup")).unwrap_or_default();
     let group = text.lines().find_map(|line| line.strip_prefix("0::"));
     group.unwrap_or_default().to_owned()

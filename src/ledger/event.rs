@@ -143,6 +143,9 @@ pub struct Event {
     pub uid: u32,
     /// Who asked: the command name, empty if it is gone.
     pub comm: String,
+    /// Who asked: the control group (version 2), empty if it is gone or not to be seen.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub cgroup: String,
 }
 
 /// A plan that was armed on a live mount.

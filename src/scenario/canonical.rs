@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use super::document_text;
-use super::file::parse;
+use super::file::parse_beside;
 use super::{
     Acceleration, Askers, BadSector, BitAmount, BitFlip, BitPosition, Clusters, Content, Corrupt,
     Cycle, Dead, Distribution, EntryFault, Evict, Fault, Metadata, Misdirected, Persistence,
@@ -42,8 +42,16 @@ impl Scenario {
     /// The scenario of that canonical JSON, or of any JSON with the shape of the file. The spans
     /// of the diagnostics are those of [`Scenario::to_toml`], and mean nothing to a JSON reader.
     pub fn from_canonical(value: &Value) -> Result<Scenario, Vec<Diagnostic>> {
+        Scenario::from_canonical_beside(value, &[])
+    }
+
+    /// The same of one that is to stand beside rules of these names: its own may wait for them.
+    pub fn from_canonical_beside(
+        value: &Value,
+        beside: &[String],
+    ) -> Result<Scenario, Vec<Diagnostic>> {
         let text = document_text::write(value).map_err(|mistake| vec![mistake.at(0..0)])?;
-        let parsed = parse(&text);
+        let parsed = parse_beside(&text, beside);
         parsed.scenario.ok_or(parsed.diagnostics)
     }
 

@@ -6,10 +6,12 @@ use super::document::{Findings, did_you_mean};
 use super::rule::RuleRead;
 use crate::diagnostic::Diagnostic;
 
-/// Refuses waiting for a rule that is not there, and rules that wait for each other.
-pub(super) fn check(rules: &[RuleRead], findings: &mut Findings) {
+/// Refuses waiting for a rule that is not there, and rules that wait for each other. `beside`: the
+/// names of rules of elsewhere that may be waited for.
+pub(super) fn check(rules: &[RuleRead], beside: &[String], findings: &mut Findings) {
     let named = |rule: &RuleRead| rule.name.as_ref().map(|(name, _)| name.clone());
-    let names: BTreeSet<String> = rules.iter().filter_map(named).collect();
+    let names: BTreeSet<String> =
+        rules.iter().filter_map(named).chain(beside.iter().cloned()).collect();
     let waits: BTreeMap<String, String> = rules
         .iter()
         .filter_map(|rule| Some((named(rule)?, rule.event.as_ref()?.0.clone())))

@@ -33,7 +33,13 @@ pub struct Parsed {
 
 /// Reads a scenario file of format version 1.
 pub fn parse(text: &str) -> Parsed {
-    let (scenario, diagnostics) = judged(text, |table, findings| read(text, table, findings));
+    parse_beside(text, &[])
+}
+
+/// The same of one that is to stand beside rules of these names: its own may wait for them.
+pub fn parse_beside(text: &str, beside: &[String]) -> Parsed {
+    let (scenario, diagnostics) =
+        judged(text, |table, findings| read(text, table, beside, findings));
     Parsed { scenario, diagnostics }
 }
 
@@ -67,7 +73,12 @@ fn opened<T>(
     read(&table, findings)
 }
 
-fn read(text: &str, table: &Table<'_>, findings: &mut Findings) -> Option<Scenario> {
+fn read(
+    text: &str,
+    table: &Table<'_>,
+    beside: &[String],
+    findings: &mut Findings,
+) -> Option<Scenario> {
     KEYS.check(table, findings);
     let name =
         findings.read(table.get("name"), |field| rule::read_name(&field, "name = \"bit rot\""));
@@ -75,7 +86,7 @@ fn read(text: &str, table: &Table<'_>, findings: &mut Findings) -> Option<Scenar
     let presets = preset::read(table.get("preset"), findings);
     let rules = read_rules(table, findings);
     check_names(text, &rules, findings);
-    event::check(&rules, findings);
+    event::check(&rules, beside, findings);
     let rules = check_conflicts(text, rules, findings);
     Some(Scenario { name, seed, presets, rules })
 }

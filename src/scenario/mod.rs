@@ -50,7 +50,7 @@ pub use campaign_model::*;
 pub use damage_model::*;
 pub use detect::Detect;
 pub use fault_model::*;
-pub use file::{Parsed, parse};
+pub use file::{Parsed, parse, parse_beside};
 pub use merge::{MergeError, merge};
 pub use metadata_model::*;
 pub use mistake::Mistake;

@@ -5,10 +5,14 @@ mod documents;
 mod events;
 mod exactness;
 mod pages;
+mod populate;
+mod port;
 mod requests;
 mod safety;
 mod stalls;
+mod top;
 mod verbs;
+mod watch;
 
 use std::time::Duration;
 

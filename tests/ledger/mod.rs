@@ -58,5 +58,6 @@ fn event(rule: &str) -> Event {
         pid: 1,
         uid: 0,
         comm: "cat".into(),
+        cgroup: "/user.slice".into(),
     }
 }

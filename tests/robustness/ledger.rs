@@ -48,7 +48,7 @@ fn status_says_that_a_full_ledger_ended_injection() {
     let scenario = Backing::new().with("rot.toml", ROT.as_bytes());
     let script = format!(
         "for round in $(seq 300); do cat file >/dev/null 2>&1; done; {ERRORFS} status; \
-         {ERRORFS} arm; echo armed $?; {ERRORFS} disarm; echo disarmed $?"
+         {ERRORFS} arm; echo armed $?; {ERRORFS} reset; echo reset $?; {ERRORFS} disarm; echo disarmed $?"
     );
     let ended = Program::errorfs("run")
         .arg("--scenario")
@@ -64,7 +64,7 @@ fn status_says_that_a_full_ledger_ended_injection() {
     let ended = ended.expect_said("injects nothing any more: its ledger cannot be written");
     let ended = ended.expect_said("nothing is injected any more, as ");
     // What cannot come true is refused; that nothing is to go wrong can.
-    ended.expect_said("armed 75").expect_said("disarmed 0");
+    ended.expect_said("armed 75").expect_said("reset 75").expect_said("disarmed 0");
 }
 
 const HANGS: &str = "[[rule]]\nname = \"hangs\"\nselect = { path = \"hung\" , ops = [\"read\"] }\n\

@@ -1,0 +1,49 @@
+//! `errorfs populate`: rules for a live mount, beside those that are there.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::asking::Mounted;
+use super::exit::{Exit, Failure};
+use super::scenarios;
+
+/// Add rules to a live mount, and replace those of the same names
+///
+///   errorfs populate more.toml --on /mnt
+///
+/// Rules that are the same as before keep their counts and their damage; those that the file does not
+/// name stay. `after_event` may name a rule that is loaded. Done twice, it changes nothing the second
+/// time.
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(super) struct Populate {
+    /// A scenario file
+    file: PathBuf,
+    #[command(flatten)]
+    mounted: Mounted,
+    /// Arm no rule that is new
+    #[arg(long)]
+    disarmed: bool,
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Populates. What is wrong with the file only the mount knows: it has the other rules.
+pub(super) fn run(args: &Populate) -> Result<Exit, Failure> {
+    let arm = if args.disarmed { "?arm=0" } else { "" };
+    let body = Some(("application/toml", text(&args.file)?));
+    args.mounted.find()?.change("POST", &format!("/v1/populate{arm}"), body, args.json)?;
+    Ok(Exit::Done)
+}
+
+fn text(file: &Path) -> Result<Vec<u8>, Failure> {
+    match scenarios::read(file) {
+        Ok(text) => Ok(text.into_bytes()),
+        Err(diagnostic) => {
+            scenarios::print_of(&file.display().to_string(), "", &[diagnostic]);
+            Err(Failure::new(Exit::BadFile, ""))
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! `--watch`: scenario files that change are loaded anew.
+
+use std::fs::{create_dir, remove_dir_all, rename, write};
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use super::*;
+
+fn watched(backing: &Backing, file: &Path) -> Mount {
+    let ledger = file.parent().unwrap().parent().unwrap().join("ledger");
+    Mount::new(backing.path())
+        .args(["--watch".into(), "--scenario".into(), file.as_os_str().to_owned()])
+        .args(["--seed".into(), "1".into(), "--ledger".into(), ledger.into_os_string()])
+        .start()
+}
+
+fn generation_is(mount: &Mount, generation: u64) {
+    let said = || format!("reloaded: generation {generation}");
+    wait_until(&said(), LONG, || mount.said().contains(&said()));
+    assert_eq!(Api::of(mount).generation(), generation);
+}
+
+fn scenario(rules: &str) -> String {
+    format!("version = 1\n{rules}")
+}
+
+#[test]
+fn files_that_are_written_or_replaced_are_loaded_and_bad_ones_are_told() {
+    require_fuse!();
+    let (backing, files) = (zeros(), Backing::new());
+    create_dir(files.join("d")).unwrap();
+    let file = files.join("d/s.toml");
+    write(&file, scenario(ROT)).unwrap();
+    let mut mount = watched(&backing, &file);
+    assert_eq!(rotten(&mount), 1);
+    write(&file, scenario(FAILS)).unwrap();
+    generation_is(&mount, 2);
+    assert_eq!(rotten(&mount), 0);
+    write(files.join("d/.s.toml.swp"), scenario(ROT)).unwrap();
+    rename(files.join("d/.s.toml.swp"), &file).unwrap();
+    generation_is(&mount, 3);
+    assert_eq!(rotten(&mount), 1);
+    write(&file, scenario(&ROT.replace("bit_flip", "bit_flop"))).unwrap();
+    wait_until("the mistake is told", LONG, || mount.said().contains("what was loaded stays"));
+    assert!(mount.said().contains("line 5: error["), "{}", mount.said());
+    assert_eq!((rotten(&mount), Api::of(&mount).generation()), (1, 3));
+    std::fs::remove_file(&file).unwrap();
+    wait_until("it is gone", LONG, || mount.said().contains("cannot be read"));
+    write(&file, scenario(FAILS)).unwrap();
+    generation_is(&mount, 4);
+    mount.stop();
+}
+
+/// As kubelet changes a volume of a ConfigMap: `s.toml` is a link to `..data/s.toml`, and `..data` is
+/// replaced.
+#[test]
+fn a_configmap_of_kubernetes_is_loaded_when_its_data_are_replaced() {
+    require_fuse!();
+    let (backing, files) = (zeros(), Backing::new());
+    let volume = files.join("volume");
+    create_dir(&volume).unwrap();
+    let put = |name: &str, rules: &str| {
+        create_dir(volume.join(name)).unwrap();
+        write(volume.join(name).join("s.toml"), scenario(rules)).unwrap();
+        symlink(name, volume.join("..data_tmp")).unwrap();
+        rename(volume.join("..data_tmp"), volume.join("..data")).unwrap();
+    };
+    put("..2026_1", ROT);
+    symlink("..data/s.toml", volume.join("s.toml")).unwrap();
+    let mut mount = watched(&backing, &volume.join("s.toml"));
+    assert_eq!(rotten(&mount), 1);
+    put("..2026_2", FAILS);
+    remove_dir_all(volume.join("..2026_1")).unwrap();
+    generation_is(&mount, 2);
+    assert_eq!(rotten(&mount), 0);
+    mount.stop();
+}
+
+#[test]
+fn a_storm_of_writes_is_few_reloads_and_the_same_content_is_none() {
+    require_fuse!();
+    let (backing, files) = (zeros(), Backing::new());
+    create_dir(files.join("d")).unwrap();
+    let file = files.join("d/s.toml");
+    write(&file, scenario(ROT)).unwrap();
+    let mut mount = watched(&backing, &file);
+    for _ in 0..200 {
+        write(&file, scenario(ROT)).unwrap();
+        write(files.join("d/other"), "x").unwrap();
+    }
+    for number in 0..200 {
+        write(&file, format!("{}# {number}\n", scenario(FAILS))).unwrap();
+    }
+    wait_until("the last is loaded", LONG, || rotten(&mount) == 0);
+    let generation = Api::of(&mount).generation();
+    assert!((2..30).contains(&generation), "{generation} plans");
+    mount.stop();
+}
+
+/// A link that comes to lead through the mount is not followed: errorfs would wait for itself.
+#[test]
+fn nothing_is_read_through_the_mount_itself() {
+    require_fuse!();
+    let hangs = "[[rule]]\nname = \"hangs\"\nselect = { ops = [\"read\", \"lookup\"] }\n\
+                 [rule.fault.stall]\n";
+    let (backing, files) = (zeros().with("s.toml", scenario(ROT).as_bytes()), Backing::new());
+    create_dir(files.join("d")).unwrap();
+    let file = files.join("d/s.toml");
+    write(&file, scenario(hangs)).unwrap();
+    let mut mount = watched(&backing, &file);
+    symlink(mount.join("s.toml"), files.join("d/link")).unwrap();
+    rename(files.join("d/link"), &file).unwrap();
+    wait_until("it is refused", LONG, || mount.said().contains("leads through the mount itself"));
+    Api::of(&mount).post("/v1/disarm");
+    assert_eq!(std::fs::read(mount.join("file")).unwrap(), [0; 20_000]);
+    mount.stop();
+}
+
+#[test]
+fn a_file_of_the_directory_that_is_mounted_in_place_is_watched_past_the_mount() {
+    require_fuse!();
+    let hangs = "[[rule]]\nname = \"hangs\"\nselect = { path = \"s.toml\", ops = [\"read\"] }\n\
+                 [rule.fault.stall]\n";
+    let (backing, files) = (zeros().with("s.toml", scenario(hangs).as_bytes()), Backing::new());
+    let script = format!(
+        "printf 'version = 1\\n' > s.new && mv s.new s.toml; for n in $(seq 200); do \
+         {ERRORFS} status | grep -q 'generation 2' && exit 0; sleep 0.1; done; exit 9"
+    );
+    let run = Program::errorfs("run").arg("--watch").arg("--scenario").arg(backing.join("s.toml"));
+    let run = run.arg("--ledger").arg(files.join("ledger")).arg("--on").arg(backing.path());
+    let run = run.args(["--", "sh", "-c", &script]).directory(backing.path()).within(LONG * 3);
+    run.run().expect_status(0).expect_said("reloaded: generation 2");
+}
