@@ -14,7 +14,7 @@ use super::cached_pages::PAGE;
 use super::credentials::AsCaller;
 use super::handles::{DataPath, OpenFile};
 use super::losses::Losses;
-use super::stat::stat_fd;
+use super::stat::{Attr, stat_fd};
 use super::{Answer, Entry, FileHandle, Filesystem, NewMode, Node, NodeId, Uses, locked};
 use crate::errno::Errno;
 use crate::injector::DataAccess;
@@ -76,15 +76,15 @@ impl Filesystem {
     /// `open`.
     pub fn open(&self, id: NodeId, flags: i32) -> Answer<Opened> {
         let node = self.node(id)?;
-        let file = match self.reopen(&node, backing_flags(flags)) {
+        let (file, attr) = match self.reopen_known(&node, backing_flags(flags)) {
             // A file that may only be appended to can be opened in no other way.
             Err(Errno::EPERM) if appends(flags) => {
-                self.reopen(&node, backing_flags(flags) | OFlags::APPEND)?
+                self.reopen_known(&node, backing_flags(flags) | OFlags::APPEND)?
             }
             opened => opened?,
         };
-        self.refuse_direct(&node, &file, flags)?;
-        Ok(self.opened(node, file, flags))
+        self.refuse_direct(&node, &file, &attr, flags)?;
+        Ok(self.opened(node, file, &attr, flags))
     }
 
     /// `create`: makes a file and opens it.
@@ -102,17 +102,17 @@ impl Filesystem {
         let (file, attr) = self.create_file(&parent, name, mode, wanted, by)?;
         let mut entry = self.known(&attr, &parent, name)?;
         let node = self.node(entry.id)?;
-        self.refuse_direct(&node, &file, flags)?;
-        let opened = self.opened(node.clone(), file, flags);
+        self.refuse_direct(&node, &file, &attr, flags)?;
+        let opened = self.opened(node.clone(), file, &attr, flags);
         entry.attr.memory = self.memory(&node);
         Ok((entry, opened))
     }
 
-    fn opened(&self, node: Arc<Node>, file: OwnedFd, flags: i32) -> Opened {
+    fn opened(&self, node: Arc<Node>, file: OwnedFd, attr: &Attr, flags: i32) -> Opened {
         let file = Arc::new(file);
         let uses = Uses::of(flags);
         let names = self.names.load(Ordering::Acquire);
-        let wanted = self.wanted(&node, &file, uses.writes);
+        let wanted = self.wanted(&node, attr, uses.writes);
         node.opened(&file);
         let path = node.settle(wanted, uses, || self.backings.hand_over(&file));
         let through = matches!(path, DataPath::Passthrough(_));
@@ -133,12 +133,12 @@ impl Filesystem {
 
     /// Freshly written bytes may be damaged as they are stored, which a page cache would hide from
     /// whoever wrote them: writers of such files are not cached.
-    fn wanted(&self, node: &Arc<Node>, file: &OwnedFd, writes: bool) -> Wanted {
+    fn wanted(&self, node: &Arc<Node>, attr: &Attr, writes: bool) -> Wanted {
         if self.uncached {
             return Wanted::Direct;
         }
         match self.access(node) {
-            DataAccess::Untouched if self.may_hand_over(file) => Wanted::Passthrough,
+            DataAccess::Untouched if self.may_hand_over(attr) => Wanted::Passthrough,
             DataAccess::Untouched | DataAccess::Watched => Wanted::Cached,
             DataAccess::Sticky if !writes => Wanted::Cached,
             DataAccess::Sticky | DataAccess::Counted => Wanted::Direct,
@@ -154,16 +154,21 @@ impl Filesystem {
     /// kernel would use the one that was opened first for all names of a file. And only where
     /// closing tells nothing: the kernel writes through a file of its own, of which we would sync
     /// and close another.
-    fn may_hand_over(&self, file: &OwnedFd) -> bool {
-        let of_root = || stat_fd(file).is_ok_and(|attr| attr.mount == self.mount);
-        self.local && self.backings.are_used() && of_root()
+    fn may_hand_over(&self, attr: &Attr) -> bool {
+        self.local && self.backings.are_used() && attr.mount == self.mount
     }
 
     /// A file that the kernel opens by itself for direct I/O must be one that can be: errorfs
     /// leaves the flag out, and would not notice.
-    fn refuse_direct(&self, node: &Arc<Node>, file: &OwnedFd, flags: i32) -> Answer<()> {
+    fn refuse_direct(
+        &self,
+        node: &Arc<Node>,
+        file: &OwnedFd,
+        attr: &Attr,
+        flags: i32,
+    ) -> Answer<()> {
         let direct = OFlags::from_bits_retain(flags as u32) & OFlags::DIRECT;
-        if direct.is_empty() || self.wanted(node, file, false) != Wanted::Passthrough {
+        if direct.is_empty() || self.wanted(node, attr, false) != Wanted::Passthrough {
             return Ok(());
         }
         let own = rustix::fs::fcntl_getfl(file)?;

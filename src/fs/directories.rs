@@ -9,8 +9,9 @@ use std::sync::{Arc, Mutex};
 use rustix::fs::{FileType, OFlags, RawDir, SeekFrom, seek};
 
 use super::numbers::Listed;
-use super::stat::{FileKind, stat_fd};
+use super::stat::FileKind;
 use super::{Answer, FileHandle, Filesystem, Node, NodeId, locked};
+use crate::op::OpKind;
 
 /// Bytes asked of the backing directory at a time: what the kernel asks of us.
 const BATCH: usize = 32 * 1024;
@@ -65,16 +66,18 @@ impl Listing {
 }
 
 impl Filesystem {
-    /// `opendir`.
-    pub fn opendir(&self, id: NodeId) -> Answer<FileHandle> {
+    /// `opendir`. Also gives whether the kernel may keep what is listed: no rule in force is about
+    /// that. (What it has kept it forgets when another plan comes, see `rearm`.)
+    pub fn opendir(&self, id: NodeId) -> Answer<(FileHandle, bool)> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY;
         let node = self.node(id)?;
-        let directory = self.reopen(&node, flags)?;
-        let listed = self.nodes.numbers.listed(&stat_fd(&directory)?);
+        let (directory, attr) = self.reopen_known(&node, flags)?;
+        let listed = self.nodes.numbers.listed(&attr);
         let directory = Arc::new(directory);
         node.opened(&directory);
         let handle = DirHandle { node, directory, listed, batch: Mutex::default() };
-        Ok(self.open_directories.add(Arc::new(handle)))
+        let lists_truly = self.trace.is_none() && self.armed_for(OpKind::Readdir).is_none();
+        Ok((self.open_directories.add(Arc::new(handle)), lists_truly))
     }
 
     /// `readdir`: entries from a cookie on.

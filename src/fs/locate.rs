@@ -146,21 +146,29 @@ impl Filesystem {
 
     /// Opens the file of a node with access to its content.
     pub(super) fn reopen(&self, node: &Arc<Node>, flags: OFlags) -> Answer<OwnedFd> {
+        Ok(self.reopen_known(node, flags)?.0)
+    }
+
+    /// The same, with the attributes that it had then.
+    pub(super) fn reopen_known(&self, node: &Arc<Node>, flags: OFlags) -> Answer<(OwnedFd, Attr)> {
         if let Some(opened) = self.open_by_name(node, flags) {
             return Ok(opened);
         }
         let located = self.locate(node)?;
-        Ok(rustix::fs::open(proc_path(&located), flags | OFlags::CLOEXEC, Mode::empty())?)
+        let opened = rustix::fs::open(proc_path(&located), flags | OFlags::CLOEXEC, Mode::empty())?;
+        let attr = stat_fd(&opened)?;
+        Ok((opened, attr))
     }
 
     /// The short way, for what is where it was. Who put a FIFO or a device there meanwhile must not
     /// hold up a thread: hence `O_NONBLOCK`, which means nothing to regular files.
-    fn open_by_name(&self, node: &Arc<Node>, flags: OFlags) -> Option<OwnedFd> {
+    fn open_by_name(&self, node: &Arc<Node>, flags: OFlags) -> Option<(OwnedFd, Attr)> {
         let Place { parent, name } = node.place();
         let parent = self.directory(&parent?).ok()?;
         let flags = flags | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let opened = openat(&*parent, &name, flags, Mode::empty()).ok()?;
-        verified(node, opened).ok()
+        let attr = stat_fd(&opened).ok()?;
+        (attr.key == node.key).then_some((opened, attr))
     }
 }
 

@@ -168,8 +168,8 @@ impl Judged {
         let mut told = Vec::with_capacity(are.len());
         for entry in are {
             let path = self.view.path.join(&entry.name);
-            let itself = entry.name == "." || entry.name == "..";
-            let Some((rule, fault)) = self.armed.entry_fault(&path, now).filter(|_| !itself) else {
+            let fault = || self.armed.entry_fault(&path, now);
+            let Some((rule, fault)) = (!entry.is_itself_or_above()).then(fault).flatten() else {
                 told.push(entry.clone());
                 continue;
             };

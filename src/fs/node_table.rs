@@ -133,6 +133,13 @@ impl NodeTable {
         Ok(Entered { node, superseded: Some(known) })
     }
 
+    /// The kernel is about to forget this number once more than it learnt of it.
+    pub(super) fn count_again(&self, id: NodeId) {
+        if let Some(counted) = writing(self.shard(id)).get_mut(&id) {
+            counted.lookups += 1;
+        }
+    }
+
     /// The node is seen as `name` in `parent` from now on. Returns whether that is news. A directory
     /// is never put below itself: that its parent is known there is out of date then.
     pub(super) fn relocate(&self, node: &Arc<Node>, parent: &Arc<Node>, name: &OsStr) -> bool {

@@ -136,6 +136,8 @@ impl Filesystem {
                 kernel.forget_pages(node.id);
             }
         }
+        // What was listed of directories that are not open is forgotten when they are opened.
+        self.open_directories.all().iter().for_each(|open| kernel.forget_pages(open.node.id));
     }
 
     /// Whether other rules are in force for a file.

@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime};
 use fuser::{
     BsdFileFlags, CopyFileRangeFlags, FileHandle, INodeNo, InitFlags, IoctlFlags, KernelConfig,
     LockOwner, OpenFlags, RenameFlags, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory,
-    ReplyEmpty, ReplyEntry, ReplyIoctl, ReplyLseek, ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr,
-    Request, TimeOrNow, WriteFlags,
+    ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyIoctl, ReplyLseek, ReplyOpen, ReplyStatfs,
+    ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
 };
 
 use super::answer;
@@ -26,6 +26,15 @@ pub(super) const REQUEST_BYTES_MAX: u32 = 1 << 20;
 /// Read-ahead and asynchronous requests that may be under way. With the kernel's default of 12, as
 /// many delayed ones would hold up all others.
 const BACKGROUND_MAX: u16 = 16 * 1024;
+
+/// Directories are listed with the attributes of their files (READDIRPLUS) to whoever looks at those.
+/// Of use only while the kernel remembers them, when no rule is about looking.
+const WITH_ATTRIBUTES: InitFlags =
+    InitFlags::FUSE_DO_READDIRPLUS.union(InitFlags::FUSE_READDIRPLUS_AUTO);
+
+/// What came with Linux 6.9: by then the kernel refused sizes that no file can have, see
+/// [`super::convert::listed`].
+const ATTRIBUTES_CHECKED: InitFlags = InitFlags::FUSE_PASSTHROUGH;
 
 /// The filesystem as fuser calls it.
 #[derive(Debug)]
@@ -54,6 +63,9 @@ impl fuser::Filesystem for Adapter {
             let _ = config.add_capabilities(offered & InitFlags::FUSE_PASSTHROUGH);
             let _ = config.set_max_stack_depth(self.fs.depth_below());
         }
+        if !self.ttl.is_zero() && offered.contains(ATTRIBUTES_CHECKED) {
+            let _ = config.add_capabilities(offered & WITH_ATTRIBUTES);
+        }
         let _ = config.add_capabilities(wanted & offered);
         let _ = config.set_max_write(REQUEST_BYTES_MAX);
         let _ = config.set_max_background(BACKGROUND_MAX);
@@ -64,7 +76,7 @@ impl fuser::Filesystem for Adapter {
         let subject = Subject::Name(node(parent), name);
         let call = |fs: &Filesystem| fs.lookup(node(parent), name);
         let op = op(OpKind::Lookup, request);
-        self.fs.around_telling(op, subject, call, answer::entry(self.ttl, reply));
+        self.fs.around_telling(op, subject, call, answer::looked_up(self.ttl, reply));
     }
 
     fn forget(&self, _request: &Request, ino: INodeNo, lookups: u64) {
@@ -310,7 +322,7 @@ impl fuser::Filesystem for Adapter {
         let call = |fs: &Filesystem| fs.opendir(node(ino));
         let subject = Subject::Node(node(ino));
         let op = op(OpKind::Opendir, request);
-        self.fs.around(op, subject, call, answer::opened_directory(reply));
+        self.fs.around(op, subject, call, answer::opened_directory(self.ttl, reply));
     }
 
     fn readdir(
@@ -323,6 +335,19 @@ impl fuser::Filesystem for Adapter {
     ) {
         let op = op(OpKind::Readdir, request);
         self.fs.list(op, handle(open), cookie, answer::entries(reply));
+    }
+
+    fn readdirplus(
+        &self,
+        request: &Request,
+        _ino: INodeNo,
+        open: FileHandle,
+        cookie: u64,
+        reply: ReplyDirectoryPlus,
+    ) {
+        let op = op(OpKind::Readdir, request);
+        let answer = answer::introductions(self.ttl, self.fs.clone(), handle(open), reply);
+        self.fs.list(op, handle(open), cookie, answer);
     }
 
     fn releasedir(

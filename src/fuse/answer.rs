@@ -1,15 +1,21 @@
 //! Answers of the filesystem to replies of the protocol: closures, since an answer may be late.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use fuser::{
     FileHandle, FopenFlags, Generation, INodeNo, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory,
-    ReplyEmpty, ReplyEntry, ReplyIoctl, ReplyLseek, ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr,
+    ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyIoctl, ReplyLseek, ReplyOpen, ReplyStatfs,
+    ReplyWrite, ReplyXattr,
 };
 
-use super::convert::{attributes, errno, file_type, open_flags};
+use super::convert::{attributes, errno, file_type, listed, open_flags};
 use super::open_reply::{self, Through};
-use crate::fs::{Answer, Attr, DataPath, Entry, Listing, Memory, NodeId, Opened, Space, Uses};
+use crate::errno::Errno;
+use crate::fs::{
+    Answer, Attr, DataPath, DirEntry, Entry, FileKind, Filesystem, Introduced, Listing, Memory,
+    NodeId, Opened, Space, Uses,
+};
 
 /// How long the kernel may remember them.
 fn remembered(ttl: Duration, attr: &Attr) -> Duration {
@@ -42,6 +48,21 @@ pub(super) fn entry(
             reply.entry(&ttl, &attributes(id, &attr), Generation(attr.generation));
         }
         Err(error) => reply.error(errno(error)),
+    }
+}
+
+/// A file becomes known, or that there is none of that name: for as long as names are remembered,
+/// that is remembered too.
+pub(super) fn looked_up(
+    ttl: Duration,
+    reply: ReplyEntry,
+) -> impl FnOnce(Answer<Entry>) + Send + 'static {
+    move |answer| match answer {
+        Err(Errno::ENOENT) if !ttl.is_zero() => {
+            const NONE: u64 = 0;
+            reply.entry(&ttl, &listed(NONE, FileKind::Regular), Generation(0));
+        }
+        answer => entry(ttl, reply)(answer),
     }
 }
 
@@ -104,12 +125,19 @@ pub(super) fn opened(
     }
 }
 
-/// An open directory.
+/// An open directory. What was listed once the kernel may answer by itself, for as long as it
+/// remembers names.
 pub(super) fn opened_directory(
+    ttl: Duration,
     reply: ReplyOpen,
-) -> impl FnOnce(Answer<crate::fs::FileHandle>) + Send + 'static {
+) -> impl FnOnce(Answer<(crate::fs::FileHandle, bool)>) + Send + 'static {
+    let kept = FopenFlags::FOPEN_CACHE_DIR | FopenFlags::FOPEN_KEEP_CACHE;
     move |answer| match answer {
-        Ok(handle) => reply.opened(FileHandle(handle.0), FopenFlags::empty()),
+        Ok((handle, lists_truly)) => {
+            let keeps = lists_truly && !ttl.is_zero();
+            let flags = if keeps { kept } else { FopenFlags::empty() };
+            reply.opened(FileHandle(handle.0), flags);
+        }
         Err(error) => reply.error(errno(error)),
     }
 }
@@ -152,6 +180,46 @@ pub(super) fn entries(mut reply: ReplyDirectory) -> impl FnOnce(Answer<Listing>)
         }
         Err(error) => reply.error(errno(error)),
     }
+}
+
+/// The same, each with the attributes of its file.
+pub(super) fn introductions(
+    ttl: Duration,
+    fs: Arc<Filesystem>,
+    directory: crate::fs::FileHandle,
+    mut reply: ReplyDirectoryPlus,
+) -> impl FnOnce(Answer<Listing>) + Send + 'static {
+    move |answer| match answer {
+        Ok(listing) => {
+            for entry in listing.entries() {
+                let told = fs.introduce(directory, entry);
+                if introduce(ttl, entry, &told, &mut reply) {
+                    fs.take_back(&told, entry);
+                    break;
+                }
+            }
+            reply.ok();
+        }
+        Err(error) => reply.error(errno(error)),
+    }
+}
+
+/// Returns whether there was no room.
+fn introduce(
+    ttl: Duration,
+    entry: &DirEntry,
+    told: &Introduced,
+    reply: &mut ReplyDirectoryPlus,
+) -> bool {
+    let (ttl, attributes, generation) = match told {
+        Introduced::File(Entry { id, attr }) => {
+            (remembered(ttl, attr).min(ttl), attributes(*id, attr), attr.generation)
+        }
+        Introduced::Listed => (Duration::ZERO, listed(entry.ino, entry.kind), 0),
+        Introduced::Gone => return false,
+    };
+    let ino = attributes.ino;
+    reply.add(ino, entry.next, &entry.name, &ttl, &attributes, Generation(generation))
 }
 
 /// The state of the filesystem.

@@ -55,6 +55,29 @@ pub(super) fn attributes(id: NodeId, attr: &Attr) -> FileAttr {
     }
 }
 
+/// What stands in a list without attributes: fuser 0.18 has one number for the entry and for the node
+/// that the kernel is to connect with it. No file is as large as this, so that the kernel lists the
+/// entry, connects nothing, and forgets the node once.
+pub(super) fn listed(ino: u64, kind: FileKind) -> FileAttr {
+    FileAttr {
+        ino: INodeNo(ino),
+        size: u64::MAX,
+        blocks: 0,
+        atime: UNIX_EPOCH,
+        mtime: UNIX_EPOCH,
+        ctime: UNIX_EPOCH,
+        crtime: UNIX_EPOCH,
+        kind: file_type(kind),
+        perm: 0,
+        nlink: 1,
+        uid: 0,
+        gid: 0,
+        rdev: 0,
+        blksize: 0,
+        flags: 0,
+    }
+}
+
 /// A kind of file.
 pub(super) fn file_type(kind: FileKind) -> FileType {
     match kind {

@@ -14,6 +14,7 @@ mod errors;
 mod exclusive;
 mod files;
 mod fsync;
+mod introductions;
 mod kill;
 mod killed;
 mod latency;
