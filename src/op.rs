@@ -133,7 +133,7 @@ impl OpSet {
     /// No operation.
     pub const EMPTY: OpSet = OpSet(0);
     /// Every operation.
-    pub const ALL: OpSet = OpSet(u32::MAX);
+    pub const ALL: OpSet = OpSet(u32::MAX >> (32 - OpKind::ALL.len()));
     /// The group `data`: operations that move or persist the bytes of files.
     pub const DATA: OpSet = OpSet::EMPTY
         .with(OpKind::Read)
@@ -178,7 +178,7 @@ impl OpSet {
         .with(OpKind::Symlink)
         .with(OpKind::Create);
     /// The group `metadata`: every other operation.
-    pub const METADATA: OpSet = OpSet(!OpSet::DATA.0);
+    pub const METADATA: OpSet = OpSet(OpSet::ALL.0 & !OpSet::DATA.0);
 
     /// This set and one kind more.
     pub const fn with(self, kind: OpKind) -> OpSet {

@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
@@ -76,7 +77,7 @@ pub struct StateDir {
     pub memory: MemoryLog,
     /// What the last mount knew.
     pub remembered: Memory,
-    _lock: File,
+    _lock: Arc<File>,
 }
 
 /// What the journal held when it was opened.
@@ -117,7 +118,7 @@ impl StateDir {
         StateDir::locked(path, lock(path)?)
     }
 
-    fn locked(path: &Path, lock: File) -> Result<(Records, StateDir), StateError> {
+    fn locked(path: &Path, lock: Arc<File>) -> Result<(Records, StateDir), StateError> {
         let read = |name: &str| path.join(name);
         let file = read("backing.json");
         let text = std::fs::read(&file).map_err(|source| failed(&file, source))?;
@@ -127,7 +128,8 @@ impl StateDir {
         let (records, journal) = Journal::open(&file).map_err(|source| failed(&file, source))?;
         let attic = attic(&read("attic")).map_err(|source| failed(&read("attic"), source))?;
         let file = read("memory");
-        let memory = MemoryLog::open(&file).map_err(|source| failed(&file, source))?;
+        let memory = MemoryLog::open(&file, Some(Arc::clone(&lock)))
+            .map_err(|source| failed(&file, source))?;
         let (path, (remembered, memory)) = (path.to_path_buf(), memory);
         let state = StateDir { path, belongs, journal, attic, memory, remembered, _lock: lock };
         Ok((records, state))
@@ -153,7 +155,7 @@ impl StateDir {
 }
 
 /// It holds as long as the file is open, whatever becomes of the process.
-fn lock(path: &Path) -> Result<File, StateError> {
+fn lock(path: &Path) -> Result<Arc<File>, StateError> {
     let file = path.join("lock");
     let mut options = File::options();
     let options = options.write(true).create(true).truncate(false).mode(0o600);
@@ -161,7 +163,7 @@ fn lock(path: &Path) -> Result<File, StateError> {
     let start = Instant::now();
     loop {
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => return Ok(lock),
+            Ok(()) => return Ok(Arc::new(lock)),
             // A mount that was taken away just now has a ledger to end.
             Err(rustix::io::Errno::WOULDBLOCK) if start.elapsed() < ENDING => {
                 std::thread::sleep(Duration::from_millis(20));

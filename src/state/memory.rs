@@ -1,7 +1,8 @@
 //! What the simulated medium remembers from one mount to the next: a log that is played again at the
-//! start, and written anew then, with what is left of it.
+//! start, and written anew then and when it has grown, with what is left of it.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -10,16 +11,22 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::Log;
+use super::compaction::Growing;
 use crate::ledger::{escape, unescape};
 use crate::media::{Content, FileKey, Generations, Media, Piece, Pieces, Room};
 
 /// The first line of the log.
-const TITLE: &str = "errorfs memory 1\n";
+pub(super) const TITLE: &str = "errorfs memory 1\n";
 
 /// One thing to remember. Paths are relative to the backing directory, as ledgers write them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Memo {
+    /// What was added has been written as one, up to the file with this number.
+    Through {
+        /// The number.
+        number: u64,
+    },
     /// A plan was armed. What another one had counted and placed is nobody's business any more.
     Armed {
         /// Hash of the canonical scenario.
@@ -168,43 +175,55 @@ pub struct Memory {
     pub armed: Option<(String, u64, String)>,
     /// Where that plan has placed what it counts, by rule and path.
     pub placed: HashMap<(String, PathBuf), Places>,
+    /// The last file of what was added that this has, by its number.
+    pub(super) through: u64,
 }
 
 /// The log while a mount lives.
 #[derive(Debug)]
 pub struct MemoryLog {
-    log: Log,
+    growing: Growing,
 }
 
 impl MemoryLog {
-    /// Plays the log of a state directory and writes it anew.
-    pub(super) fn open(path: &Path) -> io::Result<(Memory, MemoryLog)> {
-        let (frames, log) = Log::open(path, TITLE)?;
-        // What is played is no part of what a mount may keep: there was room for it once.
-        let room = Room::new(u64::MAX / 2);
-        let mut memory = Memory::default();
-        for frame in &frames {
-            let memo: Memo = serde_json::from_slice(&frame.head).map_err(io::Error::other)?;
-            memory.play(memo, &log.payload(frame)?, &room);
-        }
-        drop(log);
-        let log = memory.write(path)?;
-        Ok((memory, MemoryLog { log }))
+    /// Plays what a state directory remembers and writes it anew. The lock is held as long as any of it
+    /// is written.
+    pub(super) fn open(path: &Path, lock: Option<Arc<File>>) -> io::Result<(Memory, MemoryLog)> {
+        let (memory, growing) = Growing::open(path, lock)?;
+        Ok((memory, MemoryLog { growing }))
     }
 
     /// Remembers.
     pub fn note(&self, memos: &[(Memo, Vec<u8>)]) -> io::Result<()> {
-        let head = |memo: &Memo| serde_json::to_vec(memo).expect("a memo is plain data");
-        self.log.append(memos.iter().map(|(memo, bytes)| (head(memo), &**bytes)))
+        self.growing.append(records(memos).collect())
     }
 
     /// Whether nothing can be remembered any more.
     pub fn failed(&self) -> bool {
-        self.log.failed()
+        self.growing.failed()
     }
 }
 
 impl Memory {
+    /// What one file has.
+    pub(super) fn read(path: &Path) -> io::Result<Memory> {
+        let mut memory = Memory::default();
+        memory.add(path)?;
+        Ok(memory)
+    }
+
+    /// And what another one has added to that.
+    pub(super) fn add(&mut self, path: &Path) -> io::Result<()> {
+        let (frames, log) = Log::open(path, TITLE)?;
+        // What is played is no part of what a mount may keep: there was room for it once.
+        let room = Room::new(u64::MAX / 2);
+        for frame in &frames {
+            let memo: Memo = serde_json::from_slice(&frame.head).map_err(io::Error::other)?;
+            self.play(memo, &log.payload(frame)?, &room);
+        }
+        Ok(())
+    }
+
     /// Tells the media what of their files was overwritten; and of the plan that was armed then also
     /// who they are. Files that came into being then are none of those that the first plan of this
     /// mount has found.
@@ -225,6 +244,7 @@ impl Memory {
 
     fn play(&mut self, memo: Memo, bytes: &[u8], room: &Arc<Room>) {
         match memo {
+            Memo::Through { number } => self.through = number,
             Memo::Armed { plan, seed, id } => {
                 let armed = Some((plan, seed, id));
                 if self.armed != armed {
@@ -273,19 +293,19 @@ impl Memory {
         self.files.entry(file).or_default()
     }
 
-    /// Writes it in as few words as there are.
-    fn write(&self, path: &Path) -> io::Result<Log> {
+    /// Writes it in as few words as there are; how long it is then.
+    pub(super) fn write(&self, path: &Path) -> io::Result<u64> {
         let meanwhile = path.with_extension("new");
         let _ = std::fs::remove_file(&meanwhile);
         let (_, log) = Log::open(&meanwhile, TITLE)?;
-        let log = MemoryLog { log };
-        log.note(&self.of_plan())?;
+        write(&log, &[(Memo::Through { number: self.through }, Vec::new())])?;
+        write(&log, &self.of_plan())?;
         for (key, file) in &self.files {
-            log.note(&file.memos(*key))?;
+            write(&log, &file.memos(*key))?;
         }
-        log.log.sync()?;
+        log.sync()?;
         std::fs::rename(&meanwhile, path)?;
-        Ok(log.log)
+        Ok(std::fs::metadata(path)?.len())
     }
 
     fn of_plan(&self) -> Vec<(Memo, Vec<u8>)> {
@@ -307,6 +327,11 @@ impl FileMemory {
     /// What the medium holds in place of what is stored.
     pub fn held(&self) -> Vec<Piece<Arc<Held>>> {
         self.held.within(&(0..u64::MAX))
+    }
+
+    #[cfg(test)]
+    pub(super) fn overwritten(&self, range: Range<u64>) -> Vec<(Range<u64>, u32)> {
+        self.generations.pieces(range)
     }
 
     /// What was stored before it was overwritten last.
@@ -337,6 +362,16 @@ impl FileMemory {
         memos.extend(self.earlier().chunks(1).filter_map(|piece| earlier_memo(file, piece)));
         memos
     }
+}
+
+/// Memos as a log has them.
+fn records(memos: &[(Memo, Vec<u8>)]) -> impl Iterator<Item = (Vec<u8>, &[u8])> {
+    let head = |memo: &Memo| serde_json::to_vec(memo).expect("a memo is plain data");
+    memos.iter().map(move |(memo, bytes)| (head(memo), &**bytes))
+}
+
+fn write(log: &Log, memos: &[(Memo, Vec<u8>)]) -> io::Result<()> {
+    log.append(records(memos))
 }
 
 /// A stretch as a memo has it, with its bytes; of `like` the place is its own.
@@ -421,7 +456,7 @@ mod tests {
     fn what_was_remembered_is_the_same_however_often_it_is_played() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("memory");
-        let (_, log) = MemoryLog::open(&path).unwrap();
+        let (_, log) = MemoryLog::open(&path, None).unwrap();
         let note = |memo, bytes: &[u8]| log.note(&[(memo, bytes.to_vec())]).unwrap();
         note(Memo::Armed { plan: "p".into(), seed: 7, id: String::new() }, b"");
         note(Memo::Born { file: FILE }, b"");
@@ -434,7 +469,7 @@ mod tests {
         drop(log);
         let mut lengths = Vec::new();
         for _ in 0..3 {
-            let (memory, _) = MemoryLog::open(&path).unwrap();
+            let (memory, _) = MemoryLog::open(&path, None).unwrap();
             let file = &memory.files[&FILE];
             let held: Vec<_> = file.held().into_iter().map(|piece| piece.bytes).collect();
             assert_eq!(held, [5..10, 12..15]);

@@ -3,6 +3,7 @@
 //!
 //! It belongs to one backing directory, and to one mount or one `errorfs heal` at a time.
 
+mod compaction;
 mod directory;
 mod journal;
 mod log;

@@ -121,6 +121,7 @@ impl Cluster {
             let done = before >= cuts;
             let ended = run(WORK, self.mount.path(), self.beside.path(), round * 10_000);
             let rows: BTreeSet<u64> = numbers(&ended.stdout, "row ");
+            assert!(self.mount.is_mounted(), "errorfs is gone: {}", self.mount.said());
             let sound = ended.status.code() == Some(0);
             if sound {
                 found.lost.extend(committed.difference(&rows));

@@ -133,6 +133,7 @@ fn try_ledger(bytes: &[u8]) {
 fn torment(corpus: &[Vec<u8>], attempt: fn(&[u8]), name: &str) {
     let number = |key| std::env::var(key).ok().and_then(|value| value.parse::<u64>().ok());
     let seed = number("ERRORFS_FUZZ_SEED").unwrap_or(1);
+    corpus.iter().for_each(|input| attempt(input));
     let limit = number("ERRORFS_FUZZ_SECONDS").map(Duration::from_secs);
     let start = Instant::now();
     for round in 0.. {

@@ -33,7 +33,7 @@ fn contents(root: &Path) -> Vec<(String, Vec<u8>)> {
 }
 
 /// "What is remembered is written before the reply leaves, and written anew, with what is left of
-/// it, at the start of each mount."
+/// it, at the start of each mount and when it has grown."
 #[test]
 fn after_each_kill_the_next_mount_shows_what_the_last_one_did() {
     require_fuse!();
@@ -54,5 +54,29 @@ fn after_each_kill_the_next_mount_shows_what_the_last_one_did() {
         let differ: Vec<_> = differ.map(|(a, b)| (&a.0, &b.0, a.1.len(), b.1.len())).collect();
         assert!(before == after, "round {round}: {differ:?}");
     }
+    mount.stop();
+}
+
+/// "What is remembered is written before the reply leaves, and written anew, with what is left of it, at the
+/// start of each mount and when it has grown."
+#[test]
+fn what_is_remembered_does_not_grow_with_what_was_done() {
+    require_fuse!();
+    let rule = "[[rule]]\nname = \"old\"\n[rule.fault.corrupt]\ncontent = \"stale\"\nrate = 1.0\n\
+        persistence = \"permanent\"\n";
+    let kept = Remembering::new(Backing::new().with("f", &[1; 1 << 20]), rule);
+    let mount = kept.mount();
+    let folder = kept.state();
+    let remembered = || -> u64 {
+        let entries = fs::read_dir(&folder).unwrap().map(Result::unwrap);
+        entries.filter_map(|entry| Some(entry.metadata().ok()?.len())).sum()
+    };
+    for round in 0..120 {
+        write_at(&mount.join("f"), 0, &noise(round, 1 << 20)).unwrap();
+    }
+    let few = || remembered() < 50 << 20;
+    wait_until("a part of 120 MiB", std::time::Duration::from_secs(60), few);
+    let mut mount = kept.again(mount, End::Killed);
+    assert!(fs::read(mount.join("f")).unwrap() == noise(118, 1 << 20));
     mount.stop();
 }
