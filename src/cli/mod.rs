@@ -17,6 +17,7 @@ mod heal;
 mod inject;
 mod keeper;
 mod listening;
+mod messages;
 mod metrics;
 mod mount;
 mod mount_program;
@@ -48,7 +49,6 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::diagnostic::harmless;
 use exit::{Exit, Failure};
 
 /// Mount a directory and make its storage lie, exactly as a scenario says.
@@ -152,16 +152,14 @@ fn dispatch(verb: Verb, typed: &[OsString]) -> Result<Exit, Failure> {
 
 fn report(failure: &Failure) -> Exit {
     if !failure.message.is_empty() {
-        eprint(&failure.message);
+        messages::tell("error", &failure.message);
     }
     failure.exit
 }
 
-/// A message for the operator, on stderr. Names of files are other people's, and may hold what a
-/// terminal would obey.
-#[expect(clippy::print_stderr, reason = "this is the place that prints")]
+/// A message for the operator, on stderr.
 fn eprint(message: &str) {
-    eprintln!("errorfs: {}", harmless(message));
+    messages::tell("info", message);
 }
 
 /// Data, on stdout. A reader that has gone away is no mistake of ours; a full disk is told.

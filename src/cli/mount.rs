@@ -67,7 +67,7 @@ pub(super) fn run(args: &Mount, typed: &[OsString]) -> Result<Exit, Failure> {
         return daemon::start(typed);
     }
     let ready = args.ready_fd.map(super::ready::take).transpose()?;
-    super::process::start_log();
+    super::messages::start(args.plan.log);
     super::process::prepare();
     let place = Place::check(&args.place)?;
     let log = args.log_file.as_deref();

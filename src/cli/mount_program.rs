@@ -23,12 +23,24 @@ const SWITCHES: &[&str] = &[
     "in_place",
     "no_control",
     "no_passthrough",
+    "watch",
 ];
 
 /// Words that take a value there.
 const VALUES: &[&str] = &[
-    "control", "for", "id", "keep_max", "ledger", "log_file", "ready_fd", "scenario", "seed",
-    "state", "trace",
+    "control",
+    "for",
+    "id",
+    "keep_max",
+    "ledger",
+    "log",
+    "log_file",
+    "ready_fd",
+    "scenario",
+    "seed",
+    "state",
+    "token_file",
+    "trace",
 ];
 
 /// What other programs want to know of a line in fstab, and what errorfs does anyway.

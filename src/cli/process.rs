@@ -1,11 +1,9 @@
 //! What a process that serves a mount must be like.
 
-use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, umask};
-use tracing_subscriber::EnvFilter;
 
 use super::exit::{Exit, Failure};
 use crate::isolation::{ENDING, is_ignored};
@@ -23,14 +21,6 @@ pub(super) fn prepare() {
         report(panic);
         std::process::abort();
     }));
-}
-
-/// Sends what errorfs and fuser have to say to stderr, from warnings up, or as `ERRORFS_LOG` says.
-pub(super) fn start_log() {
-    let filter = EnvFilter::try_from_env("ERRORFS_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
-    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colour);
-    let _ = log.with_writer(std::io::stderr).try_init();
 }
 
 /// Becomes true when somebody asks this process to end.

@@ -88,7 +88,7 @@ fn enclose(args: &Run) -> Result<Exit, Failure> {
         let message = format!("{error}; errorfs doctor tells what is missing");
         Failure::new(Exit::CannotMount, message)
     };
-    super::process::start_log();
+    super::messages::start(args.plan.log);
     let surroundings = Surroundings::of_this_process();
     let namespaces = enter_namespace().map_err(cannot)?;
     prepare_directories(args, namespaces)?;

@@ -7,6 +7,7 @@ use std::io::{IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::exit::{Exit, Failure};
+use super::messages;
 use crate::diagnostic::{self, Diagnostic};
 use crate::scenario::{self, Scenario};
 
@@ -85,6 +86,9 @@ pub(crate) fn read(path: &Path) -> Result<String, Diagnostic> {
 
 /// Prints the diagnostics of all files, and the footer if there is an error, to stderr.
 pub(crate) fn print_all(checked: &[Checked]) {
+    if messages::are_json() {
+        return checked.iter().for_each(tell_json);
+    }
     let colour = wants_colour();
     let mut text: String = checked.iter().map(|one| one.to_text(colour)).collect();
     let all: Vec<Diagnostic> = checked.iter().flat_map(|one| one.diagnostics.clone()).collect();
@@ -95,6 +99,19 @@ pub(crate) fn print_all(checked: &[Checked]) {
     }
     // Nobody to read it is no reason to judge otherwise.
     let _ = std::io::stderr().write_all(text.as_bytes());
+}
+
+/// The same as one message for each file that has any.
+fn tell_json(checked: &Checked) {
+    let (errors, warnings) = diagnostic::count(&checked.diagnostics);
+    let level = match (errors, warnings) {
+        (0, 0) => return,
+        (0, _) => "warn",
+        _ => "error",
+    };
+    let message = format!("{}: {errors} errors, {warnings} warnings", checked.file);
+    let more = diagnostic::to_json(&checked.file, &checked.text, &checked.diagnostics);
+    messages::tell_json(level, &message, more.as_object().cloned().unwrap_or_default());
 }
 
 /// Prints the diagnostics of one file that is no scenario.

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 use super::exit::{Exit, Failure};
 use super::listening::{ControlArgs, listen};
+use super::messages::Log;
 use super::place::Place;
 use super::{damage, eprint, scenarios};
 use crate::control::{
@@ -75,6 +76,9 @@ pub(super) struct PlanArgs {
     /// Let rules that say so damage the directory itself; `errorfs heal` undoes it
     #[arg(long, requires = "state")]
     allow_damage: bool,
+    /// What messages are written as
+    #[arg(long, value_enum, value_name = "FORM", default_value = "text")]
+    pub(super) log: Log,
     #[command(flatten)]
     pub(super) control: ControlArgs,
 }
@@ -94,6 +98,7 @@ impl PlanArgs {
             direct: true,
             state: None,
             allow_damage: false,
+            log: Log::Text,
             control: ControlArgs::nowhere(),
         }
     }

@@ -1,9 +1,12 @@
 //! The API of a live mount and the verbs that ask it, on real mounts.
 
 mod changes;
+mod cost;
 mod documents;
+mod endings;
 mod events;
 mod exactness;
+mod messages;
 mod pages;
 mod populate;
 mod port;

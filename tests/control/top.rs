@@ -85,14 +85,17 @@ fn top_shows_operations_faults_durations_and_rules_at_any_width_until_q() {
             read_at(&mount.join("file"), 0, 10).unwrap();
             let text = screen.text();
             let read = text.lines().find(|line| line.starts_with("read ")).unwrap_or_default();
-            if read.split_whitespace().nth(5).is_some_and(|wait| wait.ends_with("ms")) {
+            let cells: Vec<&str> = read.split_whitespace().collect();
+            // A read may begin in one interval and end in the next.
+            let whole = |cell: &&&str| cell.ends_with("us") || cell.ends_with("ms");
+            if [3, 5].into_iter().all(|at| cells.get(at).filter(whole).is_some()) {
                 break text;
             }
             assert!(std::time::Instant::now() < until, "{text}");
         };
         let read = line(&text, "read ");
-        assert!(read[1].parse::<f64>().unwrap() > 0.0 && read[2] != "0", "{text}");
-        assert!(read[3].ends_with("us") || read[3].ends_with("ms"), "{text}");
+        assert!(read[1].parse::<f64>().is_ok() && read[2].parse::<f64>().is_ok(), "{text}");
+        assert!(read[5].ends_with("ms"), "{text}");
         let late = line(&text, "late ");
         assert_eq!(late[1..3], ["latency", "armed"], "{text}");
         assert!(late[3].parse::<u64>().unwrap() > 0 && late[4] == "0", "{text}");
