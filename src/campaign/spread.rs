@@ -19,6 +19,8 @@ use crate::ledger::{self, Event, Outcome, escape, unescape};
 
 /// So many bytes that follow each other are no accident.
 const NEEDLE_BYTES: usize = 24;
+/// So many of them at most are one byte.
+const SAME_MAX: usize = 16;
 /// So far apart they are looked for in a region.
 const STEP_BYTES: u64 = 96;
 /// No trial looks for more.
@@ -79,22 +81,24 @@ impl Bystanders {
 
     /// The first place in each changed file.
     fn find(&self, needles: &[(u64, Vec<u8>)]) -> Vec<Spread> {
+        let finders: Vec<Finder<'_>> =
+            needles.iter().map(|(_, bytes)| Finder::new(bytes)).collect();
         let mut found = Vec::new();
         for (node, root, before) in &self.0 {
-            let changed = files(root)
-                .into_iter()
-                .filter(|(path, as_it_is)| before.get(path) != Some(as_it_is));
-            for (path, _) in changed {
-                let mut hits = needles.iter().filter_map(|(seq, needle)| {
-                    Some((*seq, needle, position(&root.join(&path), needle)?))
-                });
-                found.extend(hits.next().map(|(seq, needle, offset)| Spread {
+            for (path, as_it_is) in files(root) {
+                if before.get(&path) == Some(&as_it_is) {
+                    continue;
+                }
+                let Some((which, offset)) = first_of(&root.join(&path), &finders) else { continue };
+                let (seq, bytes) = &needles[which];
+                let path = escape(&path.into_os_string().into_vec());
+                found.push(Spread {
                     node: node.clone(),
-                    path: escape(&path.clone().into_os_string().into_vec()),
+                    path,
                     offset,
-                    seq,
-                    bytes: hex(needle),
-                }));
+                    seq: *seq,
+                    bytes: hex(bytes),
+                });
             }
         }
         found
@@ -104,8 +108,9 @@ impl Bystanders {
 /// Leaves out what somebody had before: nobody need have got it from the faulty node.
 pub fn is_new(spread: &Spread, roots: &[PathBuf]) -> bool {
     let Some(needle) = bytes_of(&spread.bytes) else { return false };
+    let finder = [Finder::new(&needle)];
     let had = |root: &PathBuf| {
-        files(root).keys().any(|path| position(&root.join(path), &needle).is_some())
+        files(root).keys().any(|path| first_of(&root.join(path), &finder).is_some())
     };
     !roots.iter().any(had)
 }
@@ -147,24 +152,28 @@ fn needles_of(event: &Event, faulty: &Path) -> Vec<(u64, Vec<u8>)> {
     let needles = of_bits.chain(of_regions).filter_map(|start| {
         let mut bytes = vec![0; NEEDLE_BYTES];
         file.read_exact_at(&mut bytes, start).ok()?;
-        // What is all the same stands anywhere.
-        let is_telling = bytes.iter().any(|byte| *byte != bytes[0]);
-        is_telling.then_some((event.seq, bytes))
+        is_telling(&bytes).then_some((event.seq, bytes))
     });
     needles.collect()
 }
 
-/// Where some bytes stand first in a file. Its holes are passed over.
-fn position(path: &Path, needle: &[u8]) -> Option<u64> {
-    let (file, finder) = (File::open(path).ok()?, Finder::new(needle));
-    let mut start = 0;
+/// What is nearly all the same stands anywhere: a flipped bit among zeros is a small number.
+fn is_telling(bytes: &[u8]) -> bool {
+    let count = |byte: u8| bytes.iter().filter(|other| **other == byte).count();
+    bytes.iter().all(|byte| count(*byte) <= SAME_MAX)
+}
+
+/// Which bytes stand in a file, and where. Its holes are passed over.
+fn first_of(path: &Path, finders: &[Finder<'_>]) -> Option<(usize, u64)> {
+    let (file, mut start) = (File::open(path).ok()?, 0);
     // The end of the last hole; an error at the end of the file.
     while let Ok(from) = seek(&file, SeekFrom::Data(start)) {
         let mut chunk = Vec::new();
-        let wanted = CHUNK_BYTES + needle.len() as u64;
+        let wanted = CHUNK_BYTES + NEEDLE_BYTES as u64;
         io::Read::read_to_end(&mut io::Read::take(&file, wanted), &mut chunk).ok()?;
-        if let Some(place) = finder.find(&chunk) {
-            return Some(from + place as u64);
+        let mut places = finders.iter().map(|finder| finder.find(&chunk)).enumerate();
+        if let Some((which, place)) = places.find_map(|(which, place)| Some((which, place?))) {
+            return Some((which, from + place as u64));
         }
         start = from + CHUNK_BYTES;
     }
@@ -185,6 +194,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_bit_among_zeros_tells_nothing() {
+        let mut bytes = [0; NEEDLE_BYTES];
+        bytes[12] = 8;
+        assert!(!is_telling(&bytes));
+        assert!(is_telling(b"value-of-296-00000000000"));
+    }
+
+    #[test]
     fn bytes_are_found_across_chunks_and_behind_holes() {
         let files = tempfile::tempdir().unwrap();
         let (path, needle) = (files.path().join("f"), b"0123456789abcdefghijklmn");
@@ -192,8 +209,9 @@ mod tests {
         let file = File::create(&path).unwrap();
         file.write_all_at(b"x", 0).unwrap();
         file.write_all_at(needle, place).unwrap();
-        assert_eq!(position(&path, needle), Some(place));
-        assert_eq!(position(&path, b"0123456789abcdefghijklmo"), None);
+        let finders = [&b"0123456789abcdefghijklmo"[..], needle].map(Finder::new);
+        assert_eq!(first_of(&path, &finders), Some((1, place)));
+        assert_eq!(first_of(&path, &finders[..1]), None);
         assert_eq!(bytes_of(&hex(needle)).as_deref(), Some(&needle[..]));
     }
 }
