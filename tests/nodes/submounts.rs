@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::os::unix::fs::{DirEntryExt, MetadataExt};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::errno;
 use crate::support::*;
@@ -17,9 +18,11 @@ impl Below {
         Below(place)
     }
 
-    /// As an operator would: refused while anybody uses it.
+    /// As an operator would: refused while anybody uses it. That a file was closed, the kernel tells
+    /// errorfs after the caller.
     fn unmount(self) {
-        Program::new("umount").arg(&self.0).succeed();
+        let free = || Program::new("umount").arg(&self.0).run().status.success();
+        wait_until("nobody uses what is mounted below", Duration::from_secs(20), free);
         std::mem::forget(self);
     }
 }
