@@ -14,6 +14,7 @@ use fuser::{
 
 use super::answer;
 use super::convert::{handle, node, op, op_on, rename_flags, timestamp};
+use super::vigil::{Served, Vigil};
 use crate::fs::{
     Changes, Controlled, Filesystem, NewMode, Subject, Uses, Writing, length_of_allocation,
 };
@@ -44,6 +45,14 @@ pub(super) struct Adapter {
     pub(super) ttl: Duration,
     /// Whether the kernel is to be asked to move data by itself.
     pub(super) passthrough: bool,
+    pub(super) vigil: Arc<Vigil>,
+}
+
+impl Adapter {
+    /// The filesystem for one request.
+    fn served(&self) -> Served<'_> {
+        Served { fs: &self.fs, vigil: &self.vigil }
+    }
 }
 
 impl fuser::Filesystem for Adapter {
@@ -76,11 +85,11 @@ impl fuser::Filesystem for Adapter {
         let subject = Subject::Name(node(parent), name);
         let call = |fs: &Filesystem| fs.lookup(node(parent), name);
         let op = op(OpKind::Lookup, request);
-        self.fs.around_telling(op, subject, call, answer::looked_up(self.ttl, reply));
+        self.served().around_telling(op, subject, call, answer::looked_up(self.ttl, reply));
     }
 
     fn forget(&self, _request: &Request, ino: INodeNo, lookups: u64) {
-        self.fs.forget(node(ino), lookups);
+        self.served().forget(node(ino), lookups);
     }
 
     fn getattr(&self, request: &Request, ino: INodeNo, open: Option<FileHandle>, reply: ReplyAttr) {
@@ -88,7 +97,7 @@ impl fuser::Filesystem for Adapter {
         let call = |fs: &Filesystem| fs.getattr(id, open.map(handle));
         let answer = answer::attr(self.ttl, id, reply);
         let subject = self.fs.subject(id, open.map(handle));
-        self.fs.around_telling(op(OpKind::Getattr, request), subject, call, answer);
+        self.served().around_telling(op(OpKind::Getattr, request), subject, call, answer);
     }
 
     fn setattr(
@@ -114,13 +123,18 @@ impl fuser::Filesystem for Adapter {
         let (id, op) = (node(ino), Op { length: size, ..op(OpKind::Setattr, request) });
         let call = |fs: &Filesystem| fs.setattr(op, id, open.map(handle), &changes);
         let subject = self.fs.subject(id, open.map(handle));
-        self.fs.around_telling(op, subject, call, answer::attr(self.ttl, id, reply));
+        self.served().around_telling(op, subject, call, answer::attr(self.ttl, id, reply));
     }
 
     fn readlink(&self, request: &Request, ino: INodeNo, reply: ReplyData) {
         let call = |fs: &Filesystem| fs.readlink(node(ino));
         let subject = Subject::Node(node(ino));
-        self.fs.around_telling(op(OpKind::Readlink, request), subject, call, answer::data(reply));
+        self.served().around_telling(
+            op(OpKind::Readlink, request),
+            subject,
+            call,
+            answer::data(reply),
+        );
     }
 
     fn mknod(
@@ -136,7 +150,7 @@ impl fuser::Filesystem for Adapter {
         let (op, mode) = (op(OpKind::Mknod, request), NewMode { mode, umask });
         let call = |fs: &Filesystem| fs.mknod(node(parent), name, mode, rdev, op.caller);
         let answer = answer::entry(self.ttl, reply);
-        self.fs.around_telling(op, Subject::Name(node(parent), name), call, answer);
+        self.served().around_telling(op, Subject::Name(node(parent), name), call, answer);
     }
 
     fn mkdir(
@@ -151,19 +165,19 @@ impl fuser::Filesystem for Adapter {
         let (op, mode) = (op(OpKind::Mkdir, request), NewMode { mode, umask });
         let call = |fs: &Filesystem| fs.mkdir(node(parent), name, mode, op.caller);
         let answer = answer::entry(self.ttl, reply);
-        self.fs.around_telling(op, Subject::Name(node(parent), name), call, answer);
+        self.served().around_telling(op, Subject::Name(node(parent), name), call, answer);
     }
 
     fn unlink(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
         let op = op(OpKind::Unlink, request);
         let call = |fs: &Filesystem| fs.unlink(op, node(parent), name);
-        self.fs.around(op, Subject::Name(node(parent), name), call, answer::empty(reply));
+        self.served().around(op, Subject::Name(node(parent), name), call, answer::empty(reply));
     }
 
     fn rmdir(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
         let op = op(OpKind::Rmdir, request);
         let call = |fs: &Filesystem| fs.rmdir(op, node(parent), name);
-        self.fs.around(op, Subject::Name(node(parent), name), call, answer::empty(reply));
+        self.served().around(op, Subject::Name(node(parent), name), call, answer::empty(reply));
     }
 
     fn symlink(
@@ -177,7 +191,7 @@ impl fuser::Filesystem for Adapter {
         let op = op(OpKind::Symlink, request);
         let call = |fs: &Filesystem| fs.symlink(node(parent), name, target, op.caller);
         let answer = answer::entry(self.ttl, reply);
-        self.fs.around_telling(op, Subject::Name(node(parent), name), call, answer);
+        self.served().around_telling(op, Subject::Name(node(parent), name), call, answer);
     }
 
     fn rename(
@@ -194,7 +208,7 @@ impl fuser::Filesystem for Adapter {
         let op = op(OpKind::Rename, request);
         let call = |fs: &Filesystem| fs.rename(op, from, to, rename_flags(flags));
         let both = (Subject::Name(from.0, from.1), Subject::Name(to.0, to.1));
-        self.fs.around(op, Subject::Both(&both.0, &both.1), call, answer::empty(reply));
+        self.served().around(op, Subject::Both(&both.0, &both.1), call, answer::empty(reply));
     }
 
     fn link(
@@ -209,7 +223,7 @@ impl fuser::Filesystem for Adapter {
         let (from, to) = (Subject::Node(node(ino)), Subject::Name(node(parent), name));
         let both = Subject::Both(&from, &to);
         let op = op(OpKind::Link, request);
-        self.fs.around_telling(op, both, call, answer::entry(self.ttl, reply));
+        self.served().around_telling(op, both, call, answer::entry(self.ttl, reply));
     }
 
     fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
@@ -217,7 +231,7 @@ impl fuser::Filesystem for Adapter {
         let answer =
             answer::opened(node(ino), Uses::of(flags.0), request.unique().0, self.ttl, reply);
         let op = Op { changes: Uses::of(flags.0).writes, ..op(OpKind::Open, request) };
-        self.fs.around(op, Subject::Node(node(ino)), call, answer);
+        self.served().around(op, Subject::Node(node(ino)), call, answer);
     }
 
     fn create(
@@ -232,7 +246,7 @@ impl fuser::Filesystem for Adapter {
     ) {
         let (op, mode) = (op(OpKind::Create, request), NewMode { mode, umask });
         let call = |fs: &Filesystem| fs.create(node(parent), name, mode, flags, op.caller);
-        self.fs.around_telling(
+        self.served().around_telling(
             op,
             Subject::Name(node(parent), name),
             call,
@@ -254,7 +268,7 @@ impl fuser::Filesystem for Adapter {
         // Only what a read(2) itself asks for has an owner; read-ahead and page faults have none.
         let fills_cache = lock_owner.is_none();
         let op = op_on(OpKind::Read, request, offset, size.into());
-        self.fs.read(op, handle(open), fills_cache, answer::data(reply));
+        self.served().read(op, handle(open), fills_cache, answer::data(reply));
     }
 
     fn write(
@@ -273,7 +287,7 @@ impl fuser::Filesystem for Adapter {
         let takes_set_id = write_flags.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID);
         let how = Writing { flags: flags.0, written_back, takes_set_id };
         let op = op_on(OpKind::Write, request, offset, data.len() as u64);
-        self.fs.write(op, handle(open), data, how, answer::written(reply));
+        self.served().write(op, handle(open), data, how, answer::written(reply));
     }
 
     fn flush(
@@ -286,7 +300,7 @@ impl fuser::Filesystem for Adapter {
     ) {
         let call = |fs: &Filesystem| fs.flush(handle(open));
         let subject = Subject::Open(handle(open));
-        self.fs.around(op(OpKind::Flush, request), subject, call, answer::empty(reply));
+        self.served().around(op(OpKind::Flush, request), subject, call, answer::empty(reply));
     }
 
     fn release(
@@ -303,7 +317,7 @@ impl fuser::Filesystem for Adapter {
         let op = op(OpKind::Release, request);
         self.fs.around(op, subject, |_| Ok(()), answer::empty(reply));
         // Whatever a rule says: the kernel forgets the handle, and so must we.
-        self.fs.release(handle(open));
+        self.served().release(handle(open));
     }
 
     fn fsync(
@@ -315,14 +329,14 @@ impl fuser::Filesystem for Adapter {
         reply: ReplyEmpty,
     ) {
         let op = op(OpKind::Fsync, request);
-        self.fs.sync_file(op, handle(open), data_only, answer::empty(reply));
+        self.served().sync_file(op, handle(open), data_only, answer::empty(reply));
     }
 
     fn opendir(&self, request: &Request, ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
         let call = |fs: &Filesystem| fs.opendir(node(ino));
         let subject = Subject::Node(node(ino));
         let op = op(OpKind::Opendir, request);
-        self.fs.around(op, subject, call, answer::opened_directory(self.ttl, reply));
+        self.served().around(op, subject, call, answer::opened_directory(self.ttl, reply));
     }
 
     fn readdir(
@@ -334,7 +348,7 @@ impl fuser::Filesystem for Adapter {
         reply: ReplyDirectory,
     ) {
         let op = op(OpKind::Readdir, request);
-        self.fs.list(op, handle(open), cookie, answer::entries(reply));
+        self.served().list(op, handle(open), cookie, answer::entries(reply));
     }
 
     fn readdirplus(
@@ -347,7 +361,7 @@ impl fuser::Filesystem for Adapter {
     ) {
         let op = op(OpKind::Readdir, request);
         let answer = answer::introductions(self.ttl, self.fs.clone(), handle(open), reply);
-        self.fs.list(op, handle(open), cookie, answer);
+        self.served().list(op, handle(open), cookie, answer);
     }
 
     fn releasedir(
@@ -361,7 +375,7 @@ impl fuser::Filesystem for Adapter {
         let subject = Subject::OpenDirectory(handle(open));
         let op = op(OpKind::Releasedir, request);
         self.fs.around(op, subject, |_| Ok(()), answer::empty(reply));
-        self.fs.releasedir(handle(open));
+        self.served().releasedir(handle(open));
     }
 
     fn fsyncdir(
@@ -375,13 +389,13 @@ impl fuser::Filesystem for Adapter {
         let op = op(OpKind::Fsyncdir, request);
         let call = |fs: &Filesystem| fs.sync_directory(op, handle(open), data_only);
         let subject = Subject::OpenDirectory(handle(open));
-        self.fs.around(op, subject, call, answer::empty(reply));
+        self.served().around(op, subject, call, answer::empty(reply));
     }
 
     fn statfs(&self, request: &Request, ino: INodeNo, reply: ReplyStatfs) {
         let call = |fs: &Filesystem| fs.statfs(node(ino));
         let subject = Subject::Node(node(ino));
-        self.fs.around(op(OpKind::Statfs, request), subject, call, answer::space(reply));
+        self.served().around(op(OpKind::Statfs, request), subject, call, answer::space(reply));
     }
 
     fn setxattr(
@@ -396,7 +410,7 @@ impl fuser::Filesystem for Adapter {
     ) {
         let op = op(OpKind::Setxattr, request);
         let call = |fs: &Filesystem| fs.setxattr(op, node(ino), name, value, flags);
-        self.fs.around(op, Subject::Node(node(ino)), call, answer::empty(reply));
+        self.served().around(op, Subject::Node(node(ino)), call, answer::empty(reply));
     }
 
     fn getxattr(
@@ -411,21 +425,21 @@ impl fuser::Filesystem for Adapter {
         let subject = Subject::Node(node(ino));
         let (op, answer) = (op(OpKind::Getxattr, request), answer::xattr(room, reply));
         match room > 0 && may_be_mistold(name) {
-            true => self.fs.around_telling(op, subject, call, answer),
-            false => self.fs.around(op, subject, call, answer),
+            true => self.served().around_telling(op, subject, call, answer),
+            false => self.served().around(op, subject, call, answer),
         }
     }
 
     fn listxattr(&self, request: &Request, ino: INodeNo, room: u32, reply: ReplyXattr) {
         let (op, subject) = (op(OpKind::Listxattr, request), Subject::Node(node(ino)));
         let call = |fs: &Filesystem| fs.listxattr(op, node(ino), room);
-        self.fs.around(op, subject, call, answer::xattr(room, reply));
+        self.served().around(op, subject, call, answer::xattr(room, reply));
     }
 
     fn removexattr(&self, request: &Request, ino: INodeNo, name: &OsStr, reply: ReplyEmpty) {
         let op = op(OpKind::Removexattr, request);
         let call = |fs: &Filesystem| fs.removexattr(op, node(ino), name);
-        self.fs.around(op, Subject::Node(node(ino)), call, answer::empty(reply));
+        self.served().around(op, Subject::Node(node(ino)), call, answer::empty(reply));
     }
 
     fn ioctl(
@@ -446,7 +460,7 @@ impl fuser::Filesystem for Adapter {
         let op = Op { changes: on.changes(command), ..op(OpKind::Ioctl, request) };
         let subject = Subject::Node(node(ino));
         let call = |fs: &Filesystem| fs.control(op, on, command, input, room);
-        self.fs.around(op, subject, call, answer::controlled(reply));
+        self.served().around(op, subject, call, answer::controlled(reply));
     }
 
     fn fallocate(
@@ -462,7 +476,7 @@ impl fuser::Filesystem for Adapter {
         let length = length_of_allocation(mode, offset, len);
         let op = Op { length, ..op_on(OpKind::Fallocate, request, offset, len) };
         let call = |fs: &Filesystem| fs.fallocate(op, handle(open), mode);
-        self.fs.around(op, Subject::Open(handle(open)), call, answer::empty(reply));
+        self.served().around(op, Subject::Open(handle(open)), call, answer::empty(reply));
     }
 
     fn lseek(
@@ -476,7 +490,7 @@ impl fuser::Filesystem for Adapter {
     ) {
         let call = |fs: &Filesystem| fs.lseek(handle(open), offset, whence);
         let subject = Subject::Open(handle(open));
-        self.fs.around(op(OpKind::Lseek, request), subject, call, answer::position(reply));
+        self.served().around(op(OpKind::Lseek, request), subject, call, answer::position(reply));
     }
 
     fn copy_file_range(
@@ -496,7 +510,7 @@ impl fuser::Filesystem for Adapter {
         let op = op_on(OpKind::CopyFileRange, request, offset_to, len);
         let call = |fs: &Filesystem| fs.copy_file_range(op.caller, from, to, len);
         let both = (Subject::Open(handle(open_from)), Subject::Open(handle(open_to)));
-        self.fs.around(op, Subject::Both(&both.0, &both.1), call, answer::written(reply));
+        self.served().around(op, Subject::Both(&both.0, &both.1), call, answer::written(reply));
     }
 }
 

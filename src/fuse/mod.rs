@@ -7,6 +7,7 @@ mod mounting;
 mod open_reply;
 mod restrictions;
 mod session;
+mod vigil;
 
 pub use mounting::{MountError, MountOptions};
 pub use restrictions::{Restriction, Restrictions, UnknownRestriction};

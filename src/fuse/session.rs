@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::adapter::{Adapter, REQUEST_BYTES_MAX};
 use super::mounting::{MountError, MountOptions, Route};
+use super::vigil::Vigil;
 use crate::errno::Errno;
 use crate::fs::{Filesystem, Kernel, NodeId};
 use crate::machine::{Detach, Mount, UnmountError, mount_at, remove};
@@ -118,8 +119,10 @@ fn start(
     fs: Arc<Filesystem>,
     options: &MountOptions,
 ) -> Result<fuser::Session<Adapter>, MountError> {
-    let adapter = Adapter { fs, ttl: options.ttl, passthrough: options.passthrough };
-    match options.mount_directly()? {
+    let vigil = Arc::<Vigil>::default();
+    let (ttl, passthrough) = (options.ttl, options.passthrough);
+    let adapter = Adapter { fs, ttl, passthrough, vigil: vigil.clone() };
+    let session = match options.mount_directly()? {
         Route::Direct(device) => {
             let config = options.session_config();
             fuser::Session::from_fd(adapter, device, options.acl(), config)
@@ -129,7 +132,9 @@ fn start(
             fuser::Session::new(adapter, &options.mountpoint, &options.helper_config()?)
                 .map_err(|error| options.refused(error))
         }
-    }
+    }?;
+    vigil.begin(session.as_fd().try_clone_to_owned().map_err(MountError::Handshake)?);
+    Ok(session)
 }
 
 fn hand_files_over(fs: &Filesystem, session: &fuser::Session<Adapter>) -> Result<(), Passthrough> {
