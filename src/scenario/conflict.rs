@@ -1,7 +1,7 @@
 //! What rules do to each other: finds rules that can never fire, or undo each other, because of an
 //! earlier one. Only what can be proved from the rules alone; knows no text and no spans.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::{BitAmount, Fault, PathPattern, RegionAmount, Rule, SectorAmount, Select};
 use crate::op::OpSet;
@@ -68,14 +68,66 @@ impl Conflict {
 /// Every conflict, each with the first rule that causes it.
 pub(super) fn find(rules: &[Rule]) -> Vec<Conflict> {
     let mut conflicts = Vec::new();
+    let keys: Vec<Paths> = rules.iter().map(Paths::of).collect();
+    let mut always = Before::default();
     for (later, rule) in rules.iter().enumerate() {
-        let shadows = |earlier: &usize| is_shadowed(rule, &rules[*earlier]);
-        if let Some(earlier) = (0..later).find(shadows) {
+        let shadows = |earlier: usize| is_shadowed(rule, &rules[earlier]);
+        if let Some(earlier) = always.first_that_covers(&keys[later], shadows) {
             conflicts.push(Conflict::Shadowed { earlier, later });
         }
+        if rule.when.is_always() {
+            always.add(&keys[later], later);
+        }
     }
-    conflicts.extend(same_damage(rules));
+    conflicts.extend(same_damage(rules, &keys));
     conflicts
+}
+
+/// The paths that a rule selects, as far as two rules are compared.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Paths {
+    Every,
+    These(String),
+}
+
+impl Paths {
+    fn of(rule: &Rule) -> Paths {
+        if is_every_path(&rule.select.paths) {
+            return Paths::Every;
+        }
+        // No pattern has a NUL byte.
+        let texts: Vec<String> = rule.select.paths.iter().map(PathPattern::text).collect();
+        Paths::These(texts.join("\0"))
+    }
+}
+
+/// Rules that come before another one, in their order; found by their paths, as there may be many.
+#[derive(Default)]
+struct Before<'a> {
+    all: Vec<usize>,
+    by_paths: HashMap<&'a Paths, Vec<usize>>,
+}
+
+impl<'a> Before<'a> {
+    fn add(&mut self, paths: &'a Paths, rule: usize) {
+        self.all.push(rule);
+        self.by_paths.entry(paths).or_default().push(rule);
+    }
+
+    /// The first one of those that select every path, or the same ones.
+    fn first_that_covers(&self, paths: &Paths, wanted: impl Fn(usize) -> bool) -> Option<usize> {
+        let of = |paths| self.by_paths.get(paths).into_iter().flatten().copied();
+        let first = |paths| of(paths).find(|rule| wanted(*rule));
+        [first(&Paths::Every), first(paths)].into_iter().flatten().min()
+    }
+
+    /// The first one of those that have a path in common for certain.
+    fn first_that_meets(&self, paths: &Paths, wanted: impl Fn(usize) -> bool) -> Option<usize> {
+        match paths {
+            Paths::Every => self.all.iter().copied().find(|rule| wanted(*rule)),
+            Paths::These(_) => self.first_that_covers(paths, wanted),
+        }
+    }
 }
 
 fn is_shadowed(rule: &Rule, earlier: &Rule) -> bool {
@@ -120,17 +172,17 @@ enum Place {
     Region { size: u32, number: u64, generation: u32 },
 }
 
-fn same_damage(rules: &[Rule]) -> Vec<Conflict> {
+fn same_damage(rules: &[Rule], keys: &[Paths]) -> Vec<Conflict> {
     let mut conflicts = Vec::new();
-    let mut damaged: BTreeMap<Place, Vec<usize>> = BTreeMap::new();
+    let mut damaged: BTreeMap<Place, Before> = BTreeMap::new();
     for (later, rule) in rules.iter().enumerate() {
         for (place, byte, bit) in places(&rule.fault) {
             let before = damaged.entry(place).or_default();
-            let meets = |earlier: &usize| *earlier != later && overlap(&rules[*earlier], rule);
-            if let Some(earlier) = before.iter().copied().find(meets) {
+            let meets = |earlier: usize| earlier != later && overlap(&rules[earlier], rule);
+            if let Some(earlier) = before.first_that_meets(&keys[later], meets) {
                 conflicts.push(Conflict::SameDamage { earlier, later, byte, bit });
             }
-            before.push(later);
+            before.add(&keys[later], later);
         }
     }
     conflicts

@@ -1,5 +1,6 @@
 //! Reads a scenario file: text to [`Scenario`], or every mistake in it.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
@@ -157,12 +158,10 @@ fn no_rules(span: Range<usize>) -> Diagnostic {
 
 /// Refuses a second rule of the same name.
 fn check_names(text: &str, rules: &[RuleRead], findings: &mut Findings) {
-    for (index, rule) in rules.iter().enumerate() {
-        let Some((name, span)) = &rule.name else {
-            continue;
-        };
-        let mut before = rules[..index].iter().filter_map(|rule| rule.name.as_ref());
-        if let Some((_, first)) = before.find(|(other, _)| other == name) {
+    let mut taken = HashMap::new();
+    for (name, span) in rules.iter().filter_map(|rule| rule.name.as_ref()) {
+        let first = *taken.entry(name).or_insert(span);
+        if first != span {
             let message =
                 format!("a rule is already called `{name}`, on line {}", line(text, first));
             let error = Diagnostic::error("duplicate-name", span.clone(), message);

@@ -144,9 +144,26 @@ impl PathPattern {
             .literal_separator(true)
             .empty_alternates(true)
             .build()?;
-        // A glob can parse and yet be too large to match with.
-        globset::GlobSetBuilder::new().add(glob.clone()).build()?;
-        Ok(PathPattern { glob, exclude })
+        let pattern = PathPattern { glob, exclude };
+        PathPattern::can_match(std::slice::from_ref(&pattern))?;
+        Ok(pattern)
+    }
+
+    /// Whether these patterns can be matched with: a glob can parse and yet be too large for that.
+    /// Compiling is all the work of reading a scenario of many rules, so that is tried with long ones
+    /// alone: what a matcher takes grows with the length, by far less than 10 KiB a byte, and may
+    /// be 10 MiB.
+    pub(super) fn can_match(patterns: &[PathPattern]) -> Result<(), globset::Error> {
+        const LONG: usize = 1_000;
+        let len: usize = patterns.iter().map(|pattern| pattern.glob.glob().len()).sum();
+        if len > LONG {
+            let mut set = globset::GlobSetBuilder::new();
+            for pattern in patterns {
+                set.add(pattern.glob.clone());
+            }
+            set.build()?;
+        }
+        Ok(())
     }
 
     /// The text that gives this pattern back.

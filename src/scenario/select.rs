@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use globset::{Glob, GlobSetBuilder};
+use globset::Glob;
 
 use super::document::{Field, Findings, Keys, Read, Table, did_you_mean};
 use super::{PathPattern, Select};
@@ -217,11 +217,7 @@ fn check_together(field: &Field<'_>, patterns: &[PathPattern]) -> Read<()> {
             .error("never-fires", "`path` excludes everything that it includes")
             .help("remove the pattern with `!` that is too wide"));
     }
-    let mut set = GlobSetBuilder::new();
-    for pattern in patterns {
-        set.add(pattern.glob.clone());
-    }
-    set.build().map(|_| ()).map_err(|error| {
+    PathPattern::can_match(patterns).map_err(|error| {
         field
             .error("bad-glob", format!("these patterns are too large together: {}", error.kind()))
             .help("write fewer or simpler patterns, or several rules")
