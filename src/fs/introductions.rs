@@ -3,7 +3,6 @@
 
 use super::stat::stat_name;
 use super::{Answer, DirEntry, Entry, FileHandle, Filesystem, NodeId};
-use crate::errno::Errno;
 
 /// What is told of one entry.
 #[derive(Clone, Debug)]
@@ -11,10 +10,8 @@ pub enum Introduced {
     /// The file under that name. Counts as one lookup of its node.
     File(Entry),
     /// The number and kind that are listed, and nothing else: of the directory itself and the one
-    /// above, and where the entry is not what is there.
+    /// above, and where the entry is not what is there, or no longer.
     Listed,
-    /// It is gone since it was read: there is nothing to tell.
-    Gone,
 }
 
 impl Filesystem {
@@ -30,7 +27,6 @@ impl Filesystem {
             }
             Ok(found) if found.attr.kind != listed.kind => Introduced::Listed,
             Ok(found) => Introduced::File(found),
-            Err(Errno::ENOENT) => Introduced::Gone,
             Err(_) => self.unconnected(listed),
         }
     }
@@ -42,7 +38,7 @@ impl Filesystem {
             Introduced::Listed if !listed.is_itself_or_above() => {
                 self.forget(NodeId(listed.ino), 1);
             }
-            Introduced::Listed | Introduced::Gone => {}
+            Introduced::Listed => {}
         }
     }
 

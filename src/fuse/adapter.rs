@@ -360,7 +360,8 @@ impl fuser::Filesystem for Adapter {
         reply: ReplyDirectoryPlus,
     ) {
         let op = op(OpKind::Readdir, request);
-        let answer = answer::introductions(self.ttl, self.fs.clone(), handle(open), reply);
+        let answer =
+            answer::introductions(self.ttl, self.fs.clone(), (handle(open), cookie), reply);
         self.served().list(op, handle(open), cookie, answer);
     }
 

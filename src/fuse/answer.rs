@@ -17,6 +17,9 @@ use crate::fs::{
     NodeId, Opened, Space, Uses,
 };
 
+/// How many entries of a directory are told with attributes before anybody looked at one.
+const FIRST_ENTRIES: usize = 16;
+
 /// How long the kernel may remember them.
 fn remembered(ttl: Duration, attr: &Attr) -> Duration {
     /// As long as libfuse lets it by default.
@@ -182,16 +185,19 @@ pub(super) fn entries(mut reply: ReplyDirectory) -> impl FnOnce(Answer<Listing>)
     }
 }
 
-/// The same, each with the attributes of its file.
+/// The same, each with the attributes of its file. Few at the beginning of a directory (`cookie` 0):
+/// by what becomes of those the kernel decides whether it wants attributes of the others, and to
+/// introduce a file costs as much as to list ten.
 pub(super) fn introductions(
     ttl: Duration,
     fs: Arc<Filesystem>,
-    directory: crate::fs::FileHandle,
+    (directory, cookie): (crate::fs::FileHandle, u64),
     mut reply: ReplyDirectoryPlus,
 ) -> impl FnOnce(Answer<Listing>) + Send + 'static {
     move |answer| match answer {
         Ok(listing) => {
-            for entry in listing.entries() {
+            let count = if cookie == 0 { FIRST_ENTRIES } else { usize::MAX };
+            for entry in listing.entries().iter().take(count) {
                 let told = fs.introduce(directory, entry);
                 if introduce(ttl, entry, &told, &mut reply) {
                     fs.take_back(&told, entry);
@@ -216,7 +222,6 @@ fn introduce(
             (remembered(ttl, attr).min(ttl), attributes(*id, attr), attr.generation)
         }
         Introduced::Listed => (Duration::ZERO, listed(entry.ino, entry.kind), 0),
-        Introduced::Gone => return false,
     };
     let ino = attributes.ino;
     reply.add(ino, entry.next, &entry.name, &ttl, &attributes, Generation(generation))

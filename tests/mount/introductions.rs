@@ -1,6 +1,7 @@
 //! Listing a directory tells the kernel of the files in it, where it may remember them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::{DirEntryExt, FileTypeExt, MetadataExt, symlink};
 use std::path::Path;
@@ -80,6 +81,24 @@ fn what_is_listed_is_what_is_there_also_after_changes() {
     }
     same();
     mount.stop();
+}
+
+/// Against the promise; but what is listed after what went must not be lost with it.
+#[test]
+fn what_goes_while_a_directory_is_listed_does_not_end_the_list() {
+    require_fuse!();
+    let backing = many();
+    let mount = Mount::new(backing.path()).args(["--exclusive"]).start();
+    let mut list = fs::read_dir(mount.join("d")).unwrap().map(|entry| entry.unwrap().file_name());
+    let first = list.next();
+    let stays = |number: &usize| number.is_multiple_of(100);
+    for number in (0..FILES).filter(|number| !stays(number)) {
+        fs::remove_file(backing.join(&format!("d/f{number}"))).unwrap();
+    }
+    let listed: BTreeSet<_> = first.into_iter().chain(list).collect();
+    for number in (0..FILES).filter(stays) {
+        assert!(listed.contains(OsStr::new(&format!("f{number}"))), "{number}: {listed:?}");
+    }
 }
 
 #[test]
