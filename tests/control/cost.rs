@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -17,26 +17,39 @@ fn reads() -> u64 {
 /// Reads that are part of starting: whatever is done once is done by then.
 const FEW: u64 = 500;
 
+/// A process that does not outlive the test; what it mounted its guard takes away.
+struct Ends(Child);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// Instructions of a whole mount with so many reads.
 fn instructions(arguments: &[&str], reads: u64) -> f64 {
     let (backing, place, files) = (zeros(), Backing::new(), Backing::new());
     let said = File::create(files.join("said")).unwrap();
     let mut mount = Command::new("valgrind");
     mount.args(["--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]);
-    mount.args([ERRORFS, "mount", "--direct", "--exit-with-parent"]).args(arguments);
+    mount.args([ERRORFS, "mount", "--direct"]).args(arguments);
     mount.arg(backing.path()).arg(place.path()).stdout(Stdio::null()).stderr(said);
-    let mut mount = mount.spawn().expect("valgrind is there (scripts/setup)");
-    wait_until("it is mounted", 6 * LONG, || place.join("file").exists());
+    let mut mount = Ends(mount.spawn().expect("valgrind is there (scripts/setup)"));
+    wait_until("it is mounted", 6 * LONG, || {
+        assert!(mount.0.try_wait().unwrap().is_none(), "it ended");
+        place.join("file").exists()
+    });
     let file = File::open(place.join("file")).unwrap();
     let mut page = [0; 4096];
     for number in 0..reads {
         file.read_exact_at(&mut page, number % 4 * 4096).unwrap();
     }
     drop(file);
-    kill_process(Pid::from_raw(mount.id() as i32).unwrap(), Signal::TERM).unwrap();
-    let ended = wait_or_kill(&mut mount, 6 * LONG);
+    kill_process(Pid::from_raw(mount.0.id() as i32).unwrap(), Signal::TERM).unwrap();
+    let ended = wait_or_kill(&mut mount.0, 6 * LONG);
     let said = std::fs::read_to_string(files.join("said")).unwrap();
-    let counted = said.lines().find_map(|line| Some(line.split_once("I refs:")?.1));
+    let counted = said.lines().find_map(|line| Some(line.split_once("refs:")?.1));
     let counted = counted.filter(|_| ended.success()).unwrap_or_else(|| panic!("{said}"));
     counted.trim().replace(',', "").parse().unwrap()
 }
