@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use fuser::{
-    BsdFileFlags, CopyFileRangeFlags, FileHandle, INodeNo, InitFlags, IoctlFlags, KernelConfig,
-    LockOwner, OpenFlags, RenameFlags, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory,
-    ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyIoctl, ReplyLseek, ReplyOpen, ReplyStatfs,
-    ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
+    BsdFileFlags, CopyFileRangeFlags, FileHandle, INodeNo, IoctlFlags, KernelConfig, LockOwner,
+    OpenFlags, RenameFlags, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory, ReplyDirectoryPlus,
+    ReplyEmpty, ReplyEntry, ReplyIoctl, ReplyLseek, ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr,
+    Request, TimeOrNow, WriteFlags,
 };
 
 use super::answer;
@@ -19,23 +19,6 @@ use crate::fs::{
     Changes, Controlled, Filesystem, NewMode, Subject, Uses, Writing, length_of_allocation,
 };
 use crate::op::{Op, OpKind};
-
-/// One read(2) or write(2) up to this size is one request: the kernel's own limit on the pages of a
-/// request (`fs.fuse.max_pages_limit`) at its default.
-pub(super) const REQUEST_BYTES_MAX: u32 = 1 << 20;
-
-/// Read-ahead and asynchronous requests that may be under way. With the kernel's default of 12, as
-/// many delayed ones would hold up all others.
-const BACKGROUND_MAX: u16 = 16 * 1024;
-
-/// Directories are listed with the attributes of their files (READDIRPLUS) to whoever looks at those.
-/// Of use only while the kernel remembers them, when no rule is about looking.
-const WITH_ATTRIBUTES: InitFlags =
-    InitFlags::FUSE_DO_READDIRPLUS.union(InitFlags::FUSE_READDIRPLUS_AUTO);
-
-/// What came with Linux 6.9: by then the kernel refused sizes that no file can have, see
-/// [`super::convert::listed`].
-const ATTRIBUTES_CHECKED: InitFlags = InitFlags::FUSE_PASSTHROUGH;
 
 /// The filesystem as fuser calls it.
 #[derive(Debug)]
@@ -50,34 +33,14 @@ pub(super) struct Adapter {
 
 impl Adapter {
     /// The filesystem for one request.
-    fn served(&self) -> Served<'_> {
+    fn fs(&self) -> Served<'_> {
         Served { fs: &self.fs, vigil: &self.vigil }
     }
 }
 
 impl fuser::Filesystem for Adapter {
     fn init(&mut self, _request: &Request, config: &mut KernelConfig) -> std::io::Result<()> {
-        let wanted = InitFlags::FUSE_AUTO_INVAL_DATA
-            | InitFlags::FUSE_EXPORT_SUPPORT
-            | InitFlags::FUSE_PARALLEL_DIROPS
-            | InitFlags::FUSE_POSIX_ACL
-            | InitFlags::FUSE_DONT_MASK
-            | InitFlags::FUSE_HANDLE_KILLPRIV_V2
-            | InitFlags::FUSE_DIRECT_IO_ALLOW_MMAP;
-        let offered = config.capabilities();
-        if offered.contains(InitFlags::FUSE_HANDLE_KILLPRIV_V2) {
-            self.fs.take_set_id_bits();
-        }
-        if self.passthrough {
-            let _ = config.add_capabilities(offered & InitFlags::FUSE_PASSTHROUGH);
-            let _ = config.set_max_stack_depth(self.fs.depth_below());
-        }
-        if !self.ttl.is_zero() && offered.contains(ATTRIBUTES_CHECKED) {
-            let _ = config.add_capabilities(offered & WITH_ATTRIBUTES);
-        }
-        let _ = config.add_capabilities(wanted & offered);
-        let _ = config.set_max_write(REQUEST_BYTES_MAX);
-        let _ = config.set_max_background(BACKGROUND_MAX);
+        self.negotiate(config);
         Ok(())
     }
 
@@ -85,11 +48,11 @@ impl fuser::Filesystem for Adapter {
         let subject = Subject::Name(node(parent), name);
         let call = |fs: &Filesystem| fs.lookup(node(parent), name);
         let op = op(OpKind::Lookup, request);
-        self.served().around_telling(op, subject, call, answer::looked_up(self.ttl, reply));
+        self.fs().around_telling(op, subject, call, answer::looked_up(self.ttl, reply));
     }
 
     fn forget(&self, _request: &Request, ino: INodeNo, lookups: u64) {
-        self.served().forget(node(ino), lookups);
+        self.fs().forget(node(ino), lookups);
     }
 
     fn getattr(&self, request: &Request, ino: INodeNo, open: Option<FileHandle>, reply: ReplyAttr) {
@@ -97,7 +60,7 @@ impl fuser::Filesystem for Adapter {
         let call = |fs: &Filesystem| fs.getattr(id, open.map(handle));
         let answer = answer::attr(self.ttl, id, reply);
         let subject = self.fs.subject(id, open.map(handle));
-        self.served().around_telling(op(OpKind::Getattr, request), subject, call, answer);
+        self.fs().around_telling(op(OpKind::Getattr, request), subject, call, answer);
     }
 
     fn setattr(
@@ -123,18 +86,13 @@ impl fuser::Filesystem for Adapter {
         let (id, op) = (node(ino), Op { length: size, ..op(OpKind::Setattr, request) });
         let call = |fs: &Filesystem| fs.setattr(op, id, open.map(handle), &changes);
         let subject = self.fs.subject(id, open.map(handle));
-        self.served().around_telling(op, subject, call, answer::attr(self.ttl, id, reply));
+        self.fs().around_telling(op, subject, call, answer::attr(self.ttl, id, reply));
     }
 
     fn readlink(&self, request: &Request, ino: INodeNo, reply: ReplyData) {
         let call = |fs: &Filesystem| fs.readlink(node(ino));
         let subject = Subject::Node(node(ino));
-        self.served().around_telling(
-            op(OpKind::Readlink, request),
-            subject,
-            call,
-            answer::data(reply),
-        );
+        self.fs().around_telling(op(OpKind::Readlink, request), subject, call, answer::data(reply));
     }
 
     fn mknod(
@@ -150,7 +108,7 @@ impl fuser::Filesystem for Adapter {
         let (op, mode) = (op(OpKind::Mknod, request), NewMode { mode, umask });
         let call = |fs: &Filesystem| fs.mknod(node(parent), name, mode, rdev, op.caller);
         let answer = answer::entry(self.ttl, reply);
-        self.served().around_telling(op, Subject::Name(node(parent), name), call, answer);
+        self.fs().around_telling(op, Subject::Name(node(parent), name), call, answer);
     }
 
     fn mkdir(
@@ -165,19 +123,19 @@ impl fuser::Filesystem for Adapter {
         let (op, mode) = (op(OpKind::Mkdir, request), NewMode { mode, umask });
         let call = |fs: &Filesystem| fs.mkdir(node(parent), name, mode, op.caller);
         let answer = answer::entry(self.ttl, reply);
-        self.served().around_telling(op, Subject::Name(node(parent), name), call, answer);
+        self.fs().around_telling(op, Subject::Name(node(parent), name), call, answer);
     }
 
     fn unlink(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
         let op = op(OpKind::Unlink, request);
         let call = |fs: &Filesystem| fs.unlink(op, node(parent), name);
-        self.served().around(op, Subject::Name(node(parent), name), call, answer::empty(reply));
+        self.fs().around(op, Subject::Name(node(parent), name), call, answer::empty(reply));
     }
 
     fn rmdir(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
         let op = op(OpKind::Rmdir, request);
         let call = |fs: &Filesystem| fs.rmdir(op, node(parent), name);
-        self.served().around(op, Subject::Name(node(parent), name), call, answer::empty(reply));
+        self.fs().around(op, Subject::Name(node(parent), name), call, answer::empty(reply));
     }
 
     fn symlink(
@@ -191,7 +149,7 @@ impl fuser::Filesystem for Adapter {
         let op = op(OpKind::Symlink, request);
         let call = |fs: &Filesystem| fs.symlink(node(parent), name, target, op.caller);
         let answer = answer::entry(self.ttl, reply);
-        self.served().around_telling(op, Subject::Name(node(parent), name), call, answer);
+        self.fs().around_telling(op, Subject::Name(node(parent), name), call, answer);
     }
 
     fn rename(
@@ -208,7 +166,7 @@ impl fuser::Filesystem for Adapter {
         let op = op(OpKind::Rename, request);
         let call = |fs: &Filesystem| fs.rename(op, from, to, rename_flags(flags));
         let both = (Subject::Name(from.0, from.1), Subject::Name(to.0, to.1));
-        self.served().around(op, Subject::Both(&both.0, &both.1), call, answer::empty(reply));
+        self.fs().around(op, Subject::Both(&both.0, &both.1), call, answer::empty(reply));
     }
 
     fn link(
@@ -223,7 +181,7 @@ impl fuser::Filesystem for Adapter {
         let (from, to) = (Subject::Node(node(ino)), Subject::Name(node(parent), name));
         let both = Subject::Both(&from, &to);
         let op = op(OpKind::Link, request);
-        self.served().around_telling(op, both, call, answer::entry(self.ttl, reply));
+        self.fs().around_telling(op, both, call, answer::entry(self.ttl, reply));
     }
 
     fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
@@ -231,7 +189,7 @@ impl fuser::Filesystem for Adapter {
         let answer =
             answer::opened(node(ino), Uses::of(flags.0), request.unique().0, self.ttl, reply);
         let op = Op { changes: Uses::of(flags.0).writes, ..op(OpKind::Open, request) };
-        self.served().around(op, Subject::Node(node(ino)), call, answer);
+        self.fs().around(op, Subject::Node(node(ino)), call, answer);
     }
 
     fn create(
@@ -246,7 +204,7 @@ impl fuser::Filesystem for Adapter {
     ) {
         let (op, mode) = (op(OpKind::Create, request), NewMode { mode, umask });
         let call = |fs: &Filesystem| fs.create(node(parent), name, mode, flags, op.caller);
-        self.served().around_telling(
+        self.fs().around_telling(
             op,
             Subject::Name(node(parent), name),
             call,
@@ -268,7 +226,7 @@ impl fuser::Filesystem for Adapter {
         // Only what a read(2) itself asks for has an owner; read-ahead and page faults have none.
         let fills_cache = lock_owner.is_none();
         let op = op_on(OpKind::Read, request, offset, size.into());
-        self.served().read(op, handle(open), fills_cache, answer::data(reply));
+        self.fs().read(op, handle(open), fills_cache, answer::data(reply));
     }
 
     fn write(
@@ -287,7 +245,7 @@ impl fuser::Filesystem for Adapter {
         let takes_set_id = write_flags.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID);
         let how = Writing { flags: flags.0, written_back, takes_set_id };
         let op = op_on(OpKind::Write, request, offset, data.len() as u64);
-        self.served().write(op, handle(open), data, how, answer::written(reply));
+        self.fs().write(op, handle(open), data, how, answer::written(reply));
     }
 
     fn flush(
@@ -300,7 +258,7 @@ impl fuser::Filesystem for Adapter {
     ) {
         let call = |fs: &Filesystem| fs.flush(handle(open));
         let subject = Subject::Open(handle(open));
-        self.served().around(op(OpKind::Flush, request), subject, call, answer::empty(reply));
+        self.fs().around(op(OpKind::Flush, request), subject, call, answer::empty(reply));
     }
 
     fn release(
@@ -317,7 +275,7 @@ impl fuser::Filesystem for Adapter {
         let op = op(OpKind::Release, request);
         self.fs.around(op, subject, |_| Ok(()), answer::empty(reply));
         // Whatever a rule says: the kernel forgets the handle, and so must we.
-        self.served().release(handle(open));
+        self.fs().release(handle(open));
     }
 
     fn fsync(
@@ -329,14 +287,14 @@ impl fuser::Filesystem for Adapter {
         reply: ReplyEmpty,
     ) {
         let op = op(OpKind::Fsync, request);
-        self.served().sync_file(op, handle(open), data_only, answer::empty(reply));
+        self.fs().sync_file(op, handle(open), data_only, answer::empty(reply));
     }
 
     fn opendir(&self, request: &Request, ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
         let call = |fs: &Filesystem| fs.opendir(node(ino));
         let subject = Subject::Node(node(ino));
         let op = op(OpKind::Opendir, request);
-        self.served().around(op, subject, call, answer::opened_directory(self.ttl, reply));
+        self.fs().around(op, subject, call, answer::opened_directory(self.ttl, reply));
     }
 
     fn readdir(
@@ -348,7 +306,7 @@ impl fuser::Filesystem for Adapter {
         reply: ReplyDirectory,
     ) {
         let op = op(OpKind::Readdir, request);
-        self.served().list(op, handle(open), cookie, answer::entries(reply));
+        self.fs().list(op, handle(open), cookie, answer::entries(reply));
     }
 
     fn readdirplus(
@@ -362,7 +320,7 @@ impl fuser::Filesystem for Adapter {
         let op = op(OpKind::Readdir, request);
         let answer =
             answer::introductions(self.ttl, self.fs.clone(), (handle(open), cookie), reply);
-        self.served().list(op, handle(open), cookie, answer);
+        self.fs().list(op, handle(open), cookie, answer);
     }
 
     fn releasedir(
@@ -376,7 +334,7 @@ impl fuser::Filesystem for Adapter {
         let subject = Subject::OpenDirectory(handle(open));
         let op = op(OpKind::Releasedir, request);
         self.fs.around(op, subject, |_| Ok(()), answer::empty(reply));
-        self.served().releasedir(handle(open));
+        self.fs().releasedir(handle(open));
     }
 
     fn fsyncdir(
@@ -390,13 +348,13 @@ impl fuser::Filesystem for Adapter {
         let op = op(OpKind::Fsyncdir, request);
         let call = |fs: &Filesystem| fs.sync_directory(op, handle(open), data_only);
         let subject = Subject::OpenDirectory(handle(open));
-        self.served().around(op, subject, call, answer::empty(reply));
+        self.fs().around(op, subject, call, answer::empty(reply));
     }
 
     fn statfs(&self, request: &Request, ino: INodeNo, reply: ReplyStatfs) {
         let call = |fs: &Filesystem| fs.statfs(node(ino));
         let subject = Subject::Node(node(ino));
-        self.served().around(op(OpKind::Statfs, request), subject, call, answer::space(reply));
+        self.fs().around(op(OpKind::Statfs, request), subject, call, answer::space(reply));
     }
 
     fn setxattr(
@@ -411,7 +369,7 @@ impl fuser::Filesystem for Adapter {
     ) {
         let op = op(OpKind::Setxattr, request);
         let call = |fs: &Filesystem| fs.setxattr(op, node(ino), name, value, flags);
-        self.served().around(op, Subject::Node(node(ino)), call, answer::empty(reply));
+        self.fs().around(op, Subject::Node(node(ino)), call, answer::empty(reply));
     }
 
     fn getxattr(
@@ -426,21 +384,21 @@ impl fuser::Filesystem for Adapter {
         let subject = Subject::Node(node(ino));
         let (op, answer) = (op(OpKind::Getxattr, request), answer::xattr(room, reply));
         match room > 0 && may_be_mistold(name) {
-            true => self.served().around_telling(op, subject, call, answer),
-            false => self.served().around(op, subject, call, answer),
+            true => self.fs().around_telling(op, subject, call, answer),
+            false => self.fs().around(op, subject, call, answer),
         }
     }
 
     fn listxattr(&self, request: &Request, ino: INodeNo, room: u32, reply: ReplyXattr) {
         let (op, subject) = (op(OpKind::Listxattr, request), Subject::Node(node(ino)));
         let call = |fs: &Filesystem| fs.listxattr(op, node(ino), room);
-        self.served().around(op, subject, call, answer::xattr(room, reply));
+        self.fs().around(op, subject, call, answer::xattr(room, reply));
     }
 
     fn removexattr(&self, request: &Request, ino: INodeNo, name: &OsStr, reply: ReplyEmpty) {
         let op = op(OpKind::Removexattr, request);
         let call = |fs: &Filesystem| fs.removexattr(op, node(ino), name);
-        self.served().around(op, Subject::Node(node(ino)), call, answer::empty(reply));
+        self.fs().around(op, Subject::Node(node(ino)), call, answer::empty(reply));
     }
 
     fn ioctl(
@@ -461,7 +419,7 @@ impl fuser::Filesystem for Adapter {
         let op = Op { changes: on.changes(command), ..op(OpKind::Ioctl, request) };
         let subject = Subject::Node(node(ino));
         let call = |fs: &Filesystem| fs.control(op, on, command, input, room);
-        self.served().around(op, subject, call, answer::controlled(reply));
+        self.fs().around(op, subject, call, answer::controlled(reply));
     }
 
     fn fallocate(
@@ -477,7 +435,7 @@ impl fuser::Filesystem for Adapter {
         let length = length_of_allocation(mode, offset, len);
         let op = Op { length, ..op_on(OpKind::Fallocate, request, offset, len) };
         let call = |fs: &Filesystem| fs.fallocate(op, handle(open), mode);
-        self.served().around(op, Subject::Open(handle(open)), call, answer::empty(reply));
+        self.fs().around(op, Subject::Open(handle(open)), call, answer::empty(reply));
     }
 
     fn lseek(
@@ -491,7 +449,7 @@ impl fuser::Filesystem for Adapter {
     ) {
         let call = |fs: &Filesystem| fs.lseek(handle(open), offset, whence);
         let subject = Subject::Open(handle(open));
-        self.served().around(op(OpKind::Lseek, request), subject, call, answer::position(reply));
+        self.fs().around(op(OpKind::Lseek, request), subject, call, answer::position(reply));
     }
 
     fn copy_file_range(
@@ -511,7 +469,7 @@ impl fuser::Filesystem for Adapter {
         let op = op_on(OpKind::CopyFileRange, request, offset_to, len);
         let call = |fs: &Filesystem| fs.copy_file_range(op.caller, from, to, len);
         let both = (Subject::Open(handle(open_from)), Subject::Open(handle(open_to)));
-        self.served().around(op, Subject::Both(&both.0, &both.1), call, answer::written(reply));
+        self.fs().around(op, Subject::Both(&both.0, &both.1), call, answer::written(reply));
     }
 }
 

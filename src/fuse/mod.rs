@@ -2,6 +2,7 @@
 
 mod adapter;
 mod answer;
+mod capabilities;
 mod convert;
 mod mounting;
 mod open_reply;

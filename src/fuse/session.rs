@@ -3,7 +3,8 @@
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
 
-use super::adapter::{Adapter, REQUEST_BYTES_MAX};
+use super::adapter::Adapter;
+use super::capabilities::REQUEST_BYTES_MAX;
 use super::mounting::{MountError, MountOptions, Route};
 use super::vigil::Vigil;
 use crate::errno::Errno;
