@@ -12,17 +12,18 @@ use crate::support::*;
 /// Where Debian has the server's programs, and how everybody finds the server.
 const AROUND: &str = r#"
 PATH="$PATH:$(echo /usr/lib/postgresql/*/bin | tr ' ' ':')"; export PATH
-export PGHOST="$1" PGUSER=bench PGDATABASE=postgres
+beside=$1; export PGHOST="$beside" PGUSER=bench PGDATABASE=postgres
 ask() { psql -XAtq -v ON_ERROR_STOP=1 "$@"; }
 serve() {
     rm -f "$0/data/postmaster.pid"
     # Whoever kills this shell leaves no server behind.
-    setpriv --pdeathsig KILL postgres -D "$0/data" -c listen_addresses= -c unix_socket_directories="$1" -c fsync=on \
-        -c shared_buffers=4MB -c max_wal_size=8MB -c restart_after_crash=off >> "$1/log" 2>&1 &
+    setpriv --pdeathsig KILL postgres -D "$0/data" -c listen_addresses= -c unix_socket_directories="$beside" -c fsync=on \
+        -c shared_buffers=4MB -c max_wal_size=8MB -c restart_after_crash=off >> "$beside/log" 2>&1 &
     server=$!
-    trap 'kill -QUIT $server 2> "$1/null" || true; wait $server || true' EXIT
-    until ask -c 'SELECT 1' > "$1/null" 2>&1; do
-        kill -0 $server 2> "$1/null" || exit 3
+    # Run inside a function the trap has that function's $1.
+    trap 'kill -QUIT $server 2> "$beside/null" || true; wait $server || true' EXIT
+    until ask -c 'SELECT 1' > "$beside/null" 2>&1; do
+        kill -0 $server 2> "$beside/null" || exit 3
         sleep 0.05
     done
 }
@@ -30,8 +31,8 @@ serve() {
 
 /// A cluster with one table, shut down in order.
 const MAKE: &str = r#"
-initdb -k --wal-segsize=1 -D "$0/data" -A trust -U bench > "$1/null"
-serve "$@"
+initdb -k --wal-segsize=1 -D "$0/data" -A trust -U bench > "$beside/null"
+serve
 ask -c 'CREATE EXTENSION amcheck' -c 'CREATE TABLE t (x bigint PRIMARY KEY, data text)'
 kill -TERM $server; wait $server; trap - EXIT
 "#;
@@ -39,7 +40,7 @@ kill -TERM $server; wait $server; trap - EXIT
 /// Recovers, says which rows are there, then adds others by two clients, and says each that is
 /// committed, until the power goes. 3: it does not start; 4: it is not sound.
 const WORK: &str = r#"
-serve "$@"
+serve
 ask -c "SELECT 'row ' || x FROM t" -c "SELECT bt_index_check('t_pkey', true)" || exit 4
 add() {
     for n in $(seq "$1" 2 $(($1 + 2000))); do
@@ -55,9 +56,9 @@ wait $one $other
 
 /// Reads everything, which finds every checksum right.
 const CHECK: &str = r#"
-serve "$@"
+serve
 ask -c "SELECT bt_index_check('t_pkey', true)"
-pg_dumpall > "$1/dump"
+pg_dumpall > "$beside/dump"
 kill -TERM $server; wait $server; trap - EXIT
 "#;
 
