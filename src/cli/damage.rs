@@ -1,6 +1,7 @@
 //! Real damage is asked for twice: by the scenario, and by `--allow-damage` with a place for what
 //! undoes it.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
@@ -40,7 +41,9 @@ pub(super) fn cuts_power(scenario: &Scenario) -> bool {
 }
 
 fn scratch(place: &Place) -> Result<Kept, Failure> {
-    let scratch = tempfile::Builder::new().prefix("errorfs-state-").tempdir();
+    // Threads that answer requests have no umask; this one may have none, too.
+    let private = std::fs::Permissions::from_mode(0o700);
+    let scratch = tempfile::Builder::new().prefix("errorfs-state-").permissions(private).tempdir();
     let scratch = scratch.map_err(|error| {
         Failure::new(Exit::TryAgain, format!("no directory for temporary files: {error}"))
     })?;
@@ -61,10 +64,16 @@ fn nearest(path: &Path) -> PathBuf {
     there.unwrap_or(Path::new(".")).to_path_buf()
 }
 
+fn is_full(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded)
+}
+
 /// Of a state directory that cannot be used.
 pub(super) fn refused(error: &StateError) -> Failure {
     let exit = match error {
         StateError::InUse(_) => Exit::TryAgain,
+        StateError::Failed { source, .. } if is_full(source) => Exit::TryAgain,
         StateError::Failed { .. } => Exit::Internal,
         _ => Exit::Usage,
     };

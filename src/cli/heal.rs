@@ -9,7 +9,7 @@ use super::eprint;
 use super::exit::{Exit, Failure};
 use crate::diagnostic::plural;
 use crate::heal::{HealError, Report, heal};
-use crate::state::StateDir;
+use crate::state::Undo;
 
 /// Undo what a mount with --allow-damage did to its backing directory
 ///
@@ -28,7 +28,7 @@ pub(super) struct Heal {
 
 /// Undoes what can be undone, and says what was not.
 pub(super) fn run(args: &Heal) -> Result<Exit, Failure> {
-    let (records, state) = StateDir::existing(&args.state).map_err(|error| refused(&error))?;
+    let (records, state) = Undo::open(&args.state).map_err(|error| refused(&error))?;
     let report = heal(&state, &records, args.dry_run).map_err(|error| match &error {
         HealError::State(error) => refused(error),
         error => Failure::caused(Exit::Internal, error),
@@ -37,7 +37,7 @@ pub(super) fn run(args: &Heal) -> Result<Exit, Failure> {
     Ok(if report.left.is_empty() { Exit::Done } else { Exit::ExpectationFailed })
 }
 
-fn tell(report: &Report, dry: bool, state: &StateDir) {
+fn tell(report: &Report, dry: bool, state: &Undo) {
     report.left.iter().for_each(|left| eprint(&format!("left as it is: {left}")));
     let number = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
     let backing = state.belongs.path.display();

@@ -8,6 +8,7 @@ mod bytes;
 mod names;
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 
@@ -15,7 +16,7 @@ use crate::errno::Errno;
 use crate::fs::{SurveyError, Tree, survey};
 use crate::ledger::unescape;
 use crate::media::{Content, FileKey, Piece, Pieces};
-use crate::state::{Frame, Record, StateDir, StateError};
+use crate::state::{Frame, Record, StateError, Undo};
 
 /// What was, or would be, undone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -58,7 +59,7 @@ pub enum HealError {
 
 /// One heal under way.
 struct Healing<'a> {
-    state: &'a StateDir,
+    state: &'a Undo,
     root: &'a OwnedFd,
     tree: Tree<'a>,
     /// Says what it would do, and does nothing.
@@ -75,7 +76,7 @@ struct Healing<'a> {
 }
 
 /// Undoes all that the journal of this state directory says; `dry`: says what that would be.
-pub fn heal(state: &StateDir, records: &[(Record, Frame)], dry: bool) -> Result<Report, HealError> {
+pub fn heal(state: &Undo, records: &[(Record, Frame)], dry: bool) -> Result<Report, HealError> {
     let root = state.backing()?;
     let tree = Tree::below(&root).map_err(|source| refused(PathBuf::new(), source))?;
     let (overwritten, paths, copies, renewed, report) = Default::default();
@@ -85,7 +86,13 @@ pub fn heal(state: &StateDir, records: &[(Record, Frame)], dry: bool) -> Result<
     for (record, frame) in records[last.map_or(0, |last| last + 1)..].iter().rev() {
         healing.undo(record, frame)?;
     }
-    if !dry {
+    for Range { start, end } in &state.unreadable {
+        let what =
+            format!("bytes {start} to {end} of the journal are damaged: what they would undo");
+        healing.report.left.push(what);
+    }
+    // What is left is to be found there by whoever can mend it.
+    if !dry && state.unreadable.is_empty() {
         healing.finish()?;
     }
     Ok(healing.report)

@@ -1,9 +1,10 @@
 //! The directory itself: whose it is, and that nobody else uses it now.
 
 use std::fs::{DirBuilder, File};
-use std::io;
+use std::io::{self, Write as _};
+use std::ops::{Deref, Range};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use serde::{Deserialize, Serialize};
 
-use super::{Frame, Journal, Memory, MemoryLog, Record};
+use super::{Journal, Memory, MemoryLog, Records};
 
 /// The backing directory that a state directory belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +50,20 @@ pub enum StateError {
     /// Nobody made it.
     #[error("{} is no state directory of errorfs: it has no `backing.json`", .0.display())]
     NotOne(PathBuf),
+    /// Bytes of its journal cannot be read.
+    #[error(
+        "the journal {state}/undo is damaged from byte {at} on; `errorfs heal {state}` undoes what can \
+         be read of it, and a new state directory takes its place", state = path.display()
+    )]
+    Damaged {
+        /// The state directory.
+        path: PathBuf,
+        /// Where the damage begins.
+        at: u64,
+    },
+    /// Anybody could have written into it.
+    #[error("everybody can write into {}; chmod o-w", .0.display())]
+    Shared(PathBuf),
     /// What it belongs to is not there any more.
     #[error("{} is not the directory that it was when the state was made", .0.display())]
     Replaced(PathBuf),
@@ -66,22 +81,27 @@ pub enum StateError {
 /// A state directory that is ours for as long as this lives.
 #[derive(Debug)]
 pub struct StateDir {
+    undo: Undo,
+    /// What the next mount is to know.
+    pub memory: MemoryLog,
+    /// What the last mount knew.
+    pub remembered: Memory,
+}
+
+/// What undoes damage: the part of a state directory that `errorfs heal` takes.
+#[derive(Debug)]
+pub struct Undo {
     path: PathBuf,
     /// Whose it is.
     pub belongs: Belongs,
     /// What is to be undone.
     pub journal: Journal,
+    /// Bytes of the journal that cannot be read.
+    pub unreadable: Vec<Range<u64>>,
     /// Where files are kept that have lost their names.
     pub attic: OwnedFd,
-    /// What the next mount is to know.
-    pub memory: MemoryLog,
-    /// What the last mount knew.
-    pub remembered: Memory,
-    _lock: Arc<File>,
+    lock: Arc<File>,
 }
-
-/// What the journal held when it was opened.
-pub(super) type Records = Vec<(Record, Frame)>;
 
 impl Belongs {
     /// The identity of an open backing directory.
@@ -96,43 +116,61 @@ impl StateDir {
     pub fn open(path: &Path, backing: &Belongs) -> Result<StateDir, StateError> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
         made.map_err(|source| failed(path, source))?;
+        let mode = path.metadata().map_err(|source| failed(path, source))?.mode();
+        if mode & 0o002 != 0 {
+            return Err(StateError::Shared(path.to_path_buf()));
+        }
         let lock = lock(path)?;
         let file = path.join("backing.json");
         if !file.exists() {
+            let journal = path.join("undo");
+            Journal::make(&journal).map_err(|source| failed(&journal, source))?;
             let text = serde_json::to_string(backing).expect("plain data");
             write_whole(&file, &text).map_err(|source| failed(&file, source))?;
         }
-        let (_, state) = StateDir::locked(path, lock)?;
-        if (state.belongs.dev, state.belongs.ino) != (backing.dev, backing.ino) {
-            let (state, theirs) = (path.to_path_buf(), state.belongs.path);
+        let (_, undo) = Undo::locked(path, lock)?;
+        if (undo.belongs.dev, undo.belongs.ino) != (backing.dev, backing.ino) {
+            let (state, theirs) = (path.to_path_buf(), undo.belongs.path);
             return Err(StateError::Foreign { state, theirs, wanted: backing.path.clone() });
         }
-        Ok(state)
+        if let Some(Range { start, .. }) = undo.unreadable.first() {
+            return Err(StateError::Damaged { path: path.to_path_buf(), at: *start });
+        }
+        let file = path.join("memory");
+        let (remembered, memory) = MemoryLog::open(&file, Some(Arc::clone(&undo.lock)))
+            .map_err(|source| failed(&file, source))?;
+        Ok(StateDir { undo, memory, remembered })
     }
+}
 
-    /// Opens a state directory that is there; gives what is to be undone, too.
-    pub fn existing(path: &Path) -> Result<(Records, StateDir), StateError> {
+impl Deref for StateDir {
+    type Target = Undo;
+
+    fn deref(&self) -> &Undo {
+        &self.undo
+    }
+}
+
+impl Undo {
+    /// Opens what a state directory that is there can undo, and says what that is.
+    pub fn open(path: &Path) -> Result<(Records, Undo), StateError> {
         if !path.join("backing.json").exists() {
             return Err(StateError::NotOne(path.to_path_buf()));
         }
-        StateDir::locked(path, lock(path)?)
+        Undo::locked(path, lock(path)?)
     }
 
-    fn locked(path: &Path, lock: Arc<File>) -> Result<(Records, StateDir), StateError> {
-        let read = |name: &str| path.join(name);
-        let file = read("backing.json");
+    fn locked(path: &Path, lock: Arc<File>) -> Result<(Records, Undo), StateError> {
+        let (file, undo) = (path.join("backing.json"), path.join("undo"));
         let text = std::fs::read(&file).map_err(|source| failed(&file, source))?;
         let belongs =
             serde_json::from_slice(&text).map_err(|source| failed(&file, source.into()))?;
-        let file = read("undo");
-        let (records, journal) = Journal::open(&file).map_err(|source| failed(&file, source))?;
-        let attic = attic(&read("attic")).map_err(|source| failed(&read("attic"), source))?;
-        let file = read("memory");
-        let memory = MemoryLog::open(&file, Some(Arc::clone(&lock)))
-            .map_err(|source| failed(&file, source))?;
-        let (path, (remembered, memory)) = (path.to_path_buf(), memory);
-        let state = StateDir { path, belongs, journal, attic, memory, remembered, _lock: lock };
-        Ok((records, state))
+        let (records, unreadable, journal) =
+            Journal::open(&undo).map_err(|source| failed(&undo, source))?;
+        let kept = path.join("attic");
+        let attic = attic(&kept).map_err(|source| failed(&kept, source))?;
+        let path = path.to_path_buf();
+        Ok((records, Undo { path, belongs, journal, unreadable, attic, lock }))
     }
 
     /// Where it is.
@@ -185,8 +223,10 @@ fn attic(path: &Path) -> io::Result<OwnedFd> {
 /// There is all of it, or nothing.
 fn write_whole(file: &Path, text: &str) -> io::Result<()> {
     let meanwhile = file.with_extension("new");
-    std::fs::write(&meanwhile, text)?;
-    File::open(&meanwhile)?.sync_all()?;
+    let mut options = File::options();
+    let mut open = options.write(true).create(true).truncate(true).mode(0o600).open(&meanwhile)?;
+    open.write_all(text.as_bytes())?;
+    open.sync_all()?;
     std::fs::rename(&meanwhile, file)
 }
 
@@ -213,13 +253,13 @@ mod tests {
         let held = StateDir::open(&state, &belongs(&one)).unwrap();
         let again = StateDir::open(&state, &belongs(&one)).unwrap_err();
         assert!(matches!(again, StateError::InUse(_)), "{again}");
-        assert!(matches!(StateDir::existing(&state), Err(StateError::InUse(_))));
+        assert!(matches!(Undo::open(&state), Err(StateError::InUse(_))));
         drop(held);
         let foreign = StateDir::open(&state, &belongs(&other)).unwrap_err().to_string();
         let expected = format!("{} belongs to {}", state.display(), one.display());
         assert!(foreign.starts_with(&expected), "{foreign}");
-        assert!(matches!(StateDir::existing(&one), Err(StateError::NotOne(_))));
-        let (_, held) = StateDir::existing(&state).unwrap();
+        assert!(matches!(Undo::open(&one), Err(StateError::NotOne(_))));
+        let (_, held) = Undo::open(&state).unwrap();
         assert!(held.backing().is_ok());
         std::fs::remove_dir(&one).unwrap();
         assert!(held.backing().is_err());

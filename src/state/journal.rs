@@ -11,6 +11,9 @@ use super::{Frame, Log, Record};
 use crate::ledger::escape;
 use crate::media::{Content, FileKey, Piece, Pieces};
 
+/// What a journal holds, in order.
+pub type Records = Vec<(Record, Frame)>;
+
 /// The first line of a journal.
 const TITLE: &str = "errorfs undo 1\n";
 
@@ -43,18 +46,23 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens the journal of a state directory, or makes it; gives what it holds.
-    pub(super) fn open(path: &Path) -> io::Result<(Vec<(Record, Frame)>, Journal)> {
-        let (frames, log) = Log::open(path, TITLE)?;
+    /// Makes the journal of a new state directory.
+    pub(super) fn make(path: &Path) -> io::Result<()> {
+        Log::open(path, TITLE).map(drop)
+    }
+
+    /// Opens the journal of a state directory; gives what it holds, and where it is damaged.
+    pub(super) fn open(path: &Path) -> io::Result<(Records, Vec<Range<u64>>, Journal)> {
+        let (frames, unreadable, log) = Log::open_whole(path, TITLE)?;
         let records = frames.into_iter().map(|frame| {
             let record = serde_json::from_slice(&frame.head).map_err(io::Error::other)?;
             Ok((record, frame))
         });
-        let records = records.collect::<io::Result<Vec<(Record, Frame)>>>()?;
+        let records = records.collect::<io::Result<Records>>()?;
         let (any, damaged, attic) = Default::default();
         let journal = Journal { log, any, damaged, attic };
         records.iter().for_each(|(record, frame)| journal.remember(record, frame.len as u64));
-        Ok((records, journal))
+        Ok((records, unreadable, journal))
     }
 
     fn remember(&self, record: &Record, with: u64) {

@@ -3,9 +3,10 @@
 //! One call of write(2) each time, at the end of the file: what was appended survives `kill -9`,
 //! and after [`Log::sync`] also a crash of the machine. No lock is held over a call.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, Read as _, Write as _};
-use std::os::unix::fs::FileExt;
+use std::ops::Range;
+use std::os::unix::fs::{FileExt, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -37,14 +38,8 @@ impl Log {
     /// Opens a log, or makes it; gives what it holds, and cuts off what a crash left unfinished.
     /// `title` is its first line.
     pub fn open(path: &Path, title: &str) -> io::Result<(Vec<Frame>, Log)> {
-        let mut options = File::options();
-        let file = options.read(true).append(true).create(true).open(path)?;
-        let mut first = vec![0; title.len()];
-        let begun = file.read_exact_at(&mut first, 0).is_ok();
-        if begun && first != title.as_bytes() {
-            let message = format!("{} does not begin with `{}`", path.display(), title.trim());
-            return Err(io::Error::new(io::ErrorKind::InvalidData, message));
-        }
+        let file = options().create(true).open(path)?;
+        let begun = has_title(&file, path, title)?;
         let (frames, end) = match begun {
             true => read(&file, title.len() as u64)?,
             false => (Vec::new(), 0),
@@ -56,6 +51,29 @@ impl Log {
             log.sync()?;
         }
         Ok((frames, log))
+    }
+
+    /// Opens a log of which nothing may get lost, and that is there: gives all records that are
+    /// whole, and the bytes between them that are none. Only what a crash left unfinished at the end
+    /// is cut off.
+    pub fn open_whole(path: &Path, title: &str) -> io::Result<(Vec<Frame>, Vec<Range<u64>>, Log)> {
+        let file = options().open(path)?;
+        if !has_title(&file, path, title)? {
+            return Err(no_title(path, title));
+        }
+        let (mut frames, mut end) = read(&file, title.len() as u64)?;
+        let mut damaged = Vec::new();
+        while let Some(next) = whole_after(&file, end)? {
+            damaged.push(end..next);
+            let (more, until) = read(&file, next)?;
+            frames.extend(more);
+            end = until;
+        }
+        match is_unfinished(&file, end)? {
+            true => file.set_len(end)?,
+            false => damaged.push(end..file.metadata()?.len()),
+        }
+        Ok((frames, damaged, Log { file, failed: AtomicBool::new(false) }))
     }
 
     /// Appends records, all at once.
@@ -109,6 +127,54 @@ impl Log {
     }
 }
 
+/// For the one who mounts alone: there are bytes of files in it.
+fn options() -> OpenOptions {
+    let mut options = File::options();
+    options.read(true).append(true).mode(0o600);
+    options
+}
+
+/// Whether a log has been begun.
+fn has_title(file: &File, path: &Path, title: &str) -> io::Result<bool> {
+    let mut first = vec![0; title.len()];
+    let begun = file.read_exact_at(&mut first, 0).is_ok();
+    if begun && first != title.as_bytes() { Err(no_title(path, title)) } else { Ok(begun) }
+}
+
+fn no_title(path: &Path, title: &str) -> io::Error {
+    let message = format!("{} does not begin with `{}`", path.display(), title.trim());
+    io::Error::new(io::ErrorKind::InvalidData, message)
+}
+
+/// Where the next whole record begins, behind what is none.
+fn whole_after(file: &File, from: u64) -> io::Result<Option<u64>> {
+    let mut rest = vec![0; (file.metadata()?.len() - from) as usize];
+    file.read_exact_at(&mut rest, from)?;
+    let begins = |at: &usize| {
+        let head = rest.get(at + PREFIX);
+        let whole = || next(&mut &rest[*at..], 0).is_ok_and(|frame| frame.is_some());
+        head == Some(&b'{') && whole()
+    };
+    Ok((1..rest.len()).find(begins).map(|at| from + at as u64))
+}
+
+/// Whether what stands behind the last whole record was not written to its end: there is less than
+/// it says.
+fn is_unfinished(file: &File, from: u64) -> io::Result<bool> {
+    let rest = file.metadata()?.len() - from;
+    let mut lens = [0; 8];
+    if rest < PREFIX as u64 {
+        return Ok(true);
+    }
+    file.read_exact_at(&mut lens, from)?;
+    let [head, payload] = [0, 4].map(|at| u64::from(number(&lens, at)));
+    Ok(rest < PREFIX as u64 + head + payload)
+}
+
+fn number(bytes: &[u8], at: usize) -> u32 {
+    bytes[at..at + 4].iter().rev().fold(0, |number, byte| number << 8 | u32::from(*byte))
+}
+
 /// All whole records from a byte on, and where they end.
 fn read(file: &File, from: u64) -> io::Result<(Vec<Frame>, u64)> {
     use std::io::Seek as _;
@@ -123,12 +189,9 @@ fn read(file: &File, from: u64) -> io::Result<(Vec<Frame>, u64)> {
 }
 
 /// The record that begins at a byte; `None` if there is no whole one.
-fn next(reader: &mut BufReader<&File>, from: u64) -> io::Result<Option<Frame>> {
+fn next(reader: &mut impl io::Read, from: u64) -> io::Result<Option<Frame>> {
     let Some(prefix) = take(reader, PREFIX)? else { return Ok(None) };
-    let number = |at: usize| {
-        prefix[at..at + 4].iter().rev().fold(0_u32, |number, byte| number << 8 | u32::from(*byte))
-    };
-    let (head_len, len) = (number(0), number(4));
+    let (head_len, len) = (number(&prefix, 0), number(&prefix, 4));
     if head_len > LEN_MAX || len > LEN_MAX {
         return Ok(None);
     }
@@ -192,6 +255,32 @@ mod tests {
         bytes[last_of_one] ^= 1;
         std::fs::write(&path, bytes).unwrap();
         assert!(heads(&path).0.is_empty());
+    }
+
+    #[test]
+    fn of_a_log_that_is_needed_whole_every_changed_byte_is_told_and_the_other_records_are_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("log");
+        let (_, log) = heads(&path);
+        let records = [b"{1}", b"{2}", b"{3}"].map(|head| (head.to_vec(), &b"bytes"[..]));
+        log.append(records).unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        let (title, record) = ("a log\n".len(), PREFIX + 3 + 5);
+        for place in title..title + 2 * record {
+            let mut bytes = whole.clone();
+            bytes[place] ^= 4;
+            std::fs::write(&path, &bytes).unwrap();
+            let (frames, damaged, _) = Log::open_whole(&path, "a log\n").unwrap();
+            assert_eq!(frames.len(), 2, "{place}");
+            let start = title + (place - title) / record * record;
+            assert_eq!(damaged, [start as u64..(start + record) as u64], "{place}");
+            assert_eq!(std::fs::read(&path).unwrap(), bytes, "nothing is cut off");
+        }
+        std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+        let (frames, damaged, _) = Log::open_whole(&path, "a log\n").unwrap();
+        assert_eq!((frames.len(), damaged), (2, Vec::new()), "what a crash cut short");
+        std::fs::write(&path, "").unwrap();
+        assert!(Log::open_whole(&path, "a log\n").is_err());
     }
 
     #[test]

@@ -10,8 +10,8 @@ mod log;
 mod memory;
 mod record;
 
-pub use directory::{Belongs, StateDir, StateError};
-pub use journal::{Damaged, Journal};
+pub use directory::{Belongs, StateDir, StateError, Undo};
+pub use journal::{Damaged, Journal, Records};
 pub use log::{Frame, Log};
 pub use memory::{
     FileMemory, Held, Memo, Memory, MemoryLog, Places, earlier_memo, escaped, held, plain,

@@ -98,3 +98,56 @@ fn a_renamed_file_is_found_and_a_removed_one_is_not_missed() {
         stored(&kept) == [0; 4_096] && fs::read(kept.backing.join("gone")).unwrap() == [0; 4_096]
     );
 }
+
+/// "A journal that is damaged itself is told: `heal` undoes what the rest of it says, ends with 1 and
+/// leaves the journal as it is, and no mount goes on with it."
+#[test]
+fn a_damaged_journal_is_told_and_the_rest_of_it_is_undone() {
+    require_fuse!();
+    let kept = file();
+    let mut mount = kept.mount(&ZEROS.replace("count = 1", "rate = 1.0"));
+    write_at(&mount.join("file"), 0, &[7; 4_096]).unwrap();
+    write_at(&mount.join("file"), 4_096, &[8; 4_096]).unwrap();
+    mount.stop();
+    assert!(stored(&kept) == [0; 8_192]);
+    let undo = kept.state().join("undo");
+    let whole = fs::read(&undo).unwrap();
+    let mut bytes = whole.clone();
+    bytes[whole.iter().position(|byte| *byte == b'{').unwrap() + 3] ^= 1;
+    fs::write(&undo, &bytes).unwrap();
+    let told = kept.heal().expect_status(1).expect_said("4096 bytes healed");
+    assert!(told.stderr.contains("of the journal are damaged"), "{told}");
+    assert!(stored(&kept)[..4_096] == [0; 4_096] && stored(&kept)[4_096..] == [8; 4_096]);
+    assert!(fs::read(&undo).unwrap() == bytes, "the journal is changed");
+    let (mount, mountpoint) = (Program::errorfs("mount").args(["--state"]), Backing::new());
+    let mount = mount.arg(kept.state()).arg(kept.backing.path());
+    mount.arg(mountpoint.path()).run().expect_said("errorfs heal");
+    fs::write(&undo, &whole).unwrap();
+    kept.heal().expect_status(0).expect_said("4096 bytes healed");
+    assert!(stored(&kept)[..4_096] == [7; 4_096]);
+    for empty in ["", "errorfs"] {
+        fs::write(&undo, empty).unwrap();
+        kept.heal().expect_status(3).expect_said("does not begin with");
+    }
+}
+
+/// "Only the user who mounted can read or write what is in the state directory."
+#[test]
+fn the_files_of_a_state_directory_are_the_mounters_alone() {
+    require_fuse!();
+    let kept = file();
+    fs::create_dir(kept.state()).unwrap();
+    let mut mount = kept.mount(ZEROS);
+    write_at(&mount.join("file"), 0, &[7; 8_192]).unwrap();
+    mount.stop();
+    use std::os::unix::fs::PermissionsExt as _;
+    for entry in fs::read_dir(kept.state()).unwrap() {
+        let entry = entry.unwrap();
+        let mode = entry.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{:?} has mode {mode:o}", entry.path());
+    }
+    fs::set_permissions(kept.state(), fs::Permissions::from_mode(0o777)).unwrap();
+    let (mount, mountpoint) = (Program::errorfs("mount").args(["--state"]), Backing::new());
+    let mount = mount.arg(kept.state()).arg(kept.backing.path());
+    mount.arg(mountpoint.path()).run().expect_said("everybody can write into");
+}
