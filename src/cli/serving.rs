@@ -324,6 +324,7 @@ fn begin(stage: &mut Stage, scenario: Scenario, args: &PlanArgs) -> Result<(), F
     let changed = stage.load(scenario, arming).map_err(|problem| {
         let exit = match problem.code {
             "nothing-matched" => Exit::NothingMatched,
+            "ledger-failed" => Exit::TryAgain,
             "no-ledger" | "unreadable-directory" | "damage-not-allowed" => Exit::Usage,
             _ => Exit::BadFile,
         };
