@@ -86,9 +86,25 @@ pub fn count(diagnostics: &[Diagnostic]) -> (usize, usize) {
     (errors, diagnostics.len() - errors)
 }
 
+/// What follows from errors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Consequence {
+    /// Nothing: that is all that was asked.
+    None,
+    /// There is no mount.
+    NothingMounted,
+    /// There is one, as it was.
+    LoadedStays,
+}
+
 /// The last line under a list that contains errors: "2 errors, 0 warnings: nothing was mounted".
-pub fn footer(errors: usize, warnings: usize) -> String {
-    format!("{}, {}: nothing was mounted", plural(errors, "error"), plural(warnings, "warning"))
+pub fn footer(errors: usize, warnings: usize, consequence: Consequence) -> String {
+    let consequence = match consequence {
+        Consequence::None => "",
+        Consequence::NothingMounted => ": nothing was mounted",
+        Consequence::LoadedStays => ": what was loaded stays",
+    };
+    format!("{}, {}{consequence}", plural(errors, "error"), plural(warnings, "warning"))
 }
 
 /// "1 rule", "2 rules".

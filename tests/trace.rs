@@ -130,3 +130,12 @@ fn a_trace_of_our_own_counts_as_cords_would() {
     let counted = Program::errorfs("trace").arg("count").arg(&file).succeed();
     counted.expect_said("2 read, 1 written, 2 appended\n11 experiments");
 }
+
+#[test]
+fn a_trace_that_is_not_there_is_named_once_and_so_is_why() {
+    let files = Backing::new();
+    let file = files.join("none");
+    let ended = Program::errorfs("trace").arg("count").arg(&file).run().expect_status(78);
+    let why = "No such file or directory (os error 2)";
+    assert_eq!(ended.stderr, format!("errorfs: {}: {why}\n", file.display()));
+}

@@ -1,10 +1,13 @@
 //! `errorfs arm` and `errorfs disarm`: which rules of a live mount are in force.
 
+use std::path::Path;
+
 use clap::Args;
 use serde_json::json;
 
 use super::asking::Mounted;
 use super::exit::{Exit, Failure};
+use crate::machine::find;
 
 /// Arm rules of a live mount: all, or the ones that are named
 ///
@@ -56,6 +59,22 @@ pub(super) fn disarm(args: &Disarm) -> Result<Exit, Failure> {
 }
 
 fn set(which: &Which, how: &str) -> Result<Exit, Failure> {
+    change(which, how).map_err(|failure| match which.rules.iter().find(|rule| is_mount(rule)) {
+        Some(path) => {
+            let hint = format!("{path} is a mountpoint: name it by --on {path}");
+            Failure::new(failure.exit, format!("{}; {hint}", failure.message))
+        }
+        None => failure,
+    })
+}
+
+/// Whether what was typed for a rule is where errorfs is mounted.
+fn is_mount(rule: &str) -> bool {
+    let mount = rule.contains('/').then(|| find(Path::new(rule)).ok().flatten());
+    mount.flatten().is_some_and(|mount| mount.is_errorfs())
+}
+
+fn change(which: &Which, how: &str) -> Result<Exit, Failure> {
     let asking = which.mounted.find()?;
     let holders = if which.holders { "?holders=1" } else { "" };
     let names = json!({ "rules": which.rules }).to_string().into_bytes();

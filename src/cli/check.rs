@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 
 use super::exit::{Exit, Failure};
 use super::scenarios::{self, Checked};
-use crate::diagnostic;
+use crate::diagnostic::{self, Consequence};
 use crate::scenario::Preset;
 use crate::scenario::schema;
 
@@ -44,7 +44,7 @@ pub(super) fn run(check: &Check) -> Result<Exit, Failure> {
     let checked: Vec<Checked> = check.files.iter().map(|path| scenarios::check(path)).collect();
     let out: String = match check.format {
         Format::Human => {
-            scenarios::print_all(&checked);
+            scenarios::print_all(&checked, Consequence::None);
             checked.iter().filter_map(summary).collect()
         }
         Format::Json => checked.iter().map(json_line).collect(),

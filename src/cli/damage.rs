@@ -51,7 +51,7 @@ fn scratch(place: &Place) -> Result<Kept, Failure> {
 }
 
 fn open(path: &Path, place: &Place) -> Result<StateDir, Failure> {
-    place.must_not_hold(&nearest(path).join("state"), "state directory")?;
+    place.must_not_be_above(&nearest(path).join("state"), path, "state directory")?;
     let own = |error: std::io::Error| Failure::new(Exit::Internal, error.to_string());
     let backing = Belongs::to(&place.backing, &place.root).map_err(own)?;
     StateDir::open(path, &backing).map_err(|error| refused(&error))

@@ -38,8 +38,8 @@ use crate::trial::{Controls, Series, SeriesEnd, SeriesError};
 ///
 /// The exit status is 1 if less was noticed than --require says (the rate over the trials whose
 /// fault was read), or a recipe did not do as expected; 5 if a control did not end well, there is no
-/// place for the fault, or it was never read and something was required; else 0. 75 if interrupted:
-/// what was found so far is printed.
+/// place for the fault, it was never read and something was required, or errorfs failed in all trials;
+/// else 0. 75 if interrupted: what was found so far is printed.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Drill {

@@ -9,7 +9,7 @@ use super::drill::Drill;
 use super::exit::{Exit, Failure};
 use super::place::Place;
 use super::{eprint, recipes, scenarios, serving};
-use crate::diagnostic::plural;
+use crate::diagnostic::{Consequence, plural};
 use crate::fs::survey;
 use crate::plan::compile;
 use crate::report::{Requirement, Summary};
@@ -185,7 +185,7 @@ fn flips(count: u64, paths: &[String]) -> String {
 /// Says everything that is wrong with the scenarios, and whether there is a place for their faults,
 /// before anything is run. Gives the seed of all trials.
 fn places(files: &[PathBuf], place: &Place, typed: Option<u64>) -> Result<u64, Failure> {
-    let scenario = scenarios::load(files)?;
+    let scenario = scenarios::load(files, Consequence::NothingMounted)?;
     let seed = typed.or(scenario.seed).unwrap_or_else(|| u64::from(rand::random::<u32>()));
     let plan = compile(&scenario, trial_seed(seed, 1), "", scenario.fingerprint().as_bytes());
     if plan.rules().iter().any(|rule| rule.fault.is_stored()) {

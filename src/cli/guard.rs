@@ -17,6 +17,8 @@ pub(super) struct Guard {
     /// MAJOR:MINOR
     #[arg(value_parser = parse_device)]
     device: (u32, u32),
+    /// The process that serves the mount
+    server: Option<u32>,
 }
 
 fn parse_device(text: &str) -> Result<(u32, u32), String> {

@@ -61,6 +61,12 @@ impl ControlArgs {
             Some(Address::Tcp(port)) => (usual(place), Some((*port, self.token()?))),
             None => (usual(place), None),
         };
+        if socket.is_none() && tcp.is_none() {
+            eprint(&format!(
+                "nobody can ask this mount: no place for its control socket; {}",
+                remedy()
+            ));
+        }
         if socket.is_none() && tcp.is_some() {
             let message = "there is no directory for the control socket: set XDG_RUNTIME_DIR";
             return Err(Failure::new(Exit::Usage, message));
@@ -73,6 +79,14 @@ impl ControlArgs {
         let file = self.token_file.as_ref();
         let file = file.ok_or_else(|| usage("a port takes a token: --token-file FILE".into()))?;
         Token::read(file).map_err(|error| usage(error.to_string()))
+    }
+}
+
+/// How a mount without a place for its control socket gets one.
+fn remedy() -> &'static str {
+    match rustix::process::geteuid().is_root() {
+        true => "name a socket: --control SOCKET",
+        false => "set XDG_RUNTIME_DIR, or name a socket: --control SOCKET",
     }
 }
 

@@ -26,7 +26,8 @@ const GRACE: Duration = Duration::from_secs(2);
 ///   errorfs mount --scenario bitrot.toml ./data /mnt
 ///
 /// Stays in the foreground, unless --daemon. SIGTERM, SIGINT and `errorfs umount` end it; SIGHUP
-/// loads the scenario files anew. The backing directory is never changed by a fault.
+/// loads the scenario files anew. No fault changes the backing directory,
+/// unless --allow-damage.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Mount {

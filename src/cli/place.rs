@@ -94,16 +94,27 @@ impl Place {
 
     /// Refuses files of errorfs' own below the mount: writing there would wait for itself.
     pub(super) fn must_not_hold(&self, file: &Path, what: &str) -> Result<(), Failure> {
-        let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty());
+        self.must_not_be_above(file, file, what)
+    }
+
+    /// The same for what is not there yet, as it was `typed`: `probe` would be in the directory in
+    /// which it would be made.
+    pub(super) fn must_not_be_above(
+        &self,
+        probe: &Path,
+        typed: &Path,
+        what: &str,
+    ) -> Result<(), Failure> {
+        let parent = probe.parent().filter(|parent| !parent.as_os_str().is_empty());
         let parent = parent.unwrap_or(Path::new("."));
         let parent = std::fs::canonicalize(parent).map_err(|error| {
             let parent = parent.display();
-            usage(format!("no directory for the {what} {}: {parent}: {error}", file.display()))
+            usage(format!("no directory for the {what} {}: {parent}: {error}", typed.display()))
         })?;
         match [&self.mountpoint, &self.backing].into_iter().find(|place| holds(place, &parent)) {
             Some(place) => Err(usage(format!(
                 "the {what} {} would be inside {}; put it somewhere else",
-                file.display(),
+                typed.display(),
                 place.display()
             ))),
             None => Ok(()),

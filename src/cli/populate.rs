@@ -7,6 +7,7 @@ use clap::Args;
 use super::asking::Mounted;
 use super::exit::{Exit, Failure};
 use super::scenarios;
+use crate::diagnostic::Consequence;
 
 /// Add rules to a live mount, and replace those of the same names
 ///
@@ -42,7 +43,12 @@ fn text(file: &Path) -> Result<Vec<u8>, Failure> {
     match scenarios::read(file) {
         Ok(text) => Ok(text.into_bytes()),
         Err(diagnostic) => {
-            scenarios::print_of(&file.display().to_string(), "", &[diagnostic]);
+            scenarios::print_of(
+                &file.display().to_string(),
+                "",
+                &[diagnostic],
+                Consequence::LoadedStays,
+            );
             Err(Failure::new(Exit::BadFile, ""))
         }
     }

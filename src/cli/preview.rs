@@ -16,6 +16,7 @@ use serde::Serialize;
 
 use super::exit::{Exit, Failure};
 use super::{eprint, scenarios, serving};
+use crate::diagnostic::Consequence;
 use crate::fs::{region_line, survey};
 use crate::injector::{Armed, Target};
 use crate::ledger::{Region, RegionContent, escape};
@@ -48,7 +49,7 @@ pub(super) struct Preview {
 
 /// Runs the verb.
 pub(super) fn run(preview: &Preview) -> Result<Exit, Failure> {
-    let scenario = scenarios::load(&preview.scenario)?;
+    let scenario = scenarios::load(&preview.scenario, Consequence::None)?;
     let seed = serving::seed(preview.seed, &scenario);
     let plan = compile(&scenario, seed, &preview.id, scenario.fingerprint().as_bytes());
     warn_of_the_unpredictable(&scenario, &plan);

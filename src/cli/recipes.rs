@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use super::exit::{Exit, Failure};
 use super::scenarios;
-use crate::diagnostic;
+use crate::diagnostic::{self, Consequence};
 use crate::scenario::suggest::nearest;
 use crate::scenario::{Recipe, parse_recipe};
 
@@ -81,7 +81,7 @@ fn refused(
     text: &str,
     diagnostics: &[diagnostic::Diagnostic],
 ) -> Result<Recipe, Failure> {
-    scenarios::print_of(file, text, diagnostics);
+    scenarios::print_of(file, text, diagnostics, Consequence::NothingMounted);
     Err(Failure::new(Exit::BadFile, ""))
 }
 

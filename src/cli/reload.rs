@@ -7,6 +7,7 @@ use clap::Args;
 use super::asking::Mounted;
 use super::exit::{Exit, Failure};
 use super::scenarios;
+use crate::diagnostic::Consequence;
 
 /// Load scenario files into a live mount, instead of what is loaded
 ///
@@ -37,7 +38,7 @@ pub(super) fn run(args: &Reload) -> Result<Exit, Failure> {
         args.mounted.find()?.change("POST", &format!("/v1/reload{arm}"), None, args.json)?;
         return Ok(Exit::Done);
     }
-    let scenario = scenarios::load(&args.files)?;
+    let scenario = scenarios::load(&args.files, Consequence::LoadedStays)?;
     let body = scenario.canonical().to_string().into_bytes();
     let body = Some(("application/json", body));
     args.mounted.find()?.change("PUT", &format!("/v1/scenario{arm}"), body, args.json)?;

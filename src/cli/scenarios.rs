@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::exit::{Exit, Failure};
 use super::messages;
-use crate::diagnostic::{self, Diagnostic};
+use crate::diagnostic::{self, Consequence, Diagnostic};
 use crate::scenario::{self, Scenario};
 
 /// No scenario is this large; a device or a wrong file is.
@@ -35,9 +35,9 @@ impl Checked {
 }
 
 /// Loads the scenarios as one; prints every diagnostic of every file to stderr.
-pub(crate) fn load(paths: &[PathBuf]) -> Result<Scenario, Failure> {
+pub(crate) fn load(paths: &[PathBuf], on_error: Consequence) -> Result<Scenario, Failure> {
     let checked: Vec<Checked> = paths.iter().map(|path| check(path)).collect();
-    print_all(&checked);
+    print_all(&checked, on_error);
     let named: Option<Vec<(String, Scenario)>> =
         checked.into_iter().map(|one| Some((one.file, one.scenario?))).collect();
     let named = named.ok_or_else(|| Failure::new(Exit::BadFile, ""))?;
@@ -85,7 +85,7 @@ pub(crate) fn read(path: &Path) -> Result<String, Diagnostic> {
 }
 
 /// Prints the diagnostics of all files, and the footer if there is an error, to stderr.
-pub(crate) fn print_all(checked: &[Checked]) {
+pub(crate) fn print_all(checked: &[Checked], on_error: Consequence) {
     if messages::are_json() {
         return checked.iter().for_each(tell_json);
     }
@@ -94,7 +94,7 @@ pub(crate) fn print_all(checked: &[Checked]) {
     let all: Vec<Diagnostic> = checked.iter().flat_map(|one| one.diagnostics.clone()).collect();
     let (errors, warnings) = diagnostic::count(&all);
     if errors > 0 {
-        text += &diagnostic::footer(errors, warnings);
+        text += &diagnostic::footer(errors, warnings, on_error);
         text.push('\n');
     }
     // Nobody to read it is no reason to judge otherwise.
@@ -115,9 +115,9 @@ fn tell_json(checked: &Checked) {
 }
 
 /// Prints the diagnostics of one file that is no scenario.
-pub(crate) fn print_of(file: &str, text: &str, diagnostics: &[Diagnostic]) {
-    let (file, text, diagnostics) = (file.to_owned(), text.to_owned(), diagnostics.to_vec());
-    print_all(&[Checked { file, text, scenario: None, diagnostics }]);
+pub(crate) fn print_of(file: &str, text: &str, found: &[Diagnostic], on_error: Consequence) {
+    let (file, text, diagnostics) = (file.to_owned(), text.to_owned(), found.to_vec());
+    print_all(&[Checked { file, text, scenario: None, diagnostics }], on_error);
 }
 
 fn wants_colour() -> bool {

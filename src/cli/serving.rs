@@ -18,7 +18,7 @@ use super::{damage, eprint, scenarios};
 use crate::control::{
     Arming, Changed, Director, Problem, ScenarioFiles, Server, Stage, Terms, Watching,
 };
-use crate::diagnostic::plural;
+use crate::diagnostic::{Consequence, plural};
 use crate::fs::{Filesystem, Settings};
 use crate::fuse::{MountOptions, Session};
 use crate::injector::Injector;
@@ -134,7 +134,8 @@ impl Serving {
         let files = ScenarioFiles::new(&args.scenario, &place.mountpoint).map_err(own)?;
         // What changes while they are loaded is loaded once more.
         let watching = args.control.watch.then(|| Watching::over(files.clone()));
-        let scenario = ledger.is_some().then(|| scenarios::load(&args.scenario)).transpose()?;
+        let load = || scenarios::load(&args.scenario, Consequence::NothingMounted);
+        let scenario = ledger.is_some().then(load).transpose()?;
         let trace = super::tracing::begin(args, &place)?;
         let damaging = scenario.as_ref().is_some_and(damage::is_meant);
         let kept = damage::state(args.state.as_deref(), &place, damaging)?;
@@ -323,6 +324,7 @@ fn begin(stage: &mut Stage, scenario: Scenario, args: &PlanArgs) -> Result<(), F
     let changed = stage.load(scenario, arming).map_err(|problem| {
         let exit = match problem.code {
             "nothing-matched" => Exit::NothingMatched,
+            "ledger-failed" => Exit::TryAgain,
             "no-ledger" | "unreadable-directory" | "damage-not-allowed" => Exit::Usage,
             _ => Exit::BadFile,
         };

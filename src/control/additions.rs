@@ -44,7 +44,7 @@ impl Stage {
         let mut canonical = self.scenario().canonical();
         let rules = canonical["rule"].as_array_mut().into_iter().flatten();
         let mut named = rules.filter(|one| one["name"] == rule);
-        apply(named.next().ok_or_else(|| Problem::no_rule(rule))?, patch);
+        apply(named.next().ok_or_else(|| self.no_rule(rule))?, patch);
         let scenario = Scenario::from_canonical(&canonical);
         let scenario = scenario.map_err(|diagnostics| Problem::scenario("", &diagnostics))?;
         let armed = self.filesystem().armed();
@@ -53,13 +53,18 @@ impl Stage {
         self.load(scenario, if disarmed { Arming::Disarmed } else { Arming::Armed })
     }
 
+    fn no_rule(&self, rule: &str) -> Problem {
+        let scenario = self.scenario();
+        Problem::no_rule(rule, scenario.rules.iter().map(|one| one.name.as_str()))
+    }
+
     /// Takes a rule away.
     pub(super) fn remove(&mut self, rule: &str) -> Result<Changed, Problem> {
         let mut scenario = self.scenario();
         let before = scenario.rules.len();
         scenario.rules.retain(|one| one.name != rule);
         if scenario.rules.len() == before {
-            return Err(Problem::no_rule(rule));
+            return Err(self.no_rule(rule));
         }
         // Another one may wait for it, and would then not wait any more.
         self.load(sound(&scenario)?, Arming::Armed)

@@ -59,8 +59,9 @@ pub(super) async fn get_rule(
 ) -> Result<Answer, Answer> {
     let fs = app.director.filesystem();
     let rows = status::rules(&app, fs.armed().as_ref(), &fs.pending());
-    let row = rows.into_iter().find(|row| row["name"] == *name);
-    let mut row = row.ok_or_else(|| Problem::no_rule(&name))?;
+    let row = rows.iter().find(|row| row["name"] == *name).cloned();
+    let names = rows.iter().filter_map(|row| row["name"].as_str());
+    let mut row = row.ok_or_else(|| Problem::no_rule(&name, names))?;
     let canonical = app.director.shown().scenario.canonical();
     let rules = canonical["rule"].as_array().into_iter().flatten();
     row["rule"] = rules.into_iter().find(|one| one["name"] == *name).cloned().unwrap_or_default();

@@ -4,6 +4,9 @@ use serde_json::{Value, json};
 
 use crate::diagnostic::{self, Diagnostic};
 
+/// Names of rules that a message lists.
+const NAMED_MAX: usize = 20;
+
 /// Why a request was not done. Nothing has changed then.
 #[derive(Clone, Debug)]
 pub struct Problem {
@@ -52,9 +55,21 @@ impl Problem {
         self.diagnostics.iter().map(line).collect()
     }
 
-    /// There is no such rule.
-    pub fn no_rule(name: &str) -> Problem {
-        Problem::new(404, "unknown-rule", format!("there is no rule `{name}`"))
+    /// There is no such rule; there are these.
+    pub fn no_rule<'a>(name: &str, rules: impl IntoIterator<Item = &'a str>) -> Problem {
+        let rules: Vec<_> = rules.into_iter().map(|rule| format!("`{rule}`")).collect();
+        let there = match rules.len() {
+            0 => "none is loaded".to_owned(),
+            count if count > NAMED_MAX => {
+                format!(
+                    "there are {} and {} more",
+                    rules[..NAMED_MAX].join(", "),
+                    count - NAMED_MAX
+                )
+            }
+            _ => format!("there are: {}", rules.join(", ")),
+        };
+        Problem::new(404, "unknown-rule", format!("there is no rule `{name}`; {there}"))
     }
 
     /// The body of the answer.

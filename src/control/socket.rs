@@ -6,7 +6,7 @@ use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, MetadataExt as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
-use crate::machine::absolute;
+use crate::machine::{Mount, ServerProcess, absolute, mount_at};
 
 /// The variable by which `errorfs run` tells its command where the socket is.
 pub const ENVIRONMENT: &str = "ERRORFS_CONTROL";
@@ -25,6 +25,11 @@ pub enum FindError {
     None,
     #[error("several mounts of errorfs are yours: name the mountpoint of one")]
     Several,
+    #[error(
+        "more than one errorfs serves {mountpoint}, each to others: name the socket of one: {}",
+        named(sockets)
+    )]
+    SeveralThere { mountpoint: PathBuf, sockets: Vec<PathBuf> },
     #[error(
         "there is no directory for control sockets: set XDG_RUNTIME_DIR, or name the socket: --socket"
     )]
@@ -84,12 +89,32 @@ pub fn find(mountpoint: Option<&Path>) -> Result<PathBuf, FindError> {
         alive.retain(of_mount);
     }
     alive.retain(|path| is_alive(path));
+    if let (Some(mountpoint), true) = (mountpoint, alive.len() > 1) {
+        return seen_here(mountpoint, alive);
+    }
     match (alive.pop(), alive.is_empty(), mountpoint) {
         (Some(only), true, _) => Ok(only),
         (Some(_), false, _) => Err(FindError::Several),
         (None, _, Some(mountpoint)) => Err(FindError::NotThere(mountpoint.to_owned())),
         (None, _, None) => Err(FindError::None),
     }
+}
+
+/// Of the sockets for one mountpoint the one of whoever serves what is mounted there now: another may
+/// be about to end, or be a mount that only a command of `errorfs run` sees.
+fn seen_here(mountpoint: &Path, sockets: Vec<PathBuf>) -> Result<PathBuf, FindError> {
+    let mount = mount_at(&resolved(mountpoint)).ok().flatten().filter(Mount::is_errorfs);
+    let server = mount.and_then(|mount| ServerProcess::of(mount.device));
+    let is_its = |path: &&PathBuf| server.as_ref().is_some_and(|one| pid(path) == Some(one.id()));
+    match sockets.iter().find(is_its) {
+        Some(socket) => Ok(socket.clone()),
+        None => Err(FindError::SeveralThere { mountpoint: mountpoint.to_owned(), sockets }),
+    }
+}
+
+fn named(sockets: &[PathBuf]) -> String {
+    let options = sockets.iter().map(|socket| format!("--socket {}", socket.display()));
+    options.collect::<Vec<_>>().join(" or ")
 }
 
 fn sockets(directory: &Path) -> Vec<PathBuf> {
@@ -101,9 +126,12 @@ fn sockets(directory: &Path) -> Vec<PathBuf> {
 /// Whether the process is gone that the socket is named after: one that is about to listen does not
 /// answer yet.
 fn is_orphan(path: &Path) -> bool {
-    let name = path.file_stem().unwrap_or_default().to_string_lossy();
-    let pid = name.rsplit('.').next().and_then(|pid| pid.parse::<u32>().ok());
-    pid.is_some_and(|pid| !Path::new("/proc").join(pid.to_string()).exists())
+    pid(path).is_some_and(|pid| !Path::new("/proc").join(pid.to_string()).exists())
+}
+
+/// The process that the socket is named after.
+fn pid(path: &Path) -> Option<i32> {
+    path.file_stem()?.to_str()?.rsplit('.').next()?.parse().ok()
 }
 
 fn is_alive(path: &Path) -> bool {

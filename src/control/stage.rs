@@ -2,6 +2,7 @@
 //! happens as a whole or not at all, and is answered when it holds.
 
 use std::collections::BTreeSet;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -213,7 +214,7 @@ impl Stage {
         let states: Vec<_> = before.iter().flat_map(|before| before.states()).collect();
         let known = |name: &String| states.iter().any(|state| state.label.rule == *name);
         if let Some(rule) = rules.into_iter().flatten().find(|name| !known(name)) {
-            return Err(Problem::no_rule(rule));
+            return Err(Problem::no_rule(rule, states.iter().map(|state| &*state.label.rule)));
         }
         let Some(before) = &before else { return Ok(self.unchanged()) };
         let is_meant = |rule: &str| rules.is_none_or(|some| some.iter().any(|one| one == rule));
@@ -375,15 +376,22 @@ impl Stage {
             options: self.terms.options.clone(),
             scenario: scenario.clone(),
         };
-        self.fs.ledger().begin(&path, &header).map_err(|error| {
-            let exists = error.kind() == std::io::ErrorKind::AlreadyExists;
-            let remedy = match exists {
-                true => "; a ledger is never overwritten: name another or remove it",
-                false => "",
-            };
-            no_ledger(format!("{error}{remedy}"))
-        })
+        self.fs.ledger().begin(&path, &header).map_err(|error| not_begun(&error))
     }
+}
+
+/// Why there is no ledger. A full disk may have room later.
+fn not_begun(error: &io::Error) -> Problem {
+    let (status, code, remedy) = match error.kind() {
+        ErrorKind::AlreadyExists => {
+            (500, "no-ledger", "; a ledger is never overwritten: name another or remove it")
+        }
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            (503, "ledger-failed", "; make room, or name another: --ledger FILE")
+        }
+        _ => (500, "no-ledger", ""),
+    };
+    Problem::new(status, code, format!("{error}{remedy}"))
 }
 
 /// A plan numbers its rules.

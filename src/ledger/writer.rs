@@ -77,7 +77,7 @@ struct Record {
 
 impl Writer {
     /// Starts a ledger in a new file. An existing file is an error that names it: a ledger is
-    /// evidence, and two mounts in one file would be none.
+    /// evidence, and two mounts in one file would be none. After any error there is no new file.
     ///
     /// Times count from this call. Open it before mounting, and never below the mount: errorfs
     /// would wait for itself.
@@ -98,7 +98,8 @@ impl Writer {
         let mut file = Appender::create(path).map_err(named)?;
         let mut line = serde_json::to_vec(header)?;
         line.push(b'\n');
-        file.append(&line).map_err(named)?;
+        // A file without a whole header is no ledger, and would be in the way of the next one.
+        file.append(&line).inspect_err(|_| drop(std::fs::remove_file(path))).map_err(named)?;
         let same = file.file.try_clone().map_err(named)?;
         let (sender, receiver) = sync_channel(QUEUE_RECORDS);
         let clerk = Clerk::new(file, self.state.clone());

@@ -37,6 +37,8 @@ impl Guard {
             .arg("--")
             .arg(absolute(mountpoint)?)
             .arg(format!("{}:{}", dev.0, dev.1))
+            // By which `ServerProcess` finds whose guard it is.
+            .arg(std::process::id().to_string())
             .current_dir("/")
             // Whoever waits for the end of errorfs' output waits for errorfs, not for its guard.
             .stdin(Stdio::piped())

@@ -8,6 +8,7 @@ mod mounts;
 mod parent;
 mod probe;
 mod routes;
+mod server;
 mod unmount;
 
 pub use checks::*;
@@ -15,4 +16,5 @@ pub use guard::*;
 pub use mounts::*;
 pub use parent::when_parent_ends;
 pub use probe::*;
+pub use server::ServerProcess;
 pub use unmount::*;

@@ -71,9 +71,71 @@ fn a_daemon_is_there_when_its_starter_ends_and_gone_when_it_is_unmounted() {
     assert!(!said.contains("Ctrl-C"), "{said}");
     assert_eq!(std::fs::read(at.path.join("file")).unwrap(), b"sevdn bytes");
     at.unmount();
-    wait_until("the daemon is gone", Duration::from_secs(10), || nobody_serves(&at.path));
+    assert!(nobody_serves(&at.path));
     let later = std::fs::read_to_string(&log).unwrap();
     assert!(later.contains("bit: 1 event delivered"), "{later}");
+}
+
+#[test]
+fn umount_returns_when_the_daemon_has_ended_so_that_the_next_is_the_only_one() {
+    assert!(can_mount());
+    let (backing, at) = (Backing::new().with("file", b"seven bytes"), Mountpoint::new());
+    let scenario = one_bit(&at);
+    for round in 0..5 {
+        let ledger = at.file(&format!("ledger-{round}"));
+        let log = at.file(&format!("log-{round}"));
+        let mut daemon = errorfs("mount");
+        daemon.arg("--daemon").arg("--log-file").arg(&log);
+        daemon.arg("--scenario").arg(&scenario).arg("--ledger").arg(&ledger);
+        let started = output(daemon.arg(backing.path()).arg(&at.path));
+        assert_eq!(started.status.code(), Some(0), "{started:?}");
+        let status = output(errorfs("status").arg(&at.path));
+        assert_eq!(status.status.code(), Some(0), "{status:?}");
+        assert_eq!(std::fs::read(at.path.join("file")).unwrap(), b"sevdn bytes");
+        at.unmount();
+        assert!(nobody_serves(&at.path), "round {round}");
+        assert!(std::fs::read_to_string(&log).unwrap().contains("1 event delivered"));
+    }
+}
+
+#[test]
+fn of_two_that_serve_a_mountpoint_the_one_that_is_seen_there_is_asked() {
+    assert!(can_mount());
+    let (lower, upper) = (Backing::new(), Backing::new());
+    let at = Mountpoint::new();
+    for (backing, scenario) in [(&lower, None), (&upper, Some(one_bit(&at)))] {
+        let mut daemon = errorfs("mount");
+        daemon.arg("--daemon");
+        if let Some(scenario) = &scenario {
+            daemon.arg("--scenario").arg(scenario).arg("--ledger").arg(at.file("ledger"));
+        }
+        let started = output(daemon.arg(backing.path()).arg(&at.path));
+        assert_eq!(started.status.code(), Some(0), "{started:?}");
+    }
+    let status = output(errorfs("status").arg(&at.path));
+    assert_eq!(status.status.code(), Some(0), "{status:?}");
+    assert!(text(&status.stdout).contains("seed 7"), "{status:?}");
+    at.unmount();
+    let status = output(errorfs("status").arg(&at.path));
+    assert!(text(&status.stdout).contains("no rule is loaded"), "{status:?}");
+    at.unmount();
+    assert!(nobody_serves(&at.path));
+}
+
+#[test]
+fn umount_waits_only_so_long_for_an_errorfs_that_does_not_end() {
+    assert!(can_mount());
+    let backing = Backing::new();
+    let mount = Mount::new(backing.path()).start();
+    mount.signal(rustix::process::Signal::STOP);
+    let mut umount = errorfs("umount").arg(mount.path()).stderr(Stdio::piped()).spawn().unwrap();
+    let gone = || !is_mounted(mount.path());
+    wait_until("it is unmounted", Duration::from_secs(10), gone);
+    assert!(umount.try_wait().unwrap().is_none(), "it waits");
+    let said = std::io::read_to_string(umount.stderr.take().unwrap()).unwrap();
+    assert_eq!(umount.wait().unwrap().code(), Some(0), "{said}");
+    assert!(said.contains(&format!("process {}", mount.pid())), "{said}");
+    mount.signal(rustix::process::Signal::CONT);
 }
 
 #[test]

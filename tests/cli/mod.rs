@@ -5,6 +5,7 @@
     reason = "a test may fail, and says why it is skipped"
 )]
 
+mod beginning;
 mod daemon;
 mod doctor;
 mod guard;

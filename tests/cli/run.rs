@@ -301,3 +301,26 @@ fn what_is_stuck_in_a_delayed_operation_does_not_keep_errorfs() {
     let output = output(command.current_dir(&data));
     assert_eq!(output.status.code(), Some(6), "{output:?}");
 }
+
+#[test]
+fn of_two_runs_over_one_directory_the_sockets_are_named() {
+    let scratch = tempfile::tempdir().unwrap();
+    let dir = scratch.path().join("dir");
+    fs::create_dir(&dir).unwrap();
+    let begin = |name: &str| {
+        let script = format!("touch ../{name}; exec sleep 1000");
+        let child = run(&dir, &script).current_dir(&dir).spawn().unwrap();
+        assert!(eventually(|| scratch.path().join(name).exists()));
+        child
+    };
+    let mut runs = [begin("a"), begin("b")];
+    let status = output(errorfs("status").arg(&dir));
+    let said = text(&status.stderr);
+    for child in &mut runs {
+        kill_process(Pid::from_child(child), Signal::TERM).unwrap();
+        wait(child);
+    }
+    assert_eq!(status.status.code(), Some(4), "{said}");
+    assert!(said.contains(&format!("more than one errorfs serves {}", dir.display())), "{said}");
+    assert_eq!(said.matches("--socket /").count(), 2, "{said}");
+}

@@ -27,7 +27,11 @@ fn arm_and_disarm_hold_for_all_rules_and_for_one() {
     let json: Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json, json!({ "generation": 5, "pending": [] }));
     verb(&mount, "arm").succeed().expect_said("generation 5");
-    verb(&mount, "arm").arg("nobody").run().expect_status(2).expect_said("no rule `nobody`");
+    let unknown = verb(&mount, "arm").arg("nobody").run().expect_status(2);
+    unknown.expect_said("no rule `nobody`; there are: `rot`, `fails`");
+    let path = mount.path().to_str().unwrap();
+    let misplaced = verb(&mount, "disarm").arg(path).run().expect_status(2);
+    misplaced.expect_said(&format!("{path} is a mountpoint: name it by --on {path}"));
     mount.stop();
     assert_eq!(std::fs::read(backing.join("file")).unwrap(), [0; 20_000]);
 }
@@ -99,7 +103,11 @@ fn reload_takes_other_files_or_the_same_ones_anew_and_nothing_of_a_bad_one() {
     verb(&mount, "reload").arg(&empty).succeed();
     assert_eq!(rotten(&mount), 0);
     std::fs::write(&empty, "version = 1\n[[rule]]\n").unwrap();
-    verb(&mount, "reload").arg(&empty).run().expect_status(78).expect_said("missing-key");
+    let bad = verb(&mount, "reload").arg(&empty).run().expect_status(78);
+    bad.expect_said("missing-key").expect_said("0 warnings: what was loaded stays");
+    let missing = verb(&mount, "reload").arg(files.join("none.toml")).run().expect_status(78);
+    missing.expect_said("1 error, 0 warnings: what was loaded stays");
+    verb(&mount, "populate").arg(files.join("none.toml")).run().expect_said("loaded stays");
     verb(&mount, "reload").succeed();
     assert_eq!(rotten(&mount), 1);
     std::fs::write(files.join("rot.toml"), "version = 1\n[[rule]]\n").unwrap();

@@ -21,6 +21,7 @@ fn the_status_says_whether_enough_was_noticed() {
     assert_eq!(with(&["--require", "1"], NOTICES), 0);
     assert_eq!(with(&["--require", "0.95"], IGNORES), 1);
     assert_eq!(with(&["--require", "0"], IGNORES), 0);
+    assert_eq!(with(&[], "ls $1"), 0, "never read, and nothing was required");
     assert_eq!(with(&["--require", "0.95"], "ls $1"), 5, "never read: nothing is shown");
 }
 

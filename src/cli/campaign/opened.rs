@@ -13,7 +13,7 @@ use crate::campaign::{
     Baseline, CampaignPlan, GoldenError, Layout, PLAN_FORMAT, Runner, make_golden, make_plan,
     prepare, put_new, read_baseline,
 };
-use crate::diagnostic::plural;
+use crate::diagnostic::{Consequence, plural};
 use crate::scenario::{Campaign, parse_campaign};
 use crate::trial::Stop;
 
@@ -112,7 +112,7 @@ impl Opened {
 fn read(file: &Path) -> Result<Campaign, Failure> {
     let name = file.display().to_string();
     let refused = |text: &str, diagnostics: &[_]| {
-        scenarios::print_of(&name, text, diagnostics);
+        scenarios::print_of(&name, text, diagnostics, Consequence::None);
         Failure::new(Exit::BadFile, "")
     };
     let text = scenarios::read(file).map_err(|error| refused("", &[error]))?;
