@@ -1,5 +1,6 @@
 """Mounts: started, waited for, and taken away again whatever happens."""
 
+import http.client
 import json
 import os
 import select
@@ -9,7 +10,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from .control import Control
+from .control import Control, ControlError
 from .ledger import events
 
 # Seconds that a mount may take to answer, and to be gone.
@@ -98,7 +99,7 @@ class Mount:
             return None
         try:
             return self.control.status()["ledger"]
-        except OSError:
+        except (OSError, http.client.HTTPException, ControlError):
             return None
 
     @property
