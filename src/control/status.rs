@@ -63,7 +63,7 @@ pub(super) fn rules(app: &App, armed: Option<&Arc<Armed>>, waiting: &[Pending]) 
 
 fn rule(state: &RuleState, tally: Option<&Tally>, why: Option<String>) -> Value {
     let none = Tally::default();
-    let tally = tally.unwrap_or(&none);
+    let recent = &tally.unwrap_or(&none).recent;
     json!({
         "name": state.label.rule,
         "fault": state.label.fault,
@@ -71,9 +71,9 @@ fn rule(state: &RuleState, tally: Option<&Tally>, why: Option<String>) -> Value 
         "matched": state.counts.matched,
         "considered": state.counts.considered,
         "fired": state.counts.fired,
-        "delivered": tally.delivered,
-        "unchanged": tally.unchanged,
-        "last_hit": Some(&tally.last).filter(|last| !last.is_empty()),
+        "delivered": recent.delivered,
+        "unchanged": recent.unchanged,
+        "last_hit": Some(&recent.last).filter(|last| !last.is_empty()),
         "why": why,
     })
 }

@@ -184,7 +184,10 @@ fn release_reset_and_metrics_do_what_they_say() {
     let other = || read_at(&mount.join("other"), 0, 1).is_ok();
     assert_eq!([other(), other(), other()], [true, false, true]);
     verb(&mount, "reset").succeed();
-    assert_eq!(Api::of(&mount).rule("fails")["matched"], 0);
+    let fails = Api::of(&mount).rule("fails");
+    let counts = ["matched", "considered", "fired", "delivered", "unchanged"];
+    assert_eq!(counts.map(|count| fails[count].as_u64()), [Some(0); 5], "{fails}");
+    assert_eq!(fails["last_hit"], Value::Null);
     assert_eq!([other(), other()], [true, false]);
     let metrics = Program::errorfs("metrics").arg(mount.path()).succeed().stdout;
     for line in [
@@ -193,6 +196,9 @@ fn release_reset_and_metrics_do_what_they_say() {
         "errorfs_scenario_generation 2",
         "errorfs_ledger_dropped_total 0",
     ] {
+    let fails = Api::of(&mount).rule("fails");
+    assert_eq!((&fails["fired"], &fails["delivered"]), (&json!(1), &json!(1)), "{fails}");
+    assert!(fails["last_hit"].is_string());
         assert!(metrics.lines().any(|one| one == line), "{line}\n{metrics}");
     }
     mount.stop();
