@@ -14,7 +14,7 @@ use super::scenarios;
 ///
 /// Rules that are the same as before keep their counts and their damage; those that the file does not
 /// name stay. `after_event` may name a rule that is loaded. Done twice, it changes nothing the second
-/// time.
+/// time. A `seed` that is not the one of the mount is refused.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Populate {

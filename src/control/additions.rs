@@ -14,8 +14,9 @@ impl Stage {
         first: bool,
         arming: Arming,
     ) -> Result<Changed, Problem> {
+        self.must_have_seed(&new)?;
         let loaded = self.scenario();
-        let (name, seed) = (loaded.name.clone(), loaded.seed);
+        let (name, seed) = (loaded.name.clone(), loaded.seed.or(new.seed));
         let new = Scenario { seed: None, name: None, ..new };
         let [loaded, new] = [("the mount".to_owned(), loaded), ("the request".to_owned(), new)];
         let both = if first { vec![new, loaded] } else { vec![loaded, new] };
@@ -26,7 +27,9 @@ impl Stage {
     /// Puts rules in the places of those of the same names, and the others behind all. Done twice, it
     /// changes nothing the second time.
     pub(super) fn populate(&mut self, new: Scenario, arming: Arming) -> Result<Changed, Problem> {
-        let mut scenario = self.scenario();
+        self.must_have_seed(&new)?;
+        let loaded = self.scenario();
+        let mut scenario = Scenario { seed: loaded.seed.or(new.seed), ..loaded.clone() };
         for rule in new.rules {
             match scenario.rules.iter_mut().find(|one| one.name == rule.name) {
                 Some(there) => *there = rule,
@@ -36,7 +39,25 @@ impl Stage {
         let presets = new.presets.into_iter().filter(|one| !scenario.presets.contains(one));
         let presets: Vec<_> = presets.collect();
         scenario.presets.extend(presets);
-        self.load(sound(&scenario)?, arming)
+        let scenario = sound(&scenario)?;
+        let same = scenario.rules == loaded.rules && scenario.presets == loaded.presets;
+        match same && self.filesystem().armed().is_some() {
+            true => self.must_record().map(|()| self.unchanged()),
+            false => self.load(scenario, arming),
+        }
+    }
+
+    /// What comes beside rules that are loaded is drawn with their seed.
+    fn must_have_seed(&self, new: &Scenario) -> Result<(), Problem> {
+        let Some((said, seed)) = new.seed.zip(self.seed()) else { return Ok(()) };
+        if said == seed {
+            return Ok(());
+        }
+        let detail = format!(
+            "the request has seed {said} and the mount has seed {seed}: rules that stand beside each \
+             other have one; leave `seed` out"
+        );
+        Err(Problem::new(409, "conflicting-seeds", detail))
     }
 
     /// Alters a rule by a merge patch (RFC 7396) of its canonical form. A disarmed one stays so.

@@ -302,7 +302,7 @@ impl Stage {
         Err(Problem::new(503, "ledger-failed", detail))
     }
 
-    fn unchanged(&self) -> Changed {
+    pub(super) fn unchanged(&self) -> Changed {
         let generation = self.fs.armed().map_or(0, |armed| armed.generation());
         Changed { generation, pending: self.fs.pending(), ..Changed::default() }
     }
