@@ -90,7 +90,7 @@ impl Stage {
     pub(super) fn inject(&mut self, shot: &Shot) -> Result<(String, Changed), Problem> {
         let loaded = self.scenario();
         let (name, rule) = shot.scenario(&loaded)?;
-        let live = loaded.rules.iter().filter(|one| !self.is_spent(one, &loaded)).cloned();
+        let live = self.live(&loaded);
         let rules: Vec<Rule> = rule.rules.iter().cloned().chain(live).collect();
         let changed = self.load(Scenario { rules: rules.clone(), ..loaded }, Arming::Armed)?;
         self.shots.extend(rule.rules);
@@ -98,14 +98,40 @@ impl Stage {
         Ok((name, changed))
     }
 
-    /// Whether a rule is a shot that has hit, and no other rule waits for it.
-    fn is_spent(&self, rule: &Rule, loaded: &Scenario) -> bool {
-        let waits = |other: &Rule| other.when.after_event.as_ref() == Some(&rule.name);
+    /// All counts at zero, all times from now on. Shots that have hit do not come again: they go, or,
+    /// if another rule waits for them, stay as they are.
+    pub(super) fn reset(&mut self) -> Result<Changed, Problem> {
+        self.must_record()?;
+        let loaded = self.scenario();
+        let rules = self.live(&loaded);
+        if rules.len() < loaded.rules.len() {
+            self.load(Scenario { rules: rules.clone(), ..loaded }, Arming::Armed)?;
+            self.shots.retain(|shot| rules.contains(shot));
+        }
+        // One that hits meanwhile keeps that as well.
+        Ok(self.begin_anew(|rule| self.is_shot(rule)))
+    }
+
+    /// The rules without the shots that have hit, unless another rule waits for them.
+    fn live(&self, loaded: &Scenario) -> Vec<Rule> {
+        let waits = |one: &Rule| {
+            let event = |other: &Rule| other.when.after_event.as_ref() == Some(&one.name);
+            loaded.rules.iter().any(event)
+        };
+        let rules = loaded.rules.iter();
+        rules.filter(|one| !self.has_hit(&one.name) || waits(one)).cloned().collect()
+    }
+
+    /// Whether the rule of this name is a shot that has hit.
+    fn has_hit(&self, rule: &str) -> bool {
         let armed = self.filesystem().armed();
         let mut states = armed.iter().flat_map(|armed| armed.states());
-        self.shots.contains(rule)
-            && !loaded.rules.iter().any(waits)
-            && states.any(|state| state.label.rule == rule.name && state.counts.fired > 0)
+        self.is_shot(rule) && states.any(|state| state.label.rule == rule && state.counts.fired > 0)
+    }
+
+    fn is_shot(&self, rule: &str) -> bool {
+        let rules = &self.shown.load().scenario.rules;
+        rules.iter().any(|one| one.name == rule && self.shots.contains(one))
     }
 }
 

@@ -269,13 +269,12 @@ impl Stage {
         Ok(self.arm(next, false))
     }
 
-    /// All counts at zero, all times from now on.
-    pub(super) fn reset(&mut self) -> Result<Changed, Problem> {
-        self.must_record()?;
-        Ok(match self.fs.armed() {
-            Some(before) => self.arm(before.anew(self.fs.age()), true),
+    /// All counts at zero, all times from now on, but for rules that stay as they are.
+    pub(super) fn begin_anew(&self, stays: impl Fn(&str) -> bool) -> Changed {
+        match self.fs.armed() {
+            Some(before) => self.arm(before.anew(self.fs.age(), stays), true),
             None => self.unchanged(),
-        })
+        }
     }
 
     /// Everything is disarmed by itself after this time; `None`: it is not.
