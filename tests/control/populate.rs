@@ -118,6 +118,7 @@ fn rules_that_are_altered_stay_disarmed_or_armed() {
     mount.stop();
 }
 
+/// "A cut by `errorfs power-cut` was at no operation: it is left out, and that is said."
 #[test]
 fn the_power_is_cut_by_a_verb_and_a_live_mount_is_not_healed() {
     require_fuse!();
@@ -141,6 +142,8 @@ fn the_power_is_cut_by_a_verb_and_a_live_mount_is_not_healed() {
     let state = state.join("state");
     assert!(detail.contains(&format!("`errorfs heal {}`", state.display())), "{detail}");
     mount.stop();
+    let replay = Program::errorfs("replay").arg(mount.ledger_file()).run();
+    replay.expect_status(1).expect_said("cut by `errorfs power-cut` and at no operation");
     Program::errorfs("heal").arg(&state).succeed();
     assert_eq!(std::fs::read(backing.join("lost")).unwrap(), b"x");
 }
