@@ -148,7 +148,10 @@ impl Asking {
         tell_pending(&changed);
         match json {
             true => out(&changed.to_string())?,
-            false => out(&format!("generation {}", changed["generation"]))?,
+            false => {
+                let rule = changed["rule"].as_str().map(|rule| format!(", rule {rule}"));
+                out(&format!("generation {}{}", changed["generation"], rule.unwrap_or_default()))?;
+            }
         }
         Ok(changed)
     }

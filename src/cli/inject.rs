@@ -14,7 +14,8 @@ use crate::ledger::escape;
 ///   errorfs inject my.db --byte 70233 --bit 4
 ///   errorfs inject my.db --op fsync --errno EIO
 ///
-/// It comes before all rules. `errorfs status` tells whether it has hit.
+/// It comes before all rules, and never again: what has hit goes with the next `inject` or `reset`.
+/// `errorfs status` tells whether it has hit, by the name that this prints.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Inject {

@@ -71,7 +71,9 @@ impl ControlArgs {
             let message = "there is no directory for the control socket: set XDG_RUNTIME_DIR";
             return Err(Failure::new(Exit::Usage, message));
         }
-        Ok(socket.map(|socket| Listening { socket, tcp, patience }))
+        let elsewhere = matches!(self.control, Some(Address::Unix(_)));
+        let pointer = elsewhere.then(|| usual(place)).flatten();
+        Ok(socket.map(|socket| Listening { socket, pointer, tcp, patience }))
     }
 
     fn token(&self) -> Result<Token, Failure> {

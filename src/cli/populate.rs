@@ -15,7 +15,7 @@ use crate::diagnostic::Consequence;
 ///
 /// Rules that are the same as before keep their counts and their damage; those that the file does not
 /// name stay. `after_event` may name a rule that is loaded. Done twice, it changes nothing the second
-/// time.
+/// time. A `seed` that is not the one of the mount is refused.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Populate {

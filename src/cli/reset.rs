@@ -8,7 +8,8 @@ use super::exit::{Exit, Failure};
 /// Set all counts of a live mount to zero
 ///
 /// `nth`, `every` and `times` count from here on, `after` and `for` run from here on, and a device
-/// that is dead works again. Damage of stored bytes stays as it is.
+/// that is dead works again. Damage of stored bytes stays as it is, and so does what `errorfs metrics`
+/// counts. An injection that has hit does not come again.
 #[derive(Debug, Args)]
 pub(super) struct Reset {
     #[command(flatten)]

@@ -80,12 +80,24 @@ pub(super) fn head(status: &Value) -> Vec<String> {
     let seed = status["seed"].as_u64().map(|seed| format!(", seed {seed}")).unwrap_or_default();
     lines.push(format!("generation {}{seed}, pid {}", status["generation"], status["pid"]));
     lines.extend(status["ledger"].as_str().map(|ledger| format!("ledger {ledger}")));
+    let failed = Some(&status["reload_failed"]).filter(|failed| failed.is_object());
+    lines.extend(failed.map(reload_failed));
     let left = status["disarms_in_s"].as_f64();
     lines.extend(left.map(|left| format!("disarms by itself in {left:.0} s")));
     let waiting = status["waiting"].as_u64().filter(|count| *count > 0);
     lines.extend(waiting.map(|count| format!("answers that wait: {count}")));
     lines.extend(status["pending"].as_array().into_iter().flatten().map(pending));
     lines
+}
+
+/// What was loaded before is in force all the while.
+fn reload_failed(failed: &Value) -> String {
+    let (file, problem) = (text(failed, "file"), text(failed, "problem"));
+    let place = match file.is_empty() || problem.contains(&file) {
+        true => String::new(),
+        false => format!("{file}: "),
+    };
+    format!("the reload at {} failed: {place}{problem}", clock(&failed["time"]))
 }
 
 fn pending(file: &Value) -> String {
@@ -119,7 +131,12 @@ fn line(rule: &Value, name: usize) -> String {
 
 /// The time of day at which a rule last did something.
 pub(super) fn last_hit(rule: &Value) -> String {
-    let time = rule["last_hit"].as_str().and_then(|time| time.get(11..19));
+    clock(&rule["last_hit"])
+}
+
+/// The time of day of a moment.
+fn clock(moment: &Value) -> String {
+    let time = moment.as_str().and_then(|time| time.get(11..19));
     time.unwrap_or("-").to_owned()
 }
 

@@ -14,8 +14,9 @@ impl Stage {
         first: bool,
         arming: Arming,
     ) -> Result<Changed, Problem> {
+        self.must_have_seed(&new)?;
         let loaded = self.scenario();
-        let (name, seed) = (loaded.name.clone(), loaded.seed);
+        let (name, seed) = (loaded.name.clone(), loaded.seed.or(new.seed));
         let new = Scenario { seed: None, name: None, ..new };
         let [loaded, new] = [("the mount".to_owned(), loaded), ("the request".to_owned(), new)];
         let both = if first { vec![new, loaded] } else { vec![loaded, new] };
@@ -26,7 +27,9 @@ impl Stage {
     /// Puts rules in the places of those of the same names, and the others behind all. Done twice, it
     /// changes nothing the second time.
     pub(super) fn populate(&mut self, new: Scenario, arming: Arming) -> Result<Changed, Problem> {
-        let mut scenario = self.scenario();
+        self.must_have_seed(&new)?;
+        let loaded = self.scenario();
+        let mut scenario = Scenario { seed: loaded.seed.or(new.seed), ..loaded.clone() };
         for rule in new.rules {
             match scenario.rules.iter_mut().find(|one| one.name == rule.name) {
                 Some(there) => *there = rule,
@@ -36,7 +39,25 @@ impl Stage {
         let presets = new.presets.into_iter().filter(|one| !scenario.presets.contains(one));
         let presets: Vec<_> = presets.collect();
         scenario.presets.extend(presets);
-        self.load(sound(&scenario)?, arming)
+        let scenario = sound(&scenario)?;
+        let same = scenario.rules == loaded.rules && scenario.presets == loaded.presets;
+        match same && self.filesystem().armed().is_some() {
+            true => self.must_record().map(|()| self.unchanged()),
+            false => self.load(scenario, arming),
+        }
+    }
+
+    /// What comes beside rules that are loaded is drawn with their seed.
+    fn must_have_seed(&self, new: &Scenario) -> Result<(), Problem> {
+        let Some((said, seed)) = new.seed.zip(self.seed()) else { return Ok(()) };
+        if said == seed {
+            return Ok(());
+        }
+        let detail = format!(
+            "the request has seed {said} and the mount has seed {seed}: rules that stand beside each \
+             other have one; leave `seed` out"
+        );
+        Err(Problem::new(409, "conflicting-seeds", detail))
     }
 
     /// Alters a rule by a merge patch (RFC 7396) of its canonical form. A disarmed one stays so.
@@ -74,7 +95,7 @@ impl Stage {
     pub(super) fn inject(&mut self, shot: &Shot) -> Result<(String, Changed), Problem> {
         let loaded = self.scenario();
         let (name, rule) = shot.scenario(&loaded)?;
-        let live = loaded.rules.iter().filter(|one| !self.is_spent(one, &loaded)).cloned();
+        let live = self.live(&loaded);
         let rules: Vec<Rule> = rule.rules.iter().cloned().chain(live).collect();
         let changed = self.load(Scenario { rules: rules.clone(), ..loaded }, Arming::Armed)?;
         self.shots.extend(rule.rules);
@@ -82,14 +103,40 @@ impl Stage {
         Ok((name, changed))
     }
 
-    /// Whether a rule is a shot that has hit, and no other rule waits for it.
-    fn is_spent(&self, rule: &Rule, loaded: &Scenario) -> bool {
-        let waits = |other: &Rule| other.when.after_event.as_ref() == Some(&rule.name);
+    /// All counts at zero, all times from now on. Shots that have hit do not come again: they go, or,
+    /// if another rule waits for them, stay as they are.
+    pub(super) fn reset(&mut self) -> Result<Changed, Problem> {
+        self.must_record()?;
+        let loaded = self.scenario();
+        let rules = self.live(&loaded);
+        if rules.len() < loaded.rules.len() {
+            self.load(Scenario { rules: rules.clone(), ..loaded }, Arming::Armed)?;
+            self.shots.retain(|shot| rules.contains(shot));
+        }
+        // One that hits meanwhile keeps that as well.
+        Ok(self.begin_anew(|rule| self.is_shot(rule)))
+    }
+
+    /// The rules without the shots that have hit, unless another rule waits for them.
+    fn live(&self, loaded: &Scenario) -> Vec<Rule> {
+        let waits = |one: &Rule| {
+            let event = |other: &Rule| other.when.after_event.as_ref() == Some(&one.name);
+            loaded.rules.iter().any(event)
+        };
+        let rules = loaded.rules.iter();
+        rules.filter(|one| !self.has_hit(&one.name) || waits(one)).cloned().collect()
+    }
+
+    /// Whether the rule of this name is a shot that has hit.
+    fn has_hit(&self, rule: &str) -> bool {
         let armed = self.filesystem().armed();
         let mut states = armed.iter().flat_map(|armed| armed.states());
-        self.shots.contains(rule)
-            && !loaded.rules.iter().any(waits)
-            && states.any(|state| state.label.rule == rule.name && state.counts.fired > 0)
+        self.is_shot(rule) && states.any(|state| state.label.rule == rule && state.counts.fired > 0)
+    }
+
+    fn is_shot(&self, rule: &str) -> bool {
+        let rules = &self.shown.load().scenario.rules;
+        rules.iter().any(|one| one.name == rule && self.shots.contains(one))
     }
 }
 

@@ -47,7 +47,12 @@ impl ScenarioFiles {
 
     /// All of them as one, as they are now.
     pub(super) fn load(&self) -> Result<Scenario, Problem> {
-        let named = |file: &ScenarioFile| Ok((file.path.display().to_string(), file.load()?));
+        let of =
+            |file: &ScenarioFile, problem| Problem { file: Some(file.path.clone()), ..problem };
+        let named = |file: &ScenarioFile| {
+            let scenario = file.load().map_err(|problem| of(file, problem))?;
+            Ok((file.path.display().to_string(), scenario))
+        };
         let scenarios = self.0.iter().map(named).collect::<Result<Vec<_>, Problem>>()?;
         scenario::merge(scenarios).map_err(|errors| {
             let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();

@@ -54,7 +54,7 @@ pub(super) async fn put_scenario(
     body: Bytes,
 ) -> Result<Answer, Answer> {
     let scenario = scenario(&headers, &body)?;
-    let made = make(&app, &headers, move |stage| stage.load(scenario, arming(query))).await?;
+    let made = make(&app, &headers, move |stage| stage.replace(scenario, arming(query))).await?;
     Ok(changed(&app, query, made).await)
 }
 

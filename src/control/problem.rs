@@ -18,12 +18,14 @@ pub struct Problem {
     pub detail: String,
     /// What is wrong with a scenario, as `errorfs check --format json` has it.
     pub diagnostics: Vec<Value>,
+    /// The file that it is about, if it is one that the mount was started with.
+    pub(super) file: Option<std::path::PathBuf>,
 }
 
 impl Problem {
     /// A problem with an explanation.
     pub fn new(status: u16, code: &'static str, detail: impl Into<String>) -> Problem {
-        Problem { status, code, detail: detail.into(), diagnostics: Vec::new() }
+        Problem { status, code, detail: detail.into(), diagnostics: Vec::new(), file: None }
     }
 
     /// A scenario is not sound.
@@ -37,7 +39,7 @@ impl Problem {
             Value::Array(diagnostics) => diagnostics,
             _ => Vec::new(),
         };
-        Problem { status: 422, code, detail, diagnostics }
+        Problem { status: 422, code, detail, diagnostics, file: None }
     }
 
     /// What is wrong with a scenario, a line each.

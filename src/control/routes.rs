@@ -64,7 +64,12 @@ const fn change(method: &'static str, path: &'static str, summary: &'static str)
 pub const ROUTES: &[Route] = &[
     Route {
         options: CHANGE,
-        ..route("GET", "/v1/status", "how it stands with the mount and its rules")
+        ..route(
+            "GET",
+            "/v1/status",
+            "how it stands with the mount and its rules; `reload_failed` (file, time, problem) is the \
+             last reload, if it failed",
+        )
     },
     route("GET", "/v1/operations", "every kind of operation: how many, how long, how many faults"),
     route("GET", "/v1/scenario", "what is loaded, in its canonical form"),

@@ -16,7 +16,7 @@ use tokio::net::{TcpListener, UnixListener, UnixStream};
 use super::connections::{PATIENCE, Places, known, whole};
 use super::events::Followers;
 use super::routes::{App, Place, router};
-use super::socket::remove_dead;
+use super::socket::{Pointer, remove_dead};
 use super::{Director, Token};
 use crate::sys::thread::set_umask;
 
@@ -24,6 +24,8 @@ use crate::sys::thread::set_umask;
 #[derive(Debug)]
 pub struct Server {
     path: PathBuf,
+    /// Keeps the place where the mount is looked for.
+    _pointer: Option<Pointer>,
     tcp: Option<SocketAddr>,
     /// Device and inode of the socket: another may have taken its path.
     identity: Option<(u64, u64)>,
@@ -35,6 +37,8 @@ pub struct Server {
 pub struct Listening {
     /// The Unix socket.
     pub socket: PathBuf,
+    /// Where the mount is looked for, if the socket is elsewhere.
+    pub pointer: Option<PathBuf>,
     /// The port, and what those know who may ask there.
     pub tcp: Option<(SocketAddr, Token)>,
     /// How long a connection is kept that asks nothing; `None`: half a minute.
@@ -97,7 +101,8 @@ pub fn serve(
     let followers = Arc::new(Followers::default());
     let app = App { director: director.clone(), place, followers: followers.clone() };
     let tcp = start(listening.clone(), app)?;
-    Ok(Server { identity: identity(&path), path, tcp, followers })
+    let pointer = listening.pointer.clone().and_then(|pointer| Pointer::new(pointer, &path));
+    Ok(Server { identity: identity(&path), path, _pointer: pointer, tcp, followers })
 }
 
 /// Starts the thread; returns when it listens, with the port.

@@ -58,8 +58,37 @@ pub fn default_path(mountpoint: &Path) -> Option<PathBuf> {
         return None;
     }
     let orphans = sockets(&directory).into_iter().filter(|path| is_orphan(path));
-    orphans.for_each(|path| drop(remove_dead(&path)));
+    orphans.for_each(|path| {
+        let _ = if path.is_symlink() {
+            std::fs::remove_file(path)
+        } else {
+            remove_dead(&path).map(drop)
+        };
+    });
     Some(directory.join(format!("{}.{}.sock", token(mountpoint), std::process::id())))
+}
+
+/// A link in the place of the usual socket, for a mount that listens elsewhere: it is found there too.
+#[derive(Debug)]
+pub(super) struct Pointer {
+    path: PathBuf,
+    socket: PathBuf,
+}
+
+impl Pointer {
+    /// Leads from `path` to the socket; `None` if there can be none, without which the mount goes on.
+    pub(super) fn new(path: PathBuf, socket: &Path) -> Option<Pointer> {
+        std::os::unix::fs::symlink(socket, &path).ok()?;
+        Some(Pointer { path, socket: socket.to_owned() })
+    }
+}
+
+impl Drop for Pointer {
+    fn drop(&mut self) {
+        if std::fs::read_link(&self.path).is_ok_and(|target| target == self.socket) {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
 }
 
 /// Removes a socket that nobody listens on; whether somebody does, or something else is there.
@@ -138,9 +167,22 @@ fn is_alive(path: &Path) -> bool {
     UnixStream::connect(path).is_ok()
 }
 
-/// Without symbolic links, and without asking what is mounted there anything.
+/// Without symbolic links, and without asking what is mounted there anything: that it is no link the
+/// kernel knows by itself.
 fn resolved(mountpoint: &Path) -> PathBuf {
-    let path = absolute(mountpoint).unwrap_or_else(|_| mountpoint.to_owned());
+    /// As the kernel has it.
+    const LINKS_MAX: usize = 40;
+    let mut path = directly(absolute(mountpoint).unwrap_or_else(|_| mountpoint.to_owned()));
+    for _ in 0..LINKS_MAX {
+        let Ok(target) = std::fs::read_link(&path) else { break };
+        let above = path.parent().unwrap_or(Path::new("/")).to_owned();
+        path = directly(above.join(target));
+    }
+    path
+}
+
+/// Without symbolic links above it.
+fn directly(path: PathBuf) -> PathBuf {
     let above = path.parent().and_then(|above| std::fs::canonicalize(above).ok());
     match (above, path.file_name()) {
         (Some(above), Some(name)) => above.join(name),
@@ -156,7 +198,42 @@ fn token(mountpoint: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::symlink;
     use std::os::unix::net::UnixListener;
+
+    #[test]
+    fn a_mountpoint_is_found_behind_links_and_by_any_of_its_names() {
+        let scratch = tempfile::tempdir().unwrap();
+        let here = std::fs::canonicalize(scratch.path()).unwrap();
+        std::fs::create_dir_all(here.join("a/mnt")).unwrap();
+        for (target, name) in [("a", "b"), ("b/mnt", "one"), ("../one", "a/two"), ("loop", "loop")]
+        {
+            symlink(target, here.join(name)).unwrap();
+        }
+        for name in ["a/mnt", "a/mnt/", "b/mnt", "one", "b/two"] {
+            assert_eq!(resolved(&here.join(name)), here.join("a/mnt"), "{name}");
+        }
+        for name in ["loop", "not/there"] {
+            assert_eq!(resolved(&here.join(name)), here.join(name));
+        }
+    }
+
+    #[test]
+    fn a_pointer_goes_with_its_mount_and_no_other_ones() {
+        let scratch = tempfile::tempdir().unwrap();
+        let (path, socket) = (scratch.path().join("pointer"), scratch.path().join("a.sock"));
+        let listener = UnixListener::bind(&socket).unwrap();
+        let pointer = Pointer::new(path.clone(), &socket).unwrap();
+        assert!(is_alive(&path));
+        assert!(Pointer::new(path.clone(), &socket).is_none(), "one is there already");
+        drop((pointer, listener));
+        assert!(!path.is_symlink());
+        let pointer = Pointer::new(path.clone(), &socket).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        symlink("other", &path).unwrap();
+        drop(pointer);
+        assert!(path.is_symlink());
+    }
 
     #[test]
     fn a_socket_that_nobody_listens_on_goes_and_everything_else_stays() {

@@ -63,6 +63,26 @@ pub(super) struct Shown {
     pub(super) until: Option<Instant>,
     /// When it became so.
     pub(super) since: jiff::Timestamp,
+    /// The last attempt to load the files anew, if nothing came of it.
+    pub(super) failed: Option<FailedReload>,
+}
+
+/// Why the scenario files were not loaded anew.
+#[derive(Clone, Debug)]
+pub(super) struct FailedReload {
+    pub(super) file: Option<PathBuf>,
+    pub(super) time: jiff::Timestamp,
+    /// The first line of what is wrong.
+    pub(super) problem: String,
+}
+
+impl FailedReload {
+    fn now(problem: &Problem) -> FailedReload {
+        let first = problem.lines().into_iter().next().unwrap_or_else(|| problem.detail.clone());
+        let line = first.lines().next().unwrap_or_default().to_owned();
+        let time = jiff::Timestamp::now();
+        FailedReload { file: problem.file.clone(), time, problem: line }
+    }
 }
 
 /// Whether rules are armed that a change brings.
@@ -80,7 +100,7 @@ impl Stage {
         let scenario = Scenario { name: None, seed: None, presets: Vec::new(), rules: Vec::new() };
         let since = jiff::Timestamp::now();
         let plan = String::new();
-        let shown = Shown { scenario, seed: terms.seed, plan, until: None, since };
+        let shown = Shown { scenario, seed: terms.seed, plan, until: None, since, failed: None };
         let shown = Arc::new(ArcSwap::from_pointee(shown));
         Stage { fs, terms, shown, shots: Vec::new() }
     }
@@ -191,14 +211,35 @@ impl Stage {
         self.shown.store(Arc::new(change(shown)));
     }
 
-    /// Loads the files anew that the mount was started with.
+    /// Loads another scenario, or the files anew that the mount was started with.
+    pub(super) fn replace(
+        &mut self,
+        scenario: Scenario,
+        arming: Arming,
+    ) -> Result<Changed, Problem> {
+        let changed = self.load(scenario, arming)?;
+        self.show(|shown| Shown { failed: None, ..shown });
+        Ok(changed)
+    }
+
+    /// Loads the files anew that the mount was started with; what is wrong with them is kept to be
+    /// told.
     pub fn reload(&mut self, arming: Arming) -> Result<Changed, Problem> {
+        let reloaded = self.load_files(arming);
+        if let Err(problem) = &reloaded {
+            let failed = Some(FailedReload::now(problem));
+            self.show(|shown| Shown { failed, ..shown });
+        }
+        reloaded
+    }
+
+    fn load_files(&mut self, arming: Arming) -> Result<Changed, Problem> {
         if self.terms.files.is_empty() {
             let detail = "the mount was started without scenario files: name some";
             return Err(Problem::new(409, "no-files", detail));
         }
         let scenario = self.terms.files.load()?;
-        self.load(scenario, arming)
+        self.replace(scenario, arming)
     }
 
     /// Arms or disarms some rules, or all: each of them, or, if one is not there, none.
@@ -229,13 +270,12 @@ impl Stage {
         Ok(self.arm(next, false))
     }
 
-    /// All counts at zero, all times from now on.
-    pub(super) fn reset(&mut self) -> Result<Changed, Problem> {
-        self.must_record()?;
-        Ok(match self.fs.armed() {
-            Some(before) => self.arm(before.anew(self.fs.age()), true),
+    /// All counts at zero, all times from now on, but for rules that stay as they are.
+    pub(super) fn begin_anew(&self, stays: impl Fn(&str) -> bool) -> Changed {
+        match self.fs.armed() {
+            Some(before) => self.arm(before.anew(self.fs.age(), stays), true),
             None => self.unchanged(),
-        })
+        }
     }
 
     /// Everything is disarmed by itself after this time; `None`: it is not.
@@ -262,7 +302,7 @@ impl Stage {
         Err(Problem::new(503, "ledger-failed", detail))
     }
 
-    fn unchanged(&self) -> Changed {
+    pub(super) fn unchanged(&self) -> Changed {
         let generation = self.fs.armed().map_or(0, |armed| armed.generation());
         Changed { generation, pending: self.fs.pending(), ..Changed::default() }
     }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::changed::pending;
 use super::reasons::why_not;
 use super::routes::App;
+use super::stage::FailedReload;
 use crate::fs::Pending;
 use crate::injector::{Armed, RuleState};
 use crate::ledger::{Tally, escape};
@@ -30,6 +31,7 @@ pub(super) fn status(app: &App) -> Value {
         "generation": armed.as_ref().map_or(0, |armed| armed.generation()),
         "armed": armed.as_ref().is_some_and(|armed| armed.is_in_force()) && !fs.ledger().failed(),
         "scenario": shown.scenario.name,
+        "reload_failed": shown.failed.as_ref().map(failed),
         "loaded": shown.since.to_string(),
         "plan": shown.plan,
         "seed": shown.seed,
@@ -40,6 +42,11 @@ pub(super) fn status(app: &App) -> Value {
         "pending": waiting.iter().map(pending).collect::<Vec<_>>(),
         "rules": rules(app, armed.as_ref(), &waiting),
     })
+}
+
+fn failed(failed: &FailedReload) -> Value {
+    let file = failed.file.as_ref().map(|file| escape(file.as_os_str().as_encoded_bytes()));
+    json!({ "file": file, "time": failed.time.to_string(), "problem": failed.problem })
 }
 
 /// The answer to `GET /v1/rules`.
@@ -56,7 +63,7 @@ pub(super) fn rules(app: &App, armed: Option<&Arc<Armed>>, waiting: &[Pending]) 
 
 fn rule(state: &RuleState, tally: Option<&Tally>, why: Option<String>) -> Value {
     let none = Tally::default();
-    let tally = tally.unwrap_or(&none);
+    let recent = &tally.unwrap_or(&none).recent;
     json!({
         "name": state.label.rule,
         "fault": state.label.fault,
@@ -64,9 +71,9 @@ fn rule(state: &RuleState, tally: Option<&Tally>, why: Option<String>) -> Value 
         "matched": state.counts.matched,
         "considered": state.counts.considered,
         "fired": state.counts.fired,
-        "delivered": tally.delivered,
-        "unchanged": tally.unchanged,
-        "last_hit": Some(&tally.last).filter(|last| !last.is_empty()),
+        "delivered": recent.delivered,
+        "unchanged": recent.unchanged,
+        "last_hit": Some(&recent.last).filter(|last| !last.is_empty()),
         "why": why,
     })
 }

@@ -63,10 +63,13 @@ impl Armed {
         self.with_rules(self.rules.iter().map(set).collect(), Arc::clone(&self.paths))
     }
 
-    /// The same plan with all counts at zero, and all times from `now` on.
-    pub fn anew(&self, now: Duration) -> Armed {
-        let fresh =
-            |loaded: &Loaded| Loaded { counters: Arc::default(), since: now, ..loaded.clone() };
+    /// The same plan with all counts at zero, and all times from `now` on, but for rules that stay as
+    /// they are.
+    pub fn anew(&self, now: Duration, stays: impl Fn(&str) -> bool) -> Armed {
+        let fresh = |loaded: &Loaded| match stays(&loaded.label.rule) {
+            true => loaded.clone(),
+            false => Loaded { counters: Arc::default(), since: now, ..loaded.clone() },
+        };
         self.with_rules(self.rules.iter().map(fresh).collect(), Arc::default())
     }
 

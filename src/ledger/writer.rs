@@ -54,10 +54,21 @@ pub struct Tally {
     pub delivered: u64,
     /// Of damage that changed nothing.
     pub unchanged: u64,
-    /// When the last of either was recorded, RFC 3339.
-    pub last: String,
+    /// The same since the counts were last set to zero.
+    pub recent: Recent,
     /// Events of delivered faults by the kind of fault and the operation.
     pub ops: BTreeMap<(String, String), u64>,
+}
+
+/// What became of one rule's events since the counts were last set to zero.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Recent {
+    /// Events of delivered faults.
+    pub delivered: u64,
+    /// Of damage that changed nothing.
+    pub unchanged: u64,
+    /// When the last of either was recorded, RFC 3339; empty if there was none.
+    pub last: String,
 }
 
 /// What the thread and everyone who asks have in common.
@@ -217,6 +228,9 @@ impl State {
     fn count(&self, events: &[Event]) {
         let mut tally = self.tally();
         for event in events {
+            if event.plan.as_ref().is_some_and(|plan| plan.reset) {
+                tally.values_mut().for_each(|counts| counts.recent = Recent::default());
+            }
             let step = match event.outcome {
                 Outcome::Delivered => (1, 0),
                 Outcome::Unchanged => (0, 1),
@@ -241,7 +255,9 @@ impl Tally {
     fn add(&mut self, event: &Event, (delivered, unchanged): (u64, u64)) {
         self.delivered += delivered;
         self.unchanged += unchanged;
-        self.last.clone_from(&event.time);
+        self.recent.delivered += delivered;
+        self.recent.unchanged += unchanged;
+        self.recent.last.clone_from(&event.time);
         if delivered > 0 {
             *self.ops.entry((event.fault.clone(), event.op.clone())).or_default() += delivered;
         }

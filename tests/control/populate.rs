@@ -56,12 +56,45 @@ fn populating_replaces_by_name_adds_the_rest_and_changes_nothing_twice() {
     assert_eq!(error.raw_os_error(), Some(rustix::io::Errno::NOSPC.raw_os_error()));
     let counts = |name: &str| (api.rule(name)["matched"].clone(), api.rule(name)["fired"].clone());
     let before = ["rot", "fails", "next"].map(counts);
-    populate();
+    populate().expect_said("generation 2");
     assert_eq!(["rot", "fails", "next"].map(counts), before);
     std::fs::write(files.join("more.toml"), "version = 1\n[[rule]]\nname = \"x\"\n").unwrap();
     let verb = Program::errorfs("populate").arg(files.join("more.toml")).arg("--on");
     verb.arg(mount.path()).run().expect_status(78).expect_said("error[");
     assert_eq!(names(api.get("/v1/rules")).len(), 3);
+    mount.stop();
+}
+
+#[test]
+fn rules_that_come_with_another_seed_are_refused() {
+    require_fuse!();
+    let (backing, files) = (zeros(), Backing::new());
+    let mut mount = Mount::new(backing.path()).scenario(ROT).seed(1).start();
+    let populate = |seed: u64| {
+        let text = format!("version = 1\nseed = {seed}\n{FAILS}");
+        std::fs::write(files.join("more.toml"), text).unwrap();
+        let verb = Program::errorfs("populate").arg(files.join("more.toml"));
+        verb.arg("--on").arg(mount.path()).run()
+    };
+    populate(2).expect_status(78).expect_said("the request has seed 2 and the mount has seed 1");
+    let api = Api::of(&mount);
+    let body = format!("version = 1\nseed = 2\n{FAILS}");
+    let added = api.ask("POST", "/v1/rules", Some((TOML, &body)));
+    assert_eq!(refusal(&added), (409, "conflicting-seeds".to_owned()));
+    assert_eq!((api.generation(), api.get("/v1/rules").as_array().unwrap().len()), (1, 1));
+    populate(1).expect_status(0).expect_said("generation 2");
+    mount.stop();
+}
+
+#[test]
+fn a_mount_on_which_nothing_is_loaded_takes_the_seed_that_comes() {
+    require_fuse!();
+    let backing = zeros();
+    let mut mount = Mount::new(backing.path()).start();
+    let api = Api::of(&mount);
+    let body = format!("version = 1\nseed = 77\n{ROT}");
+    assert!(api.ask("POST", "/v1/populate", Some((TOML, &body))).is_done());
+    assert_eq!((api.get("/v1/status")["seed"].as_u64(), rotten(&mount)), (Some(77), 1));
     mount.stop();
 }
 
@@ -85,6 +118,7 @@ fn rules_that_are_altered_stay_disarmed_or_armed() {
     mount.stop();
 }
 
+/// "A cut by `errorfs power-cut` was at no operation: it is left out, and that is said."
 #[test]
 fn the_power_is_cut_by_a_verb_and_a_live_mount_is_not_healed() {
     require_fuse!();
@@ -108,6 +142,8 @@ fn the_power_is_cut_by_a_verb_and_a_live_mount_is_not_healed() {
     let state = state.join("state");
     assert!(detail.contains(&format!("`errorfs heal {}`", state.display())), "{detail}");
     mount.stop();
+    let replay = Program::errorfs("replay").arg(mount.ledger_file()).run();
+    replay.expect_status(1).expect_said("cut by `errorfs power-cut` and at no operation");
     Program::errorfs("heal").arg(&state).succeed();
     assert_eq!(std::fs::read(backing.join("lost")).unwrap(), b"x");
 }

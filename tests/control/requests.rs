@@ -178,7 +178,16 @@ fn the_socket_is_refused_where_it_would_be_below_the_mount_and_replaced_where_it
         .start();
     let asked = Program::errorfs("status").arg("--socket").arg(other.join("socket"));
     asked.succeed().expect_said("no rule is loaded");
+    let pointer = find(Some(mount.path())).unwrap();
+    assert_eq!(std::fs::read_link(&pointer).unwrap(), other.join("socket"));
+    let link = other.join("link");
+    std::os::unix::fs::symlink(mount.path(), &link).unwrap();
+    for name in [mount.path(), &link] {
+        Program::errorfs("status").arg(name).succeed().expect_said("no rule is loaded");
+    }
     mount.stop();
+    assert!(!pointer.is_symlink());
+    find(Some(&link)).unwrap_err();
     let chosen = default_path(mountpoint.path()).unwrap();
     assert!(chosen.to_str().unwrap().len() < 100, "a socket's path is short: {chosen:?}");
 }

@@ -142,7 +142,7 @@ fn inject_hits_the_next_operation_at_that_place_once() {
     let byte = || read_at(&mount.join("file"), 70, 1).unwrap()[0];
     let inject =
         |arguments: &[&str]| verb(&mount, "inject").arg(mount.join("file")).args(arguments);
-    inject(&["--byte", "70", "--bit", "3"]).succeed().expect_said("generation 1");
+    inject(&["--byte", "70", "--bit", "3"]).succeed().expect_said("generation 1, rule inject-1\n");
     assert_eq!(read_at(&mount.join("file"), 0, 1).unwrap(), [0], "of another byte");
     assert_eq!([byte(), byte()], [8, 0]);
     verb(&mount, "inject").args(["other", "--op", "fsync", "--errno", "ENOSPC"]).succeed();
@@ -153,6 +153,13 @@ fn inject_hits_the_next_operation_at_that_place_once() {
     verb(&mount, "inject").args(["/etc/passwd", "--errno", "EIO"]).run().expect_status(2);
     let shots = |api: Api| api.get("/v1/rules").as_array().unwrap().len();
     assert_eq!(shots(Api::of(&mount)), 1, "what has hit is gone");
+    other.sync_all().unwrap();
+    inject(&["--byte", "70", "--bit", "3"]).succeed();
+    verb(&mount, "reset").succeed();
+    assert_eq!([byte(), byte()], [8, 0], "one that has not hit yet is not used up");
+    verb(&mount, "reset").succeed();
+    other.sync_all().unwrap();
+    assert_eq!((byte(), shots(Api::of(&mount))), (0, 0), "and comes no more");
     mount.stop();
 }
 
@@ -192,8 +199,14 @@ fn release_reset_and_metrics_do_what_they_say() {
     let other = || read_at(&mount.join("other"), 0, 1).is_ok();
     assert_eq!([other(), other(), other()], [true, false, true]);
     verb(&mount, "reset").succeed();
-    assert_eq!(Api::of(&mount).rule("fails")["matched"], 0);
+    let fails = Api::of(&mount).rule("fails");
+    let counts = ["matched", "considered", "fired", "delivered", "unchanged"];
+    assert_eq!(counts.map(|count| fails[count].as_u64()), [Some(0); 5], "{fails}");
+    assert_eq!(fails["last_hit"], Value::Null);
     assert_eq!([other(), other()], [true, false]);
+    let fails = Api::of(&mount).rule("fails");
+    assert_eq!((&fails["fired"], &fails["delivered"]), (&json!(1), &json!(1)), "{fails}");
+    assert!(fails["last_hit"].is_string());
     let metrics = Program::errorfs("metrics").arg(mount.path()).succeed().stdout;
     for line in [
         "errorfs_injected_total{rule=\"fails\",fault=\"error\",op=\"read\"} 2",

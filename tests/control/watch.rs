@@ -44,10 +44,18 @@ fn files_that_are_written_or_replaced_are_loaded_and_bad_ones_are_told() {
     wait_until("the mistake is told", LONG, || mount.said().contains("what was loaded stays"));
     assert!(mount.said().contains("line 5: error["), "{}", mount.said());
     assert_eq!((rotten(&mount), Api::of(&mount).generation()), (1, 3));
+    let failed = || Api::of(&mount).get("/v1/status")["reload_failed"].clone();
+    assert_eq!(failed()["file"], file.to_str().unwrap());
+    assert!(failed()["problem"].as_str().unwrap().starts_with("line 5: error["), "{}", failed());
+    assert!(failed()["time"].as_str().unwrap().parse::<jiff::Timestamp>().is_ok());
+    let status = || Program::errorfs("status").arg(mount.path()).succeed();
+    status().expect_said(&format!("failed: {}: line 5: error[", file.display()));
     std::fs::remove_file(&file).unwrap();
     wait_until("it is gone", LONG, || mount.said().contains("cannot be read"));
     write(&file, scenario(FAILS)).unwrap();
     generation_is(&mount, 4);
+    assert_eq!(failed(), Value::Null);
+    assert!(!status().stdout.contains("failed"));
     mount.stop();
 }
 

@@ -1,5 +1,6 @@
 """Mounts: started, waited for, and taken away again whatever happens."""
 
+import http.client
 import json
 import os
 import select
@@ -9,7 +10,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from .control import Control
+from .control import Control, ControlError
 from .ledger import events
 
 # Seconds that a mount may take to answer, and to be gone.
@@ -60,12 +61,17 @@ class Mount:
             raise
 
     def _start(self, arguments, backing, messages):
+        self._ledger = None
         reader, writer = os.pipe()
         with os.fdopen(reader) as ready, open(messages, "wb") as said:
             arguments += ["--ready-fd", str(writer), os.fspath(backing), os.fspath(self.path)]
-            self._process = subprocess.Popen(
-                arguments, pass_fds=[writer], stdin=subprocess.DEVNULL, stdout=said, stderr=said)
-            os.close(writer)
+            try:
+                self._process = subprocess.Popen(
+                    arguments, pass_fds=[writer], stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+            except OSError as error:
+                raise MountError(f"{arguments[0]} cannot be started: {error.strerror}") from error
+            finally:
+                os.close(writer)
             in_time = select.select([ready], [], [], PATIENCE)[0]
             line = ready.readline() if in_time else ""
         self._messages = messages
@@ -81,8 +87,20 @@ class Mount:
 
     @property
     def ledger(self):
-        """The file of events, or None without a scenario."""
-        return self.ready.get("ledger")
+        """The file of events, or None if no scenario has been loaded so far.
+
+        Of a scenario that was loaded later errorfs chose it, and it stays there."""
+        if self._ledger is None:
+            self._ledger = self.ready.get("ledger") or self._begun_later()
+        return self._ledger
+
+    def _begun_later(self):
+        if self._process.poll() is not None or not self.ready.get("control"):
+            return None
+        try:
+            return self.control.status()["ledger"]
+        except (OSError, http.client.HTTPException, ControlError):
+            return None
 
     @property
     def control(self):
@@ -103,6 +121,7 @@ class Mount:
 
     def close(self):
         """Unmounts. The ledger is whole afterwards; a ledger of the mount's own is removed with it."""
+        _ = self.ledger  # asked for while there is somebody to answer
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
         self._end()

@@ -29,6 +29,25 @@ def test_a_mount_without_faults_can_be_given_some(data):
         assert read(mount) == b"seven bytes"
 
 
+def test_faults_of_a_scenario_that_came_later_are_told(data, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    with errorfs.mount(data) as mount:
+        assert mount.ledger is None and mount.delivered() == []
+        mount.control.scenario(ONE_BIT)
+        read(mount)
+        (event,) = mount.delivered()
+        assert event["rule"] == "bit" and mount.ledger == mount.control.status()["ledger"]
+    assert mount.delivered() == [event], "also when it is gone"
+
+
+def test_faults_of_a_scenario_that_came_later_are_told_after_the_end(data, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    with errorfs.mount(data) as mount:
+        mount.control.scenario(ONE_BIT)
+        read(mount)
+    assert [event["rule"] for event in mount.delivered()] == ["bit"]
+
+
 def test_one_fault_at_an_exact_position_and_its_event(data):
     with errorfs.mount(data) as mount:
         mount.control.inject(path="file", byte=0, bit=5)

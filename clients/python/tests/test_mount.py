@@ -54,3 +54,9 @@ def test_an_exception_leaves_no_mount(data, tmp_path):
         with errorfs.mount(data, tmp_path / "mnt"):
             raise ZeroDivisionError
     assert not is_mounted(tmp_path / "mnt")
+
+
+def test_a_program_that_cannot_be_started_is_a_mount_error(data, tmp_path, monkeypatch):
+    monkeypatch.setenv("ERRORFS", str(tmp_path / "nowhere"))
+    with pytest.raises(errorfs.MountError, match="nowhere cannot be started: No such file"):
+        errorfs.mount(data)

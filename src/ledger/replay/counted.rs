@@ -188,8 +188,26 @@ fn lost_again(rule: &Rule, at: Option<u64>, keep: Option<u64>) -> Fault {
     }
 }
 
-/// What is drawn at a cut has the name of the rule in it, which is another one.
-pub(super) fn draws_again(rule: &Rule, cut: &PowerCut) -> Option<String> {
+/// How the cuts of a replay, which are `made`, differ from those that were.
+///
+/// A cut at an operation has that one's occurrence; one that was asked for has none. What is drawn at
+/// a cut has the name of the rule in it, which is another one.
+pub(super) fn cut_otherwise(
+    rule: &Rule,
+    cut: &PowerCut,
+    events: &[&Event],
+    made: &[Rule],
+) -> Option<String> {
+    if made.is_empty() {
+        return (!events.is_empty()).then(|| {
+            format!(
+                "rule `{}`: the power was cut by `errorfs power-cut` and at no operation, which a \
+                 scenario cannot say (events left out: {})",
+                rule.name,
+                events.len()
+            )
+        });
+    }
     let drawn = cut.unsynced == Unsynced::Mixed || cut.lies > 0.0;
     drawn.then(|| {
         format!("rule `{}`: which of what was not synced is lost is drawn anew", rule.name)

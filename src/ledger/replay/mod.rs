@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use super::Event;
 use crate::scenario::{Fault, Rule, Scenario, When};
-use counted::{counted_rules, draws_again};
+use counted::{counted_rules, cut_otherwise};
 use plans::{Played, played};
 use stored::{first_file, metadata_rules, stored_rules};
 
@@ -91,8 +91,9 @@ pub fn replay(scenario: &Scenario, seed: u64, events: &[Event]) -> Result<Replay
             }
             Fault::Metadata(_) => metadata_rules(&rule, &events, &mut omitted),
             Fault::PowerCut(cut) => {
-                omitted.extend(draws_again(&rule, cut));
-                counted_rules(&rule, &events)?
+                let made = counted_rules(&rule, &events)?;
+                omitted.extend(cut_otherwise(&rule, cut, &events, &made));
+                made
             }
             fault if is_stored(fault) => stored_rules(&rule, &events, &mut omitted)?,
             _ => counted_rules(&rule, &events)?,
