@@ -103,7 +103,7 @@ impl Isolated {
         if self.copies {
             let copy = own.join("copy");
             copy_tree(&self.directory, &copy)?;
-            command.arg("--show").arg(copy).arg(&self.directory);
+            command.arg("--show").arg(copy).arg(&self.directory).arg("--thrown-away");
         } else {
             command.arg("--discard-writes");
         }
