@@ -62,6 +62,9 @@ pub(super) struct Run {
     /// Show the directory FROM at TO, to the command only
     #[arg(long, num_args = 2, value_names = ["FROM", "TO"], hide = true)]
     show: Vec<PathBuf>,
+    /// Nobody sees the directory after the command: it may be damaged
+    #[arg(long, hide = true)]
+    thrown_away: bool,
     /// The command and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
     command: Vec<OsString>,
@@ -70,8 +73,10 @@ pub(super) struct Run {
 impl Run {
     /// A command without faults, and a trace of what it does.
     pub(super) fn traced(trace: PathBuf, on: PathBuf, command: Vec<OsString>) -> Run {
-        let (force, discard_writes, layer, show) = (false, false, Vec::new(), Vec::new());
-        Run { plan: PlanArgs::traced(trace), on, force, discard_writes, layer, show, command }
+        let plan = PlanArgs::traced(trace);
+        let (force, discard_writes, thrown_away) = (false, false, false);
+        let (layer, show) = (Vec::new(), Vec::new());
+        Run { plan, on, force, discard_writes, layer, show, thrown_away, command }
     }
 }
 
@@ -93,9 +98,7 @@ fn enclose(args: &Run) -> Result<Exit, Failure> {
     let namespaces = enter_namespace().map_err(cannot)?;
     prepare_directories(args, namespaces)?;
     let mut place = Place::in_place(&args.on, args.force)?;
-    // A copy that is shown in its place goes as well.
-    let is_copy = args.show.chunks_exact(2).any(|pair| pair[1] == args.on);
-    place.thrown_away = args.discard_writes || is_copy;
+    place.thrown_away = args.discard_writes || args.thrown_away;
     // Only the command is there to see the mount, and it may become whoever it may become.
     place.allow_other = namespaces == Namespaces::Mounts;
     let inside = |cwd: &PathBuf| cwd.starts_with(&place.mountpoint);

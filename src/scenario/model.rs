@@ -82,6 +82,23 @@ pub struct PathPattern {
     pub exclude: bool,
 }
 
+/// Why a text is no pattern.
+#[derive(Debug, thiserror::Error)]
+pub enum GlobError {
+    /// It is not a glob, or too large to match with.
+    #[error("{}", .0.kind())]
+    Glob(#[from] globset::Error),
+    /// Groups in groups in groups.
+    #[error("too many braces in each other")]
+    Deep,
+}
+
+/// Braces may be so deep without a look at what the matcher, which takes 250 levels, makes of them:
+/// each is at most a group, a list and a sequence there.
+const DEEP: usize = 50;
+/// And so deep at all: each is at least a group. The parser would go down a stack that ends.
+const DEPTH_MAX: usize = 250;
+
 /// When a rule fires. Conditions combine with *and*; the default is: always.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct When {
@@ -135,28 +152,35 @@ impl PathPattern {
     /// The pattern of that text, with a leading `!` if it excludes. `*` does not cross `/`, `**`
     /// does. The glob keeps its options: `globset::GlobSet` over the globs of a rule, asked with
     /// `globset::Candidate::from_bytes` of the path relative to the root, is the matcher.
-    pub fn new(text: &str) -> Result<PathPattern, globset::Error> {
+    pub fn new(text: &str) -> Result<PathPattern, GlobError> {
         let (exclude, glob) = match text.strip_prefix('!') {
             Some(glob) => (true, glob),
             None => (false, text),
         };
+        let depth = depth(glob);
+        if depth > DEPTH_MAX {
+            return Err(GlobError::Deep);
+        }
         let glob = globset::GlobBuilder::new(glob)
             .literal_separator(true)
             .empty_alternates(true)
             .build()?;
         let pattern = PathPattern { glob, exclude };
-        PathPattern::can_match(std::slice::from_ref(&pattern))?;
-        Ok(pattern)
+        match PathPattern::can_match(std::slice::from_ref(&pattern)) {
+            Ok(()) => Ok(pattern),
+            Err(_) if depth > DEEP => Err(GlobError::Deep),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Whether these patterns can be matched with: a glob can parse and yet be too large for that.
-    /// Compiling is all the work of reading a scenario of many rules, so that is tried with long ones
-    /// alone: what a matcher takes grows with the length, by far less than 10 KiB a byte, and may
-    /// be 10 MiB.
+    /// Compiling is all the work of reading a scenario of many rules, so that is tried alone with long
+    /// ones, as what a matcher takes grows with the length, by far less than 10 KiB a byte, and may be
+    /// 10 MiB; and with deep ones.
     pub(super) fn can_match(patterns: &[PathPattern]) -> Result<(), globset::Error> {
         const LONG: usize = 1_000;
         let len: usize = patterns.iter().map(|pattern| pattern.glob.glob().len()).sum();
-        if len > LONG {
+        if len > LONG || patterns.iter().any(|pattern| depth(pattern.glob.glob()) > DEEP) {
             let mut set = globset::GlobSetBuilder::new();
             for pattern in patterns {
                 set.add(pattern.glob.clone());
@@ -171,6 +195,21 @@ impl PathPattern {
         let mark = if self.exclude { "!" } else { "" };
         format!("{mark}{}", self.glob.glob())
     }
+}
+
+/// How many braces are open at once, at most.
+fn depth(glob: &str) -> usize {
+    let (mut open, mut most, mut bytes) = (0_usize, 0, glob.bytes());
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'\\' => drop(bytes.next()),
+            b'{' => open += 1,
+            b'}' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        most = most.max(open);
+    }
+    most
 }
 
 #[cfg(test)]
@@ -194,6 +233,23 @@ mod tests {
         // Documented in scenarios/README.md: a list of bytes is taken as it is written.
         assert!(matches("a[!x]b", b"a/b") && !matches("a[!x/]b", b"a/b"));
         assert!(matches("a{,.bak}", b"a") && matches("a{,.bak}", b"a.bak"));
+    }
+
+    #[test]
+    fn every_pattern_of_deep_braces_that_is_accepted_can_be_matched_with() {
+        let mut accepted = 0;
+        for deep in (1..=260).chain([100_000]) {
+            for (start, end) in [("{", "}"), ("{a{x,y},", "}"), ("{a?,b*", ",c}")] {
+                let text = format!("{}a,b{}", start.repeat(deep), end.repeat(deep));
+                let Ok(pattern) = PathPattern::new(&text) else { continue };
+                let mut set = globset::GlobSetBuilder::new();
+                set.add(pattern.glob);
+                assert!(set.build().is_ok(), "{text}");
+                accepted += 1;
+            }
+        }
+        assert!(accepted > 200, "{accepted}");
+        assert!(PathPattern::new(&"\\{".repeat(300)).is_ok());
     }
 
     #[test]

@@ -152,7 +152,7 @@ fn read_pattern(item: &Field<'_>) -> Read<PathPattern> {
             .help(format!("write `*` to stay in the folder, or `{meant}`")));
     }
     PathPattern::new(text).map_err(|error| {
-        item.error("bad-glob", format!("`{text}` is not a glob: {}", error.kind())).help(GLOB_HELP)
+        item.error("bad-glob", format!("`{text}` is not a glob: {error}")).help(GLOB_HELP)
     })
 }
 

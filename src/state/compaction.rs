@@ -78,6 +78,24 @@ fn numbers(path: &Path) -> io::Result<Vec<u64>> {
     Ok(numbers)
 }
 
+/// Plays what was written and every file that was added to, up to that number: more than one if it
+/// could not be written before. Writes them as one, and gives how long that is.
+fn write_through(path: &Path, last: u64) -> io::Result<(Memory, u64)> {
+    let mut memory = Memory::read(path)?;
+    let mut numbers = numbers(path)?;
+    numbers.retain(|number| *number <= last);
+    let written = memory.through;
+    for number in numbers.iter().filter(|number| **number > written) {
+        memory.add(&numbered(path, *number))?;
+        memory.through = *number;
+    }
+    let len = memory.write(path)?;
+    for number in numbers {
+        std::fs::remove_file(numbered(path, number))?;
+    }
+    Ok((memory, len))
+}
+
 impl Growing {
     /// Plays what there is, and writes it anew.
     pub(super) fn open(path: &Path, lock: Option<Arc<File>>) -> io::Result<(Memory, Growing)> {
@@ -89,17 +107,7 @@ impl Growing {
         lock: Option<Arc<File>>,
         worth: u64,
     ) -> io::Result<(Memory, Growing)> {
-        let mut memory = Memory::read(path)?;
-        let numbers = numbers(path)?;
-        let written = memory.through;
-        for number in numbers.iter().filter(|number| **number > written) {
-            memory.add(&numbered(path, *number))?;
-            memory.through = *number;
-        }
-        let len = memory.write(path)?;
-        for number in numbers {
-            std::fs::remove_file(numbered(path, number))?;
-        }
+        let (memory, len) = write_through(path, u64::MAX)?;
         let number = memory.through + 1;
         let (_, log) = Log::open(&numbered(path, number), TITLE)?;
         let (added, bound) = (AtomicU64::new(0), AtomicU64::new(worth.max(GROWTH * len)));
@@ -168,12 +176,7 @@ impl Files {
         while Arc::strong_count(&ended) > 1 {
             std::thread::sleep(LOOK);
         }
-        let mut memory = Memory::read(&self.path)?;
-        memory.add(&numbered(&self.path, ended.number))?;
-        memory.through = ended.number;
-        let len = memory.write(&self.path)?;
-        std::fs::remove_file(numbered(&self.path, ended.number))?;
-        Ok(len)
+        write_through(&self.path, ended.number).map(|(_, len)| len)
     }
 }
 
@@ -239,5 +242,27 @@ mod tests {
         std::fs::write(path.with_extension("new"), "half of what was to be").unwrap();
         let (memory, _) = MemoryLog::open(&path, None).unwrap();
         assert_eq!(memory.files[&FILE].overwritten(7..8), [(7..8, 2)]);
+    }
+
+    #[test]
+    fn what_could_not_be_written_as_one_is_written_with_what_comes_later() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("memory");
+        let (_, memory) = Growing::open_with(&path, None, u64::MAX).unwrap();
+        let in_the_way = path.with_extension("new");
+        for _ in 0..2 {
+            note(&memory, &overwritten(7));
+            std::fs::create_dir(&in_the_way).unwrap();
+            memory.files.compact().unwrap_err();
+            std::fs::remove_dir(&in_the_way).unwrap();
+        }
+        note(&memory, &overwritten(7));
+        memory.files.compact().unwrap();
+        let left = memory.files.tail.load().number;
+        assert_eq!(numbers(&path).unwrap(), [left]);
+        note(&memory, &overwritten(7));
+        drop(memory);
+        let (memory, _) = MemoryLog::open(&path, None).unwrap();
+        assert_eq!(memory.files[&FILE].overwritten(7..8), [(7..8, 4)]);
     }
 }

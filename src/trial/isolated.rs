@@ -97,10 +97,13 @@ impl Isolated {
         let mut command = Command::new("/proc/self/exe");
         command.arg0("errorfs").args(["run", "--no-control", "--on"]).arg(&self.directory);
         command.arg("--show").arg(own.join("tmp")).arg(tmp);
+        // What the kernel has in its cache nobody asks for again: damage of it would not be met. And
+        // what is compared with that reads in the same way.
+        command.arg("--direct");
         if self.copies {
             let copy = own.join("copy");
             copy_tree(&self.directory, &copy)?;
-            command.arg("--show").arg(copy).arg(&self.directory);
+            command.arg("--show").arg(copy).arg(&self.directory).arg("--thrown-away");
         } else {
             command.arg("--discard-writes");
         }
@@ -108,8 +111,6 @@ impl Isolated {
             command.arg("--force");
         }
         if let Some(seed) = seed {
-            // What the kernel has in its cache nobody asks for again: damage of it would not be met.
-            command.arg("--direct");
             command.arg("--ledger").arg(own.join("ledger")).arg(format!("--seed={seed}"));
             for scenario in &self.scenarios {
                 command.arg("--scenario").arg(scenario);

@@ -324,3 +324,22 @@ fn of_two_runs_over_one_directory_the_sockets_are_named() {
     assert!(said.contains(&format!("more than one errorfs serves {}", dir.display())), "{said}");
     assert_eq!(said.matches("--socket /").count(), 2, "{said}");
 }
+
+/// What is shown in a place may be what somebody keeps: only a drill knows of its copies.
+#[test]
+fn a_directory_that_is_shown_elsewhere_is_damaged_only_if_that_is_allowed() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    [at("real"), at("shown")].iter().for_each(|dir| fs::create_dir(dir).unwrap());
+    let rule =
+        "version = 1\n[[rule]]\nname = \"r\"\n[rule.fault.bit_flip]\ncount = 1\non = \"write\"\n";
+    fs::write(at("s.toml"), rule).unwrap();
+    let mut command = errorfs("run");
+    command.args(["--no-control", "--seed=1", "--ledger"]).arg(at("ledger"));
+    command.arg("--scenario").arg(at("s.toml")).arg("--show").args([at("real"), at("shown")]);
+    command.arg("--on").arg(at("shown")).args(["--", "sh", "-c"]);
+    let ended = output(command.arg(format!("echo x >{}", at("shown/f").display())));
+    assert_eq!(ended.status.code(), Some(125), "{}", text(&ended.stderr));
+    assert!(text(&ended.stderr).contains("--allow-damage"), "{}", text(&ended.stderr));
+    assert!(!at("real/f").exists());
+}

@@ -133,3 +133,20 @@ fn outputs_that_differ_in_their_numbers_are_still_compared() {
     assert_eq!(under_flips(&[], "echo took $$ s; cat $1/data >/dev/null"), "benign");
     assert_eq!(under_flips(&[], "echo took $$ s; cat $1/data"), "silent_corruption");
 }
+
+/// Controls read in the same way as trials do: what differs then is by the fault alone.
+#[test]
+fn what_the_page_cache_holds_is_the_same_in_controls_and_trials() {
+    require_fuse!();
+    let code = "import ctypes, os, sys\n\
+        libc, size, fd = ctypes.CDLL(None), ctypes.c_size_t(1), os.open(sys.argv[1], os.O_RDONLY)\n\
+        libc.mmap.restype = ctypes.c_void_p\n\
+        at = libc.mmap(None, size, 1, 2, fd, ctypes.c_long(0))\n\
+        held = ctypes.create_string_buffer(1)\n\
+        assert libc.mincore(ctypes.c_void_p(at), size, held) == 0\n\
+        print(held.raw[0] & 1)";
+    let script = format!("cat $1/data >/dev/null; python3 -c '{code}' $1/data");
+    for arguments in [&[][..], &["--copy"]] {
+        assert_eq!(under_flips(arguments, &script), "masked", "{arguments:?}");
+    }
+}
