@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 use serde_json::Value;
 
 use super::files::ScenarioFiles;
-use super::{Changed, Problem, RULES_MAX, remembered};
+use super::{Changed, Problem, RULES_MAX, ScenarioTexts, remembered};
 use crate::fs::Filesystem;
 use crate::injector::Armed;
 use crate::ledger::{FORMAT, Header, Planned};
@@ -199,8 +199,17 @@ impl Stage {
             let detail = "the mount was started without scenario files: name some";
             return Err(Problem::new(409, "no-files", detail));
         }
-        let scenario = self.terms.files.load()?;
-        self.load(scenario, arming)
+        let texts = self.terms.files.read();
+        self.load_texts(&texts, arming)
+    }
+
+    /// Loads what they said.
+    pub fn load_texts(
+        &mut self,
+        texts: &ScenarioTexts,
+        arming: Arming,
+    ) -> Result<Changed, Problem> {
+        self.load(texts.scenario()?, arming)
     }
 
     /// Whether rules that come by themselves are armed: not where everything is disarmed. Shots do not
