@@ -11,7 +11,7 @@ use arc_swap::ArcSwap;
 use serde_json::Value;
 
 use super::files::ScenarioFiles;
-use super::{Changed, Problem, RULES_MAX, remembered};
+use super::{Changed, Problem, RULES_MAX, ScenarioTexts, remembered};
 use crate::fs::Filesystem;
 use crate::injector::Armed;
 use crate::ledger::{FORMAT, Header, Planned};
@@ -50,6 +50,8 @@ pub struct Stage {
     pub(super) shown: Arc<ArcSwap<Shown>>,
     /// The rules that shots are: scenarios may have rules of such names as well.
     pub(super) shots: Vec<crate::scenario::Rule>,
+    /// Whether everything was disarmed last: what counts where no rule is loaded.
+    off: bool,
 }
 
 /// What is loaded, for everybody to see.
@@ -102,7 +104,7 @@ impl Stage {
         let plan = String::new();
         let shown = Shown { scenario, seed: terms.seed, plan, until: None, since, failed: None };
         let shown = Arc::new(ArcSwap::from_pointee(shown));
-        Stage { fs, terms, shown, shots: Vec::new() }
+        Stage { fs, terms, shown, shots: Vec::new(), off: false }
     }
 
     /// The mount.
@@ -153,6 +155,7 @@ impl Stage {
             since: jiff::Timestamp::now(),
             ..shown
         });
+        self.off = [arming, self.arming()].contains(&Arming::Disarmed);
         let changed = Changed { unselected, drawn, ..self.arm(next, false) };
         self.remember(before.is_none());
         Ok(changed)
@@ -222,24 +225,42 @@ impl Stage {
         Ok(changed)
     }
 
-    /// Loads the files anew that the mount was started with; what is wrong with them is kept to be
-    /// told.
+    /// Loads the files anew that the mount was started with.
     pub fn reload(&mut self, arming: Arming) -> Result<Changed, Problem> {
-        let reloaded = self.load_files(arming);
-        if let Err(problem) = &reloaded {
-            let failed = Some(FailedReload::now(problem));
-            self.show(|shown| Shown { failed, ..shown });
-        }
-        reloaded
-    }
-
-    fn load_files(&mut self, arming: Arming) -> Result<Changed, Problem> {
         if self.terms.files.is_empty() {
             let detail = "the mount was started without scenario files: name some";
             return Err(Problem::new(409, "no-files", detail));
         }
-        let scenario = self.terms.files.load()?;
-        self.replace(scenario, arming)
+        let texts = self.terms.files.read();
+        self.load_texts(&texts, arming)
+    }
+
+    /// Loads what they said; what is wrong with it is kept to be told.
+    pub fn load_texts(
+        &mut self,
+        texts: &ScenarioTexts,
+        arming: Arming,
+    ) -> Result<Changed, Problem> {
+        let loaded = texts.scenario().and_then(|scenario| self.replace(scenario, arming));
+        if let Err(problem) = &loaded {
+            let failed = Some(FailedReload::now(problem));
+            self.show(|shown| Shown { failed, ..shown });
+        }
+        loaded
+    }
+
+    /// Whether rules that come by themselves are armed: not where everything is disarmed. Shots do not
+    /// count.
+    pub fn arming(&self) -> Arming {
+        let armed = self.fs.armed();
+        let is_shot = |name: &str| self.shots.iter().any(|shot| shot.name == name);
+        let states = armed.iter().flat_map(|armed| armed.states());
+        let mut rules = states.filter(|state| !is_shot(&state.label.rule)).peekable();
+        let off = match rules.peek() {
+            Some(_) => rules.all(|state| !state.in_force),
+            None => self.off,
+        };
+        if off { Arming::Disarmed } else { Arming::Armed }
     }
 
     /// Arms or disarms some rules, or all: each of them, or, if one is not there, none.
@@ -256,6 +277,9 @@ impl Stage {
         let known = |name: &String| states.iter().any(|state| state.label.rule == *name);
         if let Some(rule) = rules.into_iter().flatten().find(|name| !known(name)) {
             return Err(Problem::no_rule(rule, states.iter().map(|state| &*state.label.rule)));
+        }
+        if rules.is_none() {
+            self.off = !armed;
         }
         let Some(before) = &before else { return Ok(self.unchanged()) };
         let is_meant = |rule: &str| rules.is_none_or(|some| some.iter().any(|one| one == rule));
