@@ -35,7 +35,8 @@ pub(super) struct ControlArgs {
     /// Load the scenario and arm none of its rules: `errorfs arm` does
     #[arg(long, requires = "scenario")]
     pub(super) disarmed: bool,
-    /// Load the scenario files anew when they change; with a mistake in one, what was loaded stays
+    /// Load the scenario files anew when they change: disarmed, if everything was; with a mistake in
+    /// one, what was loaded stays
     #[arg(long, requires = "scenario")]
     pub(super) watch: bool,
 }

@@ -164,8 +164,9 @@ impl Serving {
         let has_files = !args.scenario.is_empty();
         let _scratch = kept.scratch;
         let serving = Serving { session, director, server, has_files, seed, trace, _scratch };
-        if let (Some(watching), Some(reload)) = (watching, serving.reloading()) {
-            watching.begin(reload).map_err(own)?;
+        if let Some(watching) = watching {
+            let director = serving.director.clone();
+            watching.begin(move || director.post(reload_watched)).map_err(own)?;
         }
         Ok(serving)
     }
@@ -335,6 +336,17 @@ fn begin(stage: &mut Stage, scenario: Scenario, args: &PlanArgs) -> Result<(), F
     }
     changed.unselected.iter().for_each(|rule| tell_nothing_selected(rule));
     Ok(())
+}
+
+/// What was promised to be off (`--disarmed`, `--for`, `disarm`) no file arms that changes.
+fn reload_watched(stage: &mut Stage) {
+    let arming = stage.arming();
+    let changed = stage.reload(arming);
+    let done = changed.is_ok();
+    tell_reloaded(changed);
+    if done && arming == Arming::Disarmed {
+        eprint("everything was disarmed and stays so: `errorfs arm` arms it");
+    }
 }
 
 fn tell_reloaded(changed: Result<Changed, Problem>) {

@@ -50,6 +50,8 @@ pub struct Stage {
     pub(super) shown: Arc<ArcSwap<Shown>>,
     /// The rules that shots are: scenarios may have rules of such names as well.
     pub(super) shots: Vec<crate::scenario::Rule>,
+    /// Whether everything was disarmed last: what counts where no rule is loaded.
+    off: bool,
 }
 
 /// What is loaded, for everybody to see.
@@ -102,7 +104,7 @@ impl Stage {
         let plan = String::new();
         let shown = Shown { scenario, seed: terms.seed, plan, until: None, since, failed: None };
         let shown = Arc::new(ArcSwap::from_pointee(shown));
-        Stage { fs, terms, shown, shots: Vec::new() }
+        Stage { fs, terms, shown, shots: Vec::new(), off: false }
     }
 
     /// The mount.
@@ -153,6 +155,7 @@ impl Stage {
             since: jiff::Timestamp::now(),
             ..shown
         });
+        self.off = [arming, self.arming()].contains(&Arming::Disarmed);
         let changed = Changed { unselected, drawn, ..self.arm(next, false) };
         self.remember(before.is_none());
         Ok(changed)
@@ -242,6 +245,20 @@ impl Stage {
         self.replace(scenario, arming)
     }
 
+    /// Whether rules that come by themselves are armed: not where everything is disarmed. Shots do not
+    /// count.
+    pub fn arming(&self) -> Arming {
+        let armed = self.fs.armed();
+        let is_shot = |name: &str| self.shots.iter().any(|shot| shot.name == name);
+        let states = armed.iter().flat_map(|armed| armed.states());
+        let mut rules = states.filter(|state| !is_shot(&state.label.rule)).peekable();
+        let off = match rules.peek() {
+            Some(_) => rules.all(|state| !state.in_force),
+            None => self.off,
+        };
+        if off { Arming::Disarmed } else { Arming::Armed }
+    }
+
     /// Arms or disarms some rules, or all: each of them, or, if one is not there, none.
     pub(super) fn set_armed(
         &mut self,
@@ -256,6 +273,9 @@ impl Stage {
         let known = |name: &String| states.iter().any(|state| state.label.rule == *name);
         if let Some(rule) = rules.into_iter().flatten().find(|name| !known(name)) {
             return Err(Problem::no_rule(rule, states.iter().map(|state| &*state.label.rule)));
+        }
+        if rules.is_none() {
+            self.off = !armed;
         }
         let Some(before) = &before else { return Ok(self.unchanged()) };
         let is_meant = |rule: &str| rules.is_none_or(|some| some.iter().any(|one| one == rule));

@@ -7,11 +7,14 @@ use std::path::Path;
 use super::*;
 
 fn watched(backing: &Backing, file: &Path) -> Mount {
+    watching(backing, file).start()
+}
+
+fn watching(backing: &Backing, file: &Path) -> Setup {
     let ledger = file.parent().unwrap().parent().unwrap().join("ledger");
     Mount::new(backing.path())
         .args(["--watch".into(), "--scenario".into(), file.as_os_str().to_owned()])
         .args(["--seed".into(), "1".into(), "--ledger".into(), ledger.into_os_string()])
-        .start()
 }
 
 fn generation_is(mount: &Mount, generation: u64) {
@@ -102,6 +105,57 @@ fn a_storm_of_writes_is_few_reloads_and_the_same_content_is_none() {
     wait_until("the last is loaded", LONG, || rotten(&mount) == 0);
     let generation = Api::of(&mount).generation();
     assert!((2..30).contains(&generation), "{generation} plans");
+    mount.stop();
+}
+
+/// Of [`ROT`], with another bit.
+fn other_rot() -> String {
+    ROT.replace("bit = 0", "bit = 1")
+}
+
+const STAYS: &str = "everything was disarmed and stays so";
+
+#[test]
+fn what_is_disarmed_no_file_arms_that_changes() {
+    require_fuse!();
+    let (backing, files) = (zeros(), Backing::new());
+    create_dir(files.join("d")).unwrap();
+    let file = files.join("d/s.toml");
+    write(&file, scenario(ROT)).unwrap();
+    let mut mount = watching(&backing, &file).args(["--disarmed"]).start();
+    write(&file, scenario(&other_rot())).unwrap();
+    generation_is(&mount, 2);
+    wait_until("it says so", LONG, || mount.said().contains(STAYS));
+    assert_eq!(rotten(&mount), 0);
+    // A fault that was asked for by itself, and no rule at all, change nothing about it.
+    let shot = json!({ "path": "other", "errno": "EIO" });
+    Api::of(&mount).change("POST", "/v1/inject", Some(&shot));
+    write(&file, scenario("")).unwrap();
+    generation_is(&mount, 4);
+    write(&file, scenario(ROT)).unwrap();
+    generation_is(&mount, 5);
+    assert_eq!(rotten(&mount), 0);
+    Api::of(&mount).post("/v1/arm");
+    assert_eq!(rotten(&mount), 1);
+    write(&file, scenario(&other_rot())).unwrap();
+    generation_is(&mount, 7);
+    assert_eq!(rotten(&mount), 2, "what is armed is armed anew");
+    mount.stop();
+}
+
+#[test]
+fn when_the_time_is_over_it_is_over_for_files_that_change_then() {
+    require_fuse!();
+    let (backing, files) = (zeros(), Backing::new());
+    create_dir(files.join("d")).unwrap();
+    let file = files.join("d/s.toml");
+    write(&file, scenario(ROT)).unwrap();
+    let mut mount = watching(&backing, &file).args(["--for", "100ms"]).start();
+    wait_until("the time is over", LONG, || mount.said().contains("the time is over"));
+    write(&file, scenario(&other_rot())).unwrap();
+    generation_is(&mount, 3);
+    assert_eq!(rotten(&mount), 0);
+    wait_until("it says so", LONG, || mount.said().contains(STAYS));
     mount.stop();
 }
 
