@@ -16,7 +16,8 @@ use super::messages::Log;
 use super::place::Place;
 use super::{damage, eprint, scenarios};
 use crate::control::{
-    Arming, Changed, Director, Problem, ScenarioFiles, Server, Stage, Terms, Watching,
+    Arming, Changed, Director, Problem, ScenarioFiles, ScenarioTexts, Server, Stage, Terms,
+    Watching,
 };
 use crate::diagnostic::{Consequence, plural};
 use crate::fs::{Filesystem, Settings};
@@ -166,7 +167,8 @@ impl Serving {
         let serving = Serving { session, director, server, has_files, seed, trace, _scratch };
         if let Some(watching) = watching {
             let director = serving.director.clone();
-            watching.begin(move || director.post(reload_watched)).map_err(own)?;
+            let changed = move |texts| director.post(move |stage| reload_watched(stage, &texts));
+            watching.begin(changed).map_err(own)?;
         }
         Ok(serving)
     }
@@ -339,9 +341,9 @@ fn begin(stage: &mut Stage, scenario: Scenario, args: &PlanArgs) -> Result<(), F
 }
 
 /// What was promised to be off (`--disarmed`, `--for`, `disarm`) no file arms that changes.
-fn reload_watched(stage: &mut Stage) {
+fn reload_watched(stage: &mut Stage, texts: &ScenarioTexts) {
     let arming = stage.arming();
-    let changed = stage.reload(arming);
+    let changed = stage.load_texts(texts, arming);
     let done = changed.is_ok();
     tell_reloaded(changed);
     if done && arming == Arming::Disarmed {

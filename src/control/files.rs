@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use rustix::fs::{Mode, OFlags, ResolveFlags, open, openat2};
 
-use super::Problem;
-use crate::scenario::{self, Scenario};
+use super::texts::{ScenarioText, ScenarioTexts};
+use crate::sys::lease::is_being_written;
 
 /// Scenario files. Those below the mountpoint (a mount in place, `run`) are found from a directory
 /// that was opened before the mount.
@@ -45,30 +45,11 @@ impl ScenarioFiles {
         self.0.is_empty()
     }
 
-    /// All of them as one, as they are now.
-    pub(super) fn load(&self) -> Result<Scenario, Problem> {
-        let of =
-            |file: &ScenarioFile, problem| Problem { file: Some(file.path.clone()), ..problem };
-        let named = |file: &ScenarioFile| {
-            let scenario = file.load().map_err(|problem| of(file, problem))?;
-            Ok((file.path.display().to_string(), scenario))
-        };
-        let scenarios = self.0.iter().map(named).collect::<Result<Vec<_>, Problem>>()?;
-        scenario::merge(scenarios).map_err(|errors| {
-            let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
-            Problem::new(422, "conflict", lines.join("; "))
-        })
-    }
-
-    /// Changes when what any of them says does, or whether it can be read.
-    pub(super) fn fingerprint(&self) -> blake3::Hash {
-        let mut hasher = blake3::Hasher::new();
-        for file in self.0.iter() {
-            let said = file.read().map_err(|error| error.to_string());
-            hasher.update(&[u8::from(said.is_ok())]);
-            hasher.update(blake3::hash(said.unwrap_or_else(|error| error).as_bytes()).as_bytes());
-        }
-        hasher.finalize()
+    /// What all of them say now.
+    pub(super) fn read(&self) -> ScenarioTexts {
+        let text =
+            |file: &ScenarioFile| ScenarioText { path: file.path.clone(), said: file.read() };
+        ScenarioTexts(self.0.iter().map(text).collect())
     }
 
     /// The directories in which they have their names, by paths that do not lead through the mount.
@@ -84,20 +65,7 @@ impl ScenarioFiles {
 }
 
 impl ScenarioFile {
-    fn load(&self) -> Result<Scenario, Problem> {
-        let text = self.read().map_err(|error| {
-            let detail = format!("{} cannot be read: {error}", self.path.display());
-            Problem::new(422, "unreadable-file", detail)
-        })?;
-        let parsed = scenario::parse(&text);
-        parsed.scenario.ok_or_else(|| {
-            let problem = Problem::scenario(&text, &parsed.diagnostics);
-            let detail = format!("{}: {}", self.path.display(), problem.detail);
-            Problem { detail, ..problem }
-        })
-    }
-
-    fn read(&self) -> io::Result<String> {
+    fn read(&self) -> io::Result<(String, Option<bool>)> {
         // A pipe without a writer shall not hold whoever reads it.
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let mode = Mode::empty();
@@ -113,7 +81,9 @@ impl ScenarioFile {
         }
         let mut text = String::new();
         file.read_to_string(&mut text)?;
-        Ok(text)
+        // Asked last: whoever wrote until then is about to be seen by the next look.
+        let written = is_being_written(&file);
+        Ok((text, written.ok()))
     }
 }
 

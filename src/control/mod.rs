@@ -30,6 +30,7 @@ mod shot;
 mod socket;
 mod stage;
 mod status;
+mod texts;
 mod token;
 mod watch;
 
@@ -45,6 +46,7 @@ pub use server::{Listening, Server, serve};
 pub use shot::Shot;
 pub use socket::{ENVIRONMENT, FindError, default_path, find};
 pub use stage::{Arming, Stage, Terms};
+pub use texts::ScenarioTexts;
 pub use token::{Token, TokenError};
 pub use watch::Watching;
 

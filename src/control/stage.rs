@@ -11,7 +11,7 @@ use arc_swap::ArcSwap;
 use serde_json::Value;
 
 use super::files::ScenarioFiles;
-use super::{Changed, Problem, RULES_MAX, remembered};
+use super::{Changed, Problem, RULES_MAX, ScenarioTexts, remembered};
 use crate::fs::Filesystem;
 use crate::injector::Armed;
 use crate::ledger::{FORMAT, Header, Planned};
@@ -225,10 +225,19 @@ impl Stage {
         Ok(changed)
     }
 
-    /// Loads the files anew that the mount was started with; what is wrong with them is kept to be
-    /// told.
+    /// Loads the files anew that the mount was started with.
     pub fn reload(&mut self, arming: Arming) -> Result<Changed, Problem> {
-        let reloaded = self.load_files(arming);
+        let texts = self.terms.files.read();
+        self.load_texts(&texts, arming)
+    }
+
+    /// Loads what the files said; what is wrong with them is kept to be told.
+    pub fn load_texts(
+        &mut self,
+        texts: &ScenarioTexts,
+        arming: Arming,
+    ) -> Result<Changed, Problem> {
+        let reloaded = self.load_files(texts, arming);
         if let Err(problem) = &reloaded {
             let failed = Some(FailedReload::now(problem));
             self.show(|shown| Shown { failed, ..shown });
@@ -236,13 +245,12 @@ impl Stage {
         reloaded
     }
 
-    fn load_files(&mut self, arming: Arming) -> Result<Changed, Problem> {
+    fn load_files(&mut self, texts: &ScenarioTexts, arming: Arming) -> Result<Changed, Problem> {
         if self.terms.files.is_empty() {
             let detail = "the mount was started without scenario files: name some";
             return Err(Problem::new(409, "no-files", detail));
         }
-        let scenario = self.terms.files.load()?;
-        self.replace(scenario, arming)
+        self.replace(texts.scenario()?, arming)
     }
 
     /// Whether rules that come by themselves are armed: not where everything is disarmed. Shots do not

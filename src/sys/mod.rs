@@ -5,6 +5,7 @@ pub mod confinement;
 pub mod descriptor;
 pub mod file_handle;
 pub mod ioctl;
+pub mod lease;
 pub mod memory;
 pub mod network;
 pub mod process;

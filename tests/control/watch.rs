@@ -1,8 +1,10 @@
 //! `--watch`: scenario files that change are loaded anew.
 
-use std::fs::{create_dir, remove_dir_all, rename, write};
+use std::fs::{File, create_dir, remove_dir_all, rename, write};
+use std::io::Write as _;
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::time::Instant;
 
 use super::*;
 
@@ -159,6 +161,62 @@ fn when_the_time_is_over_it_is_over_for_files_that_change_then() {
     mount.stop();
 }
 
+/// Half of it is a rule about everything: it would be read and armed at every look.
+#[test]
+fn what_is_being_written_is_loaded_when_it_is_closed() {
+    require_fuse!();
+    let (backing, files) = (zeros(), Backing::new());
+    create_dir(files.join("d")).unwrap();
+    let file = files.join("d/s.toml");
+    write(&file, scenario(ROT)).unwrap();
+    let mut mount = watched(&backing, &file);
+    let mut written = File::create(&file).unwrap();
+    let half = "[[rule]]\nname = \"fails\"\n[rule.fault.error]\nerrno = \"EIO\"\n";
+    written.write_all(scenario(half).as_bytes()).unwrap();
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(5) {
+        assert_eq!(read_at(&mount.join("other"), 0, 1).unwrap(), [0], "{}", mount.said());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(Api::of(&mount).generation(), 1, "{}", mount.said());
+    written.write_all(b"[rule.select]\npath = \"file\"\n").unwrap();
+    drop(written);
+    generation_is(&mount, 2);
+    assert_eq!(read_at(&mount.join("other"), 0, 1).unwrap(), [0]);
+    assert!(read_at(&mount.join("file"), 0, 1).is_err());
+    mount.stop();
+}
+
+/// How often the thread that watches has waited so far.
+fn waits(mount: &Mount) -> u64 {
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", mount.pid())).unwrap();
+    let mut tasks = tasks.map(|task| task.unwrap().path());
+    let is_it = |task: &std::path::PathBuf| {
+        std::fs::read_to_string(task.join("comm")).is_ok_and(|name| name == "watch\n")
+    };
+    let status = std::fs::read_to_string(tasks.find(is_it).unwrap().join("status")).unwrap();
+    let count = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+    count.unwrap().trim().parse().unwrap()
+}
+
+#[test]
+fn a_storm_of_writes_to_another_file_does_not_wake_the_watch_each_time() {
+    require_fuse!();
+    let (backing, files) = (zeros(), Backing::new());
+    create_dir(files.join("d")).unwrap();
+    let file = files.join("d/s.toml");
+    write(&file, scenario(ROT)).unwrap();
+    let mut mount = watched(&backing, &file);
+    let (before, start) = (waits(&mount), Instant::now());
+    let mut other = File::create(files.join("d/other")).unwrap();
+    while start.elapsed() < Duration::from_secs(1) {
+        other.write_all(b"x").unwrap();
+    }
+    let woken = u128::from(waits(&mount) - before);
+    assert!(woken < 20 + start.elapsed().as_millis() / 20, "{woken} times");
+    mount.stop();
+}
+
 /// A link that comes to lead through the mount is not followed: errorfs would wait for itself.
 #[test]
 fn nothing_is_read_through_the_mount_itself() {
@@ -181,11 +239,17 @@ fn nothing_is_read_through_the_mount_itself() {
 #[test]
 fn a_file_of_the_directory_that_is_mounted_in_place_is_watched_past_the_mount() {
     require_fuse!();
+    for how in ["> s.new && mv s.new s.toml", "> s.toml"] {
+        changes_in_place(how);
+    }
+}
+
+fn changes_in_place(how: &str) {
     let hangs = "[[rule]]\nname = \"hangs\"\nselect = { path = \"s.toml\", ops = [\"read\"] }\n\
                  [rule.fault.stall]\n";
     let (backing, files) = (zeros().with("s.toml", scenario(hangs).as_bytes()), Backing::new());
     let script = format!(
-        "printf 'version = 1\\n' > s.new && mv s.new s.toml; for n in $(seq 200); do \
+        "printf 'version = 1\\n' {how}; for n in $(seq 200); do \
          {ERRORFS} status | grep -q 'generation 2' && exit 0; sleep 0.1; done; exit 9"
     );
     let run = Program::errorfs("run").arg("--watch").arg("--scenario").arg(backing.join("s.toml"));
