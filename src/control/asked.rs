@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{Method, Uri};
@@ -9,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::events::lines;
+use super::peer::Endless;
 use super::requests::{ChangeQuery, Options};
 use super::routes::App;
 use super::{EventsQuery, Problem, holders, metrics, operations, status};
@@ -71,10 +73,11 @@ pub(super) async fn get_rule(
 pub(super) async fn get_events(
     State(app): State<App>,
     Options(query): Options<EventsQuery>,
-) -> Result<Answer, Answer> {
+) -> Result<(Option<Extension<Endless>>, Answer), Answer> {
+    let endless = (query.follow == 1).then_some(Extension(Endless));
     let lines = lines(app.director.filesystem().clone(), query, app.followers.clone());
     let cannot = |error: std::io::Error| Problem::new(500, "no-events", error.to_string());
-    Ok(Answer::Text("application/jsonl", Body::new(lines.map_err(cannot)?)))
+    Ok((endless, Answer::Text("application/jsonl", Body::new(lines.map_err(cannot)?))))
 }
 
 pub(super) async fn get_metrics(State(app): State<App>) -> Answer {

@@ -19,6 +19,7 @@ mod metrics;
 mod openapi;
 mod operations;
 mod orders;
+mod peer;
 mod power;
 mod problem;
 mod reasons;

@@ -133,15 +133,15 @@ fn start(listening: Listening, app: App) -> io::Result<Option<SocketAddr>> {
 struct Ears {
     unix: (UnixListener, Router),
     tcp: Option<(TcpListener, Router)>,
-    places: Places,
+    patience: Duration,
 }
 
 impl Ears {
     /// Nobody but us may as much as connect to the socket, from the first moment on: this thread has
     /// a umask of its own.
     fn open(listening: &Listening, app: App) -> io::Result<Ears> {
-        let places = Places::new(listening.patience.unwrap_or(PATIENCE));
-        let router = router(app).layer(from_fn_with_state(places.clone(), whole));
+        let patience = listening.patience.unwrap_or(PATIENCE);
+        let router = router(app).layer(from_fn_with_state(patience, whole));
         let port = |(address, token): &(SocketAddr, Token)| {
             let listener = std::net::TcpListener::bind(address)?;
             listener.set_nonblocking(true)?;
@@ -150,12 +150,12 @@ impl Ears {
         };
         let tcp = listening.tcp.as_ref().map(port).transpose()?;
         set_umask(0o177)?;
-        Ok(Ears { unix: (UnixListener::bind(&listening.socket)?, router), tcp, places })
+        Ok(Ears { unix: (UnixListener::bind(&listening.socket)?, router), tcp, patience })
     }
 
     async fn listen(self) {
         if let Some((listener, router)) = self.tcp {
-            let places = self.places.clone();
+            let places = Places::new(self.patience);
             tokio::spawn(async move {
                 loop {
                     match listener.accept().await {
@@ -166,9 +166,10 @@ impl Ears {
             });
         }
         let (listener, router) = self.unix;
+        let places = Places::new(self.patience);
         loop {
             match listener.accept().await {
-                Ok((stream, _)) if is_allowed(&stream) => self.places.answer(stream, &router),
+                Ok((stream, _)) if is_allowed(&stream) => places.answer(stream, &router),
                 Ok(_) => {}
                 Err(_) => rest().await,
             }

@@ -19,6 +19,11 @@ fn token(files: &Backing, text: &str, mode: u32) -> PathBuf {
 }
 
 fn mount(backing: &Backing, token: &Path) -> (Mount, String) {
+    mount_for(backing, token, "1s")
+}
+
+/// Keeps connections for so long on which nothing is asked.
+fn mount_for(backing: &Backing, token: &Path, patience: &str) -> (Mount, String) {
     // A free one, as of now.
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mount = Mount::new(backing.path())
@@ -26,7 +31,7 @@ fn mount(backing: &Backing, token: &Path) -> (Mount, String) {
         .seed(1)
         .args(["--control", &format!("tcp:{free}")])
         .args(["--token-file".as_ref(), token.as_os_str()])
-        .args(["--control-patience", "1s"])
+        .args(["--control-patience", patience])
         .start();
     (mount, free.to_string())
 }
@@ -148,5 +153,69 @@ fn a_head_that_is_too_large_is_refused() {
     let _ = stream.read_to_end(&mut answer);
     assert!(!answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
     assert!(asked(&port, &format!("Authorization: Bearer {TOKEN}\r\n")).contains("\"errorfs\""));
+    mount.stop();
+}
+
+#[test]
+fn whoever_takes_every_place_at_the_port_takes_none_at_the_socket() {
+    require_fuse!();
+    let (backing, files) = (zeros(), Backing::new());
+    let file = token(&files, TOKEN, 0o600);
+    let (mut mount, port) = mount_for(&backing, &file, "10m");
+    let idle: Vec<_> = (0..128).map(|_| TcpStream::connect(&port).unwrap()).collect();
+    // Whoever comes next has no place: all of those are taken by now.
+    let mut refused = TcpStream::connect(&port).unwrap();
+    refused.set_read_timeout(Some(LONG)).unwrap();
+    let closed = match refused.read(&mut [0; 1]) {
+        Ok(count) => count == 0,
+        Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,
+    };
+    assert!(closed, "there is a place left");
+    Program::errorfs("status").arg(mount.path()).succeed().expect_said("rot");
+    drop(idle);
+    mount.stop();
+}
+
+#[test]
+fn whoever_asks_and_never_reads_the_answers_is_not_kept() {
+    require_fuse!();
+    let (backing, files) = (zeros(), Backing::new());
+    let file = token(&files, TOKEN, 0o600);
+    let (mut mount, _) = mount(&backing, &file);
+    let mut peer = UnixStream::connect(find(Some(mount.path())).unwrap()).unwrap();
+    peer.set_nonblocking(true).unwrap();
+    let mut is_kept = || match peer.write(b"GET /v1/openapi.json HTTP/1.1\r\nhost: x\r\n\r\n") {
+        Ok(_) => true,
+        Err(error) => error.kind() == std::io::ErrorKind::WouldBlock,
+    };
+    wait_until("it is closed", LONG, || !is_kept());
+    mount.stop();
+}
+
+/// Programs that follow may rest for longer than others are kept.
+#[test]
+fn whoever_follows_and_does_not_read_for_a_while_is_kept() {
+    require_fuse!();
+    const EVENTS: usize = 6_000;
+    let (backing, files) = (zeros(), Backing::new());
+    let file = token(&files, TOKEN, 0o600);
+    let (mut mount, _) = mount(&backing, &file);
+    assert!(Api::of(&mount).load(&FAILS.replace("every = 2", "every = 1")).is_done());
+    let mut follower = UnixStream::connect(find(Some(mount.path())).unwrap()).unwrap();
+    follower.set_read_timeout(Some(LONG)).unwrap();
+    follower.write_all(b"GET /v1/events?follow=1 HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    let other = std::fs::File::open(mount.join("other")).unwrap();
+    for _ in 0..EVENTS {
+        let read = std::os::unix::fs::FileExt::read_at(&other, &mut [0], 0);
+        assert!(read.is_err());
+    }
+    std::thread::sleep(Duration::from_secs(3));
+    let (mut seen, mut buffer) = (String::new(), vec![0; 1 << 16]);
+    while !seen.contains(&format!("\"seq\":{EVENTS},")) {
+        let count = follower.read(&mut buffer).unwrap();
+        assert!(count > 0, "closed after {} bytes", seen.len());
+        seen += &String::from_utf8_lossy(&buffer[..count]);
+    }
+    drop(other);
     mount.stop();
 }
