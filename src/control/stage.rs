@@ -227,26 +227,30 @@ impl Stage {
 
     /// Loads the files anew that the mount was started with.
     pub fn reload(&mut self, arming: Arming) -> Result<Changed, Problem> {
-        if self.terms.files.is_empty() {
-            let detail = "the mount was started without scenario files: name some";
-            return Err(Problem::new(409, "no-files", detail));
-        }
         let texts = self.terms.files.read();
         self.load_texts(&texts, arming)
     }
 
-    /// Loads what they said; what is wrong with it is kept to be told.
+    /// Loads what the files said; what is wrong with them is kept to be told.
     pub fn load_texts(
         &mut self,
         texts: &ScenarioTexts,
         arming: Arming,
     ) -> Result<Changed, Problem> {
-        let loaded = texts.scenario().and_then(|scenario| self.replace(scenario, arming));
-        if let Err(problem) = &loaded {
+        let reloaded = self.load_files(texts, arming);
+        if let Err(problem) = &reloaded {
             let failed = Some(FailedReload::now(problem));
             self.show(|shown| Shown { failed, ..shown });
         }
-        loaded
+        reloaded
+    }
+
+    fn load_files(&mut self, texts: &ScenarioTexts, arming: Arming) -> Result<Changed, Problem> {
+        if self.terms.files.is_empty() {
+            let detail = "the mount was started without scenario files: name some";
+            return Err(Problem::new(409, "no-files", detail));
+        }
+        self.replace(texts.scenario()?, arming)
     }
 
     /// Whether rules that come by themselves are armed: not where everything is disarmed. Shots do not

@@ -22,10 +22,9 @@ pub(super) struct ScenarioText {
 impl ScenarioTexts {
     /// All of them as one.
     pub(super) fn scenario(&self) -> Result<Scenario, Problem> {
-        let of = |one: &ScenarioText, problem| Problem { file: Some(one.path.clone()), ..problem };
         let named = |one: &ScenarioText| {
-            let scenario = one.scenario().map_err(|problem| of(one, problem))?;
-            Ok((one.path.display().to_string(), scenario))
+            let of = |problem| Problem { file: Some(one.path.clone()), ..problem };
+            Ok((one.path.display().to_string(), one.scenario().map_err(of)?))
         };
         let scenarios = self.0.iter().map(named).collect::<Result<Vec<_>, Problem>>()?;
         scenario::merge(scenarios).map_err(|errors| {
