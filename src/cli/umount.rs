@@ -47,7 +47,7 @@ pub(super) fn run(args: &Umount) -> Result<Exit, Failure> {
 /// Removes one, and waits for whoever served it. With --lazy that ends with its last user.
 fn remove(path: &Path, detach: Detach) -> Result<(), UnmountError> {
     let mount = find(path).ok().flatten().filter(|_| detach == Detach::IfUnused);
-    let server = mount.as_ref().and_then(|mount| ServerProcess::of(mount.device));
+    let server = mount.as_ref().and_then(ServerProcess::of);
     unmount(path, detach)?;
     if let (Some(mount), Some(server)) = (mount, server) {
         wait_for(&server, &mount);

@@ -133,7 +133,7 @@ pub fn find(mountpoint: Option<&Path>) -> Result<PathBuf, FindError> {
 /// be about to end, or be a mount that only a command of `errorfs run` sees.
 fn seen_here(mountpoint: &Path, sockets: Vec<PathBuf>) -> Result<PathBuf, FindError> {
     let mount = mount_at(&resolved(mountpoint)).ok().flatten().filter(Mount::is_errorfs);
-    let server = mount.and_then(|mount| ServerProcess::of(mount.device));
+    let server = mount.as_ref().and_then(ServerProcess::of);
     let is_its = |path: &&PathBuf| server.as_ref().is_some_and(|one| pid(path) == Some(one.id()));
     match sockets.iter().find(is_its) {
         Some(socket) => Ok(socket.clone()),

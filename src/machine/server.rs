@@ -2,11 +2,14 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+use super::Mount;
 
 /// The process that serves a mount. Its number is not given to another one while this exists.
 #[derive(Debug)]
@@ -16,17 +19,17 @@ pub struct ServerProcess {
 }
 
 impl ServerProcess {
-    /// Who serves the mount of this device (major, minor). `None`: nobody does, or it cannot be told,
-    /// as that process has no guard or is not to be seen from here.
-    pub fn of(device: (u32, u32)) -> Option<ServerProcess> {
-        let (guard, pid) = std::fs::read_dir("/proc").ok()?.flatten().find_map(|process| {
-            let pid = guarded(&process.path(), device)?;
-            Some((process.path(), pid))
-        })?;
-        let pid = Pid::from_raw(pid)?;
+    /// Who serves this mount. `None`: nobody does, or it cannot be told, as that process has no guard
+    /// or is not to be seen from here.
+    pub fn of(mount: &Mount) -> Option<ServerProcess> {
+        let processes = std::fs::read_dir("/proc").ok()?.flatten();
+        let guards = processes.filter_map(|process| Guarding::of(process.path(), mount));
+        // The device's number may have been that of a mount before, whose errorfs is about to end.
+        let guard = guards.max_by_key(|guard| (guard.is_there, guard.since))?;
+        let pid = Pid::from_raw(guard.server)?;
         let handle = pidfd_open(pid, PidfdFlags::empty()).ok()?;
         // It lived when it was opened, so that it is the one and not a later one of its number.
-        (parent(&guard)? == pid.as_raw_nonzero().get()).then_some(ServerProcess { pid, handle })
+        (guard.stat()?.0 == guard.server).then_some(ServerProcess { pid, handle })
     }
 
     /// Its number.
@@ -42,19 +45,37 @@ impl ServerProcess {
     }
 }
 
-/// The number of the process that this one guards the mount of that device for, if it does.
-fn guarded(process: &Path, device: (u32, u32)) -> Option<i32> {
-    let line = std::fs::read(process.join("cmdline")).ok()?;
-    let words: Vec<_> = line.split(|byte| *byte == 0).collect();
-    let [_, b"guard", b"--", _, guarded, server, ..] = words.as_slice() else { return None };
-    let server = std::str::from_utf8(server).ok()?.parse().ok()?;
-    let is_its = *guarded == format!("{}:{}", device.0, device.1).as_bytes();
-    // A guard that has another parent by now has outlived whom it guards.
-    (is_its && parent(process)? == server).then_some(server)
+/// A process that guards what is or was mounted from a device, while whom it guards lives.
+struct Guarding {
+    process: PathBuf,
+    server: i32,
+    /// Whether it was mounted where the mount is.
+    is_there: bool,
+    /// When it began, in ticks of the kernel's clock.
+    since: u64,
 }
 
-fn parent(process: &Path) -> Option<i32> {
-    let status = std::fs::read_to_string(process.join("status")).ok()?;
-    let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"));
-    parent?.trim().parse().ok()
+impl Guarding {
+    fn of(process: PathBuf, mount: &Mount) -> Option<Guarding> {
+        let line = std::fs::read(process.join("cmdline")).ok()?;
+        let words: Vec<_> = line.split(|byte| *byte == 0).collect();
+        let [_, b"guard", b"--", place, device, server, ..] = *words.as_slice() else {
+            return None;
+        };
+        let is_its = device == format!("{}:{}", mount.device.0, mount.device.1).as_bytes();
+        let server = std::str::from_utf8(server).ok()?.parse().ok()?;
+        let is_there = place == mount.mountpoint.as_os_str().as_bytes();
+        let guard = Guarding { process, server, is_there, since: 0 };
+        let (parent, since) = guard.stat()?;
+        // A guard that has another parent by now has outlived whom it guards.
+        (is_its && parent == server).then_some(Guarding { since, ..guard })
+    }
+
+    /// Its parent, and when it began: fields 4 and 22 of proc_pid_stat(5).
+    fn stat(&self) -> Option<(i32, u64)> {
+        let stat = std::fs::read_to_string(self.process.join("stat")).ok()?;
+        // The name before them may hold anything.
+        let mut fields = stat.rsplit_once(") ")?.1.split(' ');
+        Some((fields.nth(1)?.parse().ok()?, fields.nth(17)?.parse().ok()?))
+    }
 }
