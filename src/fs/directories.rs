@@ -2,6 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::mem::MaybeUninit;
+use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::{Arc, Mutex};
@@ -50,18 +51,54 @@ struct Batch {
 #[derive(Debug)]
 pub struct Listing {
     batch: Arc<Vec<DirEntry>>,
-    from: usize,
+    range: Range<usize>,
+}
+
+/// How much one answer tells of a directory.
+#[derive(Clone, Copy, Debug)]
+pub struct Portion {
+    /// So many entries, at most.
+    pub entries: usize,
+    /// Bytes that an entry takes beside its name.
+    pub header: usize,
+}
+
+impl Portion {
+    /// The kernel asks for no less.
+    const ROOM: usize = 4096;
+
+    /// Those that any answer has room for, also if each is told twice; one at least, if there is any.
+    pub(super) fn fitting<'a>(&self, entries: &'a [DirEntry]) -> &'a [DirEntry] {
+        let mut room = Portion::ROOM;
+        let fits = |entry: &&DirEntry| {
+            let left = room.checked_sub(2 * (self.header + entry.name.len()).next_multiple_of(8));
+            room = left.unwrap_or(0);
+            left.is_some()
+        };
+        let count = entries.iter().take(self.entries).take_while(fits).count();
+        &entries[..count.max(1).min(entries.len())]
+    }
 }
 
 impl Listing {
     /// These.
     pub(super) fn new(entries: Vec<DirEntry>) -> Listing {
-        Listing { batch: Arc::new(entries), from: 0 }
+        Listing::from(Arc::new(entries), 0)
+    }
+
+    fn from(batch: Arc<Vec<DirEntry>>, start: usize) -> Listing {
+        Listing { range: start..batch.len(), batch }
+    }
+
+    /// No more than so many.
+    pub(super) fn first(self, count: usize) -> Listing {
+        let Range { start, end } = self.range;
+        Listing { range: start..end.min(start.saturating_add(count)), ..self }
     }
 
     /// In the directory's order.
     pub fn entries(&self) -> &[DirEntry] {
-        &self.batch[self.from..]
+        &self.batch[self.range.clone()]
     }
 }
 
@@ -85,7 +122,7 @@ impl Filesystem {
         let open = self.open_directories.get(handle)?;
         let batch = locked(&open.batch).clone();
         match batch.position(cookie) {
-            Some(from) if from < batch.entries.len() => Ok(Listing { batch: batch.entries, from }),
+            Some(from) if from < batch.entries.len() => Ok(Listing::from(batch.entries, from)),
             known => open.read(cookie, known.is_none()),
         }
     }
@@ -112,7 +149,7 @@ impl DirHandle {
         entries.iter_mut().for_each(|entry| entry.ino = self.listed.number(entry.ino));
         let entries = Arc::new(entries);
         *locked(&self.batch) = Batch { entries: entries.clone(), cookie };
-        Ok(Listing { batch: entries, from: 0 })
+        Ok(Listing::from(entries, 0))
     }
 }
 

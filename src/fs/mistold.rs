@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::events::written;
 use super::inject::Judged;
 use super::stat::{Attr, FileKind};
-use super::{Answer, DirEntry, Entry, FileHandle, Filesystem, Listing, Opened, Subject};
+use super::{Answer, DirEntry, Entry, FileHandle, Filesystem, Listing, Opened, Portion, Subject};
 use crate::ledger::{Event, Mistold, bytes_or_hash};
 use crate::op::{Op, OpKind};
 use crate::plan::fault::Fault;
@@ -126,21 +126,23 @@ impl Filesystem {
         self.around_told(op, subject, call, tell, answer);
     }
 
-    /// `readdir`, with entries that are missing, there twice, or of another kind.
+    /// `readdir`, with entries that are missing, there twice, or of another kind. What is given is
+    /// what is answered, so that there are events of that and of nothing else.
     pub fn list(
         &self,
         op: Op,
-        handle: FileHandle,
-        cookie: u64,
+        (handle, cookie): (FileHandle, u64),
+        portion: Portion,
         answer: impl FnOnce(Answer<Listing>) + Send + 'static,
     ) {
         let subject = Subject::OpenDirectory(handle);
         let tell = |judged: &Judged, was: &Answer<Listing>| {
             let was = was.as_ref().ok().filter(|_| judged.armed.changes_entries())?;
             let mut events = Vec::new();
-            Some((self.mislisted(judged, handle, was, &mut events), events))
+            Some((self.mislisted(judged, (handle, portion), was, &mut events), events))
         };
-        self.around_told(op, subject, |fs| fs.readdir(handle, cookie), tell, answer);
+        let call = |fs: &Filesystem| Ok(fs.readdir(handle, cookie)?.first(portion.entries));
+        self.around_told(op, subject, call, tell, answer);
     }
 
     /// Entries as they are told. None at all would be the end of the directory: where all of some are
@@ -148,29 +150,35 @@ impl Filesystem {
     fn mislisted(
         &self,
         judged: &Judged,
-        handle: FileHandle,
+        (handle, portion): (FileHandle, Portion),
         was: &Listing,
         events: &mut Vec<Event>,
     ) -> Answer<Listing> {
-        let mut told = judged.entries(was.entries(), self.armed_at.elapsed(), events);
-        let mut last = was.entries().last().map(|entry| entry.next);
+        let are = portion.fitting(was.entries());
+        let mut told = judged.entries(are, self.armed_at.elapsed(), events);
+        let mut last = are.last().map(|entry| entry.next);
         while let Some(cookie) = last.filter(|_| told.is_empty()) {
             let more = self.readdir(handle, cookie)?;
-            told = judged.entries(more.entries(), self.armed_at.elapsed(), events);
-            last = more.entries().last().map(|entry| entry.next);
+            let are = portion.fitting(more.entries());
+            told = judged.entries(are, self.armed_at.elapsed(), events);
+            last = are.last().map(|entry| entry.next);
         }
         Ok(Listing::new(told))
     }
 }
 
 impl Judged {
+    /// What is missing after the last one that is told is asked for once more: the kernel goes on
+    /// from that one. It has its events then.
     fn entries(&self, are: &[DirEntry], now: Duration, events: &mut Vec<Event>) -> Vec<DirEntry> {
-        let mut told = Vec::with_capacity(are.len());
+        let mut told: Vec<DirEntry> = Vec::with_capacity(are.len());
+        let mut through_last = events.len();
         for entry in are {
             let path = self.view.path.join(&entry.name);
             let fault = || self.armed.entry_fault(&path, now);
             let Some((rule, fault)) = (!entry.is_itself_or_above()).then(fault).flatten() else {
                 told.push(entry.clone());
+                through_last = events.len();
                 continue;
             };
             let wrong = DirEntry { kind: other_than(entry.kind), ..entry.clone() };
@@ -181,6 +189,12 @@ impl Judged {
             }
             let mistold = vec![line("entry", "there once".to_owned(), fault.name().to_owned())];
             events.push(Event { path: written(&path), mistold, ..self.event(rule, 0) });
+            if fault != EntryFault::Missing {
+                through_last = events.len();
+            }
+        }
+        if !told.is_empty() {
+            events.truncate(through_last);
         }
         told
     }

@@ -66,7 +66,7 @@ pub use control::Controlled;
 pub use copying::write_fully;
 pub use corruption::region_line;
 pub use data::{Opened, Writing, length_of_allocation, read_fully};
-pub use directories::{DirEntry, DirHandle, Listing};
+pub use directories::{DirEntry, DirHandle, Listing, Portion};
 pub use durations::{BOUNDS, Distribution};
 pub use filesystem::{Filesystem, Settings};
 pub use flights::Operations;

@@ -306,7 +306,7 @@ impl fuser::Filesystem for Adapter {
         reply: ReplyDirectory,
     ) {
         let op = op(OpKind::Readdir, request);
-        self.fs().list(op, handle(open), cookie, answer::entries(reply));
+        self.fs().list(op, (handle(open), cookie), answer::NAMES, answer::entries(reply));
     }
 
     fn readdirplus(
@@ -318,9 +318,8 @@ impl fuser::Filesystem for Adapter {
         reply: ReplyDirectoryPlus,
     ) {
         let op = op(OpKind::Readdir, request);
-        let answer =
-            answer::introductions(self.ttl, self.fs.clone(), (handle(open), cookie), reply);
-        self.fs().list(op, handle(open), cookie, answer);
+        let answer = answer::introductions(self.ttl, self.fs.clone(), handle(open), reply);
+        self.fs().list(op, (handle(open), cookie), answer::introduced(cookie), answer);
     }
 
     fn releasedir(

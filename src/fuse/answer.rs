@@ -14,11 +14,19 @@ use super::open_reply::{self, Through};
 use crate::errno::Errno;
 use crate::fs::{
     Answer, Attr, DataPath, DirEntry, Entry, FileKind, Filesystem, Introduced, Listing, Memory,
-    NodeId, Opened, Space, Uses,
+    NodeId, Opened, Portion, Space, Uses,
 };
 
-/// How many entries of a directory are told with attributes before anybody looked at one.
-const FIRST_ENTRIES: usize = 16;
+/// What an answer tells of a directory: names (READDIR).
+pub(super) const NAMES: Portion = Portion { entries: usize::MAX, header: 24 };
+
+/// With attributes (READDIRPLUS). Few at the beginning of a directory (`cookie` 0): by what becomes of
+/// those the kernel decides whether it wants attributes of the others, and to introduce a file costs
+/// as much as to list ten.
+pub(super) fn introduced(cookie: u64) -> Portion {
+    const FIRST_ENTRIES: usize = 16;
+    Portion { entries: if cookie == 0 { FIRST_ENTRIES } else { usize::MAX }, header: 24 + 128 }
+}
 
 /// How long the kernel may remember them.
 fn remembered(ttl: Duration, attr: &Attr) -> Duration {
@@ -185,19 +193,16 @@ pub(super) fn entries(mut reply: ReplyDirectory) -> impl FnOnce(Answer<Listing>)
     }
 }
 
-/// The same, each with the attributes of its file. Few at the beginning of a directory (`cookie` 0):
-/// by what becomes of those the kernel decides whether it wants attributes of the others, and to
-/// introduce a file costs as much as to list ten.
+/// The same, each with the attributes of its file.
 pub(super) fn introductions(
     ttl: Duration,
     fs: Arc<Filesystem>,
-    (directory, cookie): (crate::fs::FileHandle, u64),
+    directory: crate::fs::FileHandle,
     mut reply: ReplyDirectoryPlus,
 ) -> impl FnOnce(Answer<Listing>) + Send + 'static {
     move |answer| match answer {
         Ok(listing) => {
-            let count = if cookie == 0 { FIRST_ENTRIES } else { usize::MAX };
-            for entry in listing.entries().iter().take(count) {
+            for entry in listing.entries() {
                 let told = fs.introduce(directory, entry);
                 if introduce(ttl, entry, &told, &mut reply) {
                     fs.take_back(&told, entry);

@@ -132,6 +132,32 @@ fn a_directory_of_which_all_is_missing_is_empty() {
     fs::remove_dir(mount.join("d")).unwrap_err();
 }
 
+/// Whatever the kernel asks for at a time, and asks for again.
+#[test]
+fn a_listing_has_one_event_for_each_entry_that_is_told_wrong_in_it() {
+    require_fuse!();
+    for files in [30, 3000] {
+        let mut backing = Backing::new();
+        for number in 0..files {
+            backing = backing.with(&format!("a{number:04}-of-a-longer-name"), b"x");
+        }
+        for entry in ["missing", "duplicated", "mistyped"] {
+            let mount = start(&backing, &format!("entry = \"{entry}\"\nrate = 0.5"));
+            let listed = names(mount.path());
+            let mut events: Vec<String> =
+                told(&mount, "entry").into_iter().map(|(path, ..)| path).collect();
+            events.sort();
+            let count = events.len();
+            events.dedup();
+            assert_eq!(events.len(), count, "{entry}: events that are there twice");
+            let hidden = files - listed.iter().collect::<BTreeSet<_>>().len();
+            let twice = listed.len() + hidden - files;
+            assert_eq!(hidden + twice, if entry == "mistyped" { 0 } else { count }, "{entry}");
+            assert!(count > files / 5, "{entry}: {count}");
+        }
+    }
+}
+
 /// "**`entry`**: `missing` is in no listing, and looking it up fails with ENOENT; `duplicated` is
 /// listed twice; `mistyped` is listed as a directory if it is a regular file, else as a regular
 /// file, and is what it is when it is looked up."
