@@ -35,6 +35,33 @@ pub(super) struct MountedAt {
     mounted: Mounted,
 }
 
+/// Of verbs that load rules into a mount.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Loading {
+    #[command(flatten)]
+    mounted: Mounted,
+    /// Arm no rule that is new
+    #[arg(long)]
+    disarmed: bool,
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+impl Loading {
+    /// Loads, and says what it came to.
+    pub(super) fn load(
+        &self,
+        method: &str,
+        route: &str,
+        body: Option<(&str, Vec<u8>)>,
+    ) -> Result<Exit, Failure> {
+        let arm = if self.disarmed { "?arm=0" } else { "" };
+        self.mounted.find()?.change(method, &format!("{route}{arm}"), body, self.json)?;
+        Ok(Exit::Done)
+    }
+}
+
 /// A mount that can be asked.
 #[derive(Debug)]
 pub(super) struct Asking {

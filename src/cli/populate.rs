@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::asking::Mounted;
+use super::asking::Loading;
 use super::exit::{Exit, Failure};
 use super::scenarios;
 use crate::diagnostic::Consequence;
@@ -22,33 +22,21 @@ pub(super) struct Populate {
     /// A scenario file
     file: PathBuf,
     #[command(flatten)]
-    mounted: Mounted,
-    /// Arm no rule that is new
-    #[arg(long)]
-    disarmed: bool,
-    /// One JSON object
-    #[arg(long)]
-    json: bool,
+    loading: Loading,
 }
 
 /// Populates. What is wrong with the file only the mount knows: it has the other rules.
 pub(super) fn run(args: &Populate) -> Result<Exit, Failure> {
-    let arm = if args.disarmed { "?arm=0" } else { "" };
     let body = Some(("application/toml", text(&args.file)?));
-    args.mounted.find()?.change("POST", &format!("/v1/populate{arm}"), body, args.json)?;
-    Ok(Exit::Done)
+    args.loading.load("POST", "/v1/populate", body)
 }
 
 fn text(file: &Path) -> Result<Vec<u8>, Failure> {
     match scenarios::read(file) {
         Ok(text) => Ok(text.into_bytes()),
         Err(diagnostic) => {
-            scenarios::print_of(
-                &file.display().to_string(),
-                "",
-                &[diagnostic],
-                Consequence::LoadedStays,
-            );
+            let name = file.display().to_string();
+            scenarios::print_of(&name, "", &[diagnostic], Consequence::LoadedStays);
             Err(Failure::new(Exit::BadFile, ""))
         }
     }

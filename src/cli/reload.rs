@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::asking::Mounted;
+use super::asking::Loading;
 use super::exit::{Exit, Failure};
 use super::scenarios;
 use crate::diagnostic::Consequence;
@@ -22,25 +22,15 @@ pub(super) struct Reload {
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     #[command(flatten)]
-    mounted: Mounted,
-    /// Arm no rule that is new
-    #[arg(long)]
-    disarmed: bool,
-    /// One JSON object
-    #[arg(long)]
-    json: bool,
+    loading: Loading,
 }
 
 /// Loads.
 pub(super) fn run(args: &Reload) -> Result<Exit, Failure> {
-    let arm = if args.disarmed { "?arm=0" } else { "" };
     if args.files.is_empty() {
-        args.mounted.find()?.change("POST", &format!("/v1/reload{arm}"), None, args.json)?;
-        return Ok(Exit::Done);
+        return args.loading.load("POST", "/v1/reload", None);
     }
     let scenario = scenarios::load(&args.files, Consequence::LoadedStays)?;
     let body = scenario.canonical().to_string().into_bytes();
-    let body = Some(("application/json", body));
-    args.mounted.find()?.change("PUT", &format!("/v1/scenario{arm}"), body, args.json)?;
-    Ok(Exit::Done)
+    args.loading.load("PUT", "/v1/scenario", Some(("application/json", body)))
 }

@@ -227,6 +227,10 @@ impl Stage {
 
     /// Loads the files anew that the mount was started with.
     pub fn reload(&mut self, arming: Arming) -> Result<Changed, Problem> {
+        if self.terms.files.is_empty() {
+            let detail = "the mount was started without scenario files: name some";
+            return Err(Problem::new(409, "no-files", detail));
+        }
         let texts = self.terms.files.read();
         self.load_texts(&texts, arming)
     }
@@ -237,20 +241,12 @@ impl Stage {
         texts: &ScenarioTexts,
         arming: Arming,
     ) -> Result<Changed, Problem> {
-        let reloaded = self.load_files(texts, arming);
-        if let Err(problem) = &reloaded {
+        let loaded = texts.scenario().and_then(|scenario| self.replace(scenario, arming));
+        if let Err(problem) = &loaded {
             let failed = Some(FailedReload::now(problem));
             self.show(|shown| Shown { failed, ..shown });
         }
-        reloaded
-    }
-
-    fn load_files(&mut self, texts: &ScenarioTexts, arming: Arming) -> Result<Changed, Problem> {
-        if self.terms.files.is_empty() {
-            let detail = "the mount was started without scenario files: name some";
-            return Err(Problem::new(409, "no-files", detail));
-        }
-        self.replace(texts.scenario()?, arming)
+        loaded
     }
 
     /// Whether rules that come by themselves are armed: not where everything is disarmed. Shots do not

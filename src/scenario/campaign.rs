@@ -170,14 +170,18 @@ fn read_nodes(table: &Table<'_>, findings: &mut Findings) -> Vec<NodeSpec> {
     for own in tables(table, "node", NODE, findings) {
         let Some(node) = read_node(&own, findings) else { continue };
         if nodes.iter().any(|other| other.name == node.name) {
-            let message = format!("a node is already called `{}`", node.name);
-            let span = own.get("name").map_or(own.span.clone(), |field| field.span());
-            let error = Diagnostic::error("duplicate-name", span, message);
-            findings.push(error.help("give each node a name of its own: its directory has it"));
+            let help = "give each node a name of its own: its directory has it";
+            findings.push(taken(&own, "node", &node.name).help(help));
         }
         nodes.push(node);
     }
     nodes
+}
+
+/// Says that a table has the name of one before it.
+pub(super) fn taken(table: &Table<'_>, what: &str, name: &str) -> Diagnostic {
+    let span = table.get("name").map_or(table.span.clone(), |field| field.span());
+    Diagnostic::error("duplicate-name", span, format!("a {what} is already called `{name}`"))
 }
 
 fn read_node(table: &Table<'_>, findings: &mut Findings) -> Option<NodeSpec> {

@@ -1,11 +1,10 @@
 //! Another workload of a campaign file, over the same system: `[[variant]]`.
 
-use super::campaign::{NAME_EXAMPLE, optional, read_check, tables};
+use super::campaign::{NAME_EXAMPLE, optional, read_check, tables, taken};
 use super::campaign_model::{Campaign, Checks};
 use super::document::{Findings, Keys, Table};
 use super::recipe::required;
 use super::rule::read_name;
-use crate::diagnostic::Diagnostic;
 
 const KEYS: Keys = Keys {
     of: "a variant",
@@ -55,9 +54,7 @@ pub(super) fn read_variants(table: &Table<'_>, findings: &mut Findings) -> Vec<V
     for own in variant_tables(table, findings) {
         let Some(variant) = read_variant(&own, findings) else { continue };
         if variants.iter().any(|other| other.name == variant.name) {
-            let message = format!("a variant is already called `{}`", variant.name);
-            let span = own.get("name").map_or(own.span.clone(), |field| field.span());
-            let error = Diagnostic::error("duplicate-name", span, message);
+            let error = taken(&own, "variant", &variant.name);
             findings.push(error.help("give each variant a name of its own"));
         }
         variants.push(variant);

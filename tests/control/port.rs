@@ -36,6 +36,13 @@ fn mount_for(backing: &Backing, token: &Path, patience: &str) -> (Mount, String)
     (mount, free.to_string())
 }
 
+/// A mount of zeros that keeps idle connections for so long; its port takes [`TOKEN`].
+fn listening(patience: &str) -> ([Backing; 2], Mount, String) {
+    let (backing, files) = (zeros(), Backing::new());
+    let (mount, port) = mount_for(&backing, &token(&files, TOKEN, 0o600), patience);
+    ([backing, files], mount, port)
+}
+
 /// What comes back for this text.
 fn said(mut stream: impl std::io::Read + std::io::Write, text: &str) -> String {
     stream.write_all(text.as_bytes()).unwrap();
@@ -109,9 +116,7 @@ fn ports_of_others_and_tokens_that_others_know_are_refused_before_anything_is_mo
 #[test]
 fn connections_on_which_nothing_is_asked_are_closed_and_followers_are_not() {
     require_fuse!();
-    let (backing, files) = (zeros(), Backing::new());
-    let file = token(&files, TOKEN, 0o600);
-    let (mut mount, _) = mount(&backing, &file);
+    let (_kept, mut mount, _) = listening("1s");
     let socket = find(Some(mount.path())).unwrap();
     let connect = || {
         let stream = UnixStream::connect(&socket).unwrap();
@@ -143,9 +148,7 @@ fn connections_on_which_nothing_is_asked_are_closed_and_followers_are_not() {
 #[test]
 fn a_head_that_is_too_large_is_refused() {
     require_fuse!();
-    let (backing, files) = (zeros(), Backing::new());
-    let file = token(&files, TOKEN, 0o600);
-    let (mut mount, port) = mount(&backing, &file);
+    let (_kept, mut mount, port) = listening("1s");
     let large = format!("x: {}\r\n", "y".repeat(100_000));
     let mut stream = TcpStream::connect(&port).unwrap();
     let _ = stream.write_all(format!("GET /version HTTP/1.1\r\n{large}\r\n").as_bytes());
@@ -159,9 +162,7 @@ fn a_head_that_is_too_large_is_refused() {
 #[test]
 fn whoever_takes_every_place_at_the_port_takes_none_at_the_socket() {
     require_fuse!();
-    let (backing, files) = (zeros(), Backing::new());
-    let file = token(&files, TOKEN, 0o600);
-    let (mut mount, port) = mount_for(&backing, &file, "10m");
+    let (_kept, mut mount, port) = listening("10m");
     let idle: Vec<_> = (0..128).map(|_| TcpStream::connect(&port).unwrap()).collect();
     // Whoever comes next has no place: all of those are taken by now.
     let mut refused = TcpStream::connect(&port).unwrap();
@@ -179,9 +180,7 @@ fn whoever_takes_every_place_at_the_port_takes_none_at_the_socket() {
 #[test]
 fn whoever_asks_and_never_reads_the_answers_is_not_kept() {
     require_fuse!();
-    let (backing, files) = (zeros(), Backing::new());
-    let file = token(&files, TOKEN, 0o600);
-    let (mut mount, _) = mount(&backing, &file);
+    let (_kept, mut mount, _) = listening("1s");
     let mut peer = UnixStream::connect(find(Some(mount.path())).unwrap()).unwrap();
     peer.set_nonblocking(true).unwrap();
     let mut is_kept = || match peer.write(b"GET /v1/openapi.json HTTP/1.1\r\nhost: x\r\n\r\n") {
@@ -197,9 +196,7 @@ fn whoever_asks_and_never_reads_the_answers_is_not_kept() {
 fn whoever_follows_and_does_not_read_for_a_while_is_kept() {
     require_fuse!();
     const EVENTS: usize = 6_000;
-    let (backing, files) = (zeros(), Backing::new());
-    let file = token(&files, TOKEN, 0o600);
-    let (mut mount, _) = mount(&backing, &file);
+    let (_kept, mut mount, _) = listening("1s");
     assert!(Api::of(&mount).load(&FAILS.replace("every = 2", "every = 1")).is_done());
     let mut follower = UnixStream::connect(find(Some(mount.path())).unwrap()).unwrap();
     follower.set_read_timeout(Some(LONG)).unwrap();

@@ -3,7 +3,7 @@
 use std::fs::{File, create_dir, remove_dir_all, rename, write};
 use std::io::Write as _;
 use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::*;
@@ -19,6 +19,15 @@ fn watching(backing: &Backing, file: &Path) -> Setup {
         .args(["--seed".into(), "1".into(), "--ledger".into(), ledger.into_os_string()])
 }
 
+/// Zeros, and a directory in which a scenario file has [`ROT`].
+fn rotting() -> (Backing, Backing, PathBuf) {
+    let files = Backing::new();
+    create_dir(files.join("d")).unwrap();
+    let file = files.join("d/s.toml");
+    write(&file, scenario(ROT)).unwrap();
+    (zeros(), files, file)
+}
+
 fn generation_is(mount: &Mount, generation: u64) {
     let said = || format!("reloaded: generation {generation}");
     wait_until(&said(), LONG, || mount.said().contains(&said()));
@@ -32,10 +41,7 @@ fn scenario(rules: &str) -> String {
 #[test]
 fn files_that_are_written_or_replaced_are_loaded_and_bad_ones_are_told() {
     require_fuse!();
-    let (backing, files) = (zeros(), Backing::new());
-    create_dir(files.join("d")).unwrap();
-    let file = files.join("d/s.toml");
-    write(&file, scenario(ROT)).unwrap();
+    let (backing, files, file) = rotting();
     let mut mount = watched(&backing, &file);
     assert_eq!(rotten(&mount), 1);
     write(&file, scenario(FAILS)).unwrap();
@@ -92,10 +98,7 @@ fn a_configmap_of_kubernetes_is_loaded_when_its_data_are_replaced() {
 #[test]
 fn a_storm_of_writes_is_few_reloads_and_the_same_content_is_none() {
     require_fuse!();
-    let (backing, files) = (zeros(), Backing::new());
-    create_dir(files.join("d")).unwrap();
-    let file = files.join("d/s.toml");
-    write(&file, scenario(ROT)).unwrap();
+    let (backing, files, file) = rotting();
     let mut mount = watched(&backing, &file);
     for _ in 0..200 {
         write(&file, scenario(ROT)).unwrap();
@@ -120,10 +123,7 @@ const STAYS: &str = "everything was disarmed and stays so";
 #[test]
 fn what_is_disarmed_no_file_arms_that_changes() {
     require_fuse!();
-    let (backing, files) = (zeros(), Backing::new());
-    create_dir(files.join("d")).unwrap();
-    let file = files.join("d/s.toml");
-    write(&file, scenario(ROT)).unwrap();
+    let (backing, _files, file) = rotting();
     let mut mount = watching(&backing, &file).args(["--disarmed"]).start();
     write(&file, scenario(&other_rot())).unwrap();
     generation_is(&mount, 2);
@@ -148,10 +148,7 @@ fn what_is_disarmed_no_file_arms_that_changes() {
 #[test]
 fn when_the_time_is_over_it_is_over_for_files_that_change_then() {
     require_fuse!();
-    let (backing, files) = (zeros(), Backing::new());
-    create_dir(files.join("d")).unwrap();
-    let file = files.join("d/s.toml");
-    write(&file, scenario(ROT)).unwrap();
+    let (backing, _files, file) = rotting();
     let mut mount = watching(&backing, &file).args(["--for", "100ms"]).start();
     wait_until("the time is over", LONG, || mount.said().contains("the time is over"));
     write(&file, scenario(&other_rot())).unwrap();
@@ -165,10 +162,7 @@ fn when_the_time_is_over_it_is_over_for_files_that_change_then() {
 #[test]
 fn what_is_being_written_is_loaded_when_it_is_closed() {
     require_fuse!();
-    let (backing, files) = (zeros(), Backing::new());
-    create_dir(files.join("d")).unwrap();
-    let file = files.join("d/s.toml");
-    write(&file, scenario(ROT)).unwrap();
+    let (backing, _files, file) = rotting();
     let mut mount = watched(&backing, &file);
     let mut written = File::create(&file).unwrap();
     let half = "[[rule]]\nname = \"fails\"\n[rule.fault.error]\nerrno = \"EIO\"\n";
@@ -202,10 +196,7 @@ fn waits(mount: &Mount) -> u64 {
 #[test]
 fn a_storm_of_writes_to_another_file_does_not_wake_the_watch_each_time() {
     require_fuse!();
-    let (backing, files) = (zeros(), Backing::new());
-    create_dir(files.join("d")).unwrap();
-    let file = files.join("d/s.toml");
-    write(&file, scenario(ROT)).unwrap();
+    let (backing, files, file) = rotting();
     let mut mount = watched(&backing, &file);
     let (before, start) = (waits(&mount), Instant::now());
     let mut other = File::create(files.join("d/other")).unwrap();
