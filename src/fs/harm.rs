@@ -11,7 +11,6 @@ use std::sync::Arc;
 use rustix::fs::{OFlags, fcntl_getfl, futimens};
 
 use super::copying::write_fully;
-use super::events::written;
 use super::handles::OpenFile;
 use super::inject::Judged;
 use super::losses::Losses;
@@ -51,10 +50,8 @@ impl Harm {
 impl Filesystem {
     /// A program has just overwritten, cut off or removed bytes of a file: they are its own.
     pub(super) fn is_theirs(&self, file: FileKey, range: Range<u64>) {
-        if let Some(state) = &self.state
-            && !state.journal.overwritten(file, range)
-        {
-            tracing::error!("the state directory cannot be written: nothing more is damaged");
+        if let Some(state) = &self.state {
+            state.journal.overwritten(file, range);
         }
     }
 
@@ -122,11 +119,7 @@ impl Filesystem {
             bad: &bad[run.clone()],
             sizes: (attr.size, attr.size),
         });
-        if let Err(error) = state.journal.damage(damaged) {
-            let path = written(&path);
-            tracing::error!(
-                "{path} is not damaged, as the state directory cannot be written: {error}"
-            );
+        if state.journal.damage(damaged).is_err() {
             return false;
         }
         let write = |run: &Range<usize>| {

@@ -82,8 +82,7 @@ pub fn heal(state: &Undo, records: &[(Record, Frame)], dry: bool) -> Result<Repo
     let (overwritten, paths, copies, renewed, report) = Default::default();
     let mut healing =
         Healing { state, root: &root, tree, dry, overwritten, paths, copies, renewed, report };
-    let last = records.iter().rposition(|(record, _)| *record == Record::Healed);
-    for (record, frame) in records[last.map_or(0, |last| last + 1)..].iter().rev() {
+    for (record, frame) in records.iter().rev() {
         healing.undo(record, frame)?;
     }
     for Range { start, end } in &state.unreadable {
@@ -107,7 +106,6 @@ impl Healing<'_> {
                 self.overwritten.entry(*file).or_default().put(piece);
                 Ok(())
             }
-            Record::Healed => Ok(()),
             names => self.names(names),
         }
     }

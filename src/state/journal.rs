@@ -41,6 +41,8 @@ pub struct Journal {
     /// Spares every write the lock as long as nothing is damaged.
     any: AtomicBool,
     damaged: Mutex<HashMap<FileKey, Pieces<()>>>,
+    /// Whether it was said that nothing can be recorded any more.
+    told: AtomicBool,
     /// How many entries the attic has had.
     attic: AtomicU64,
 }
@@ -59,8 +61,8 @@ impl Journal {
             Ok((record, frame))
         });
         let records = records.collect::<io::Result<Records>>()?;
-        let (any, damaged, attic) = Default::default();
-        let journal = Journal { log, any, damaged, attic };
+        let (any, damaged, told, attic) = Default::default();
+        let journal = Journal { log, any, damaged, told, attic };
         records.iter().for_each(|(record, frame)| journal.remember(record, frame.len as u64));
         Ok((records, unreadable, journal))
     }
@@ -80,7 +82,6 @@ impl Journal {
             Record::Taken { attic, .. } => {
                 self.attic.fetch_max(attic + 1, Ordering::AcqRel);
             }
-            Record::Healed => self.damaged().clear(),
             Record::Unlinked { .. } | Record::Put { .. } | Record::Moved { .. } => {}
         }
     }
@@ -94,12 +95,23 @@ impl Journal {
     /// Records what is about to be done, for good: only what this has recorded may be done.
     pub fn intend(&self, records: &[(Record, Vec<u8>)]) -> io::Result<()> {
         self.note(records)?;
-        self.log.sync()
+        self.log.sync().inspect_err(|error| self.tell_failure(error))
+    }
+
+    /// The first failure is told: all that follow are of it.
+    fn tell_failure(&self, error: &io::Error) {
+        if !self.told.swap(true, Ordering::AcqRel) {
+            tracing::error!(
+                "nothing more is damaged: the state directory cannot be written: {error}"
+            );
+        }
     }
 
     /// Records something that needs no more than to survive the end of this process.
     pub fn note(&self, records: &[(Record, Vec<u8>)]) -> io::Result<()> {
-        self.log.append(records.iter().map(|(record, bytes)| (record.head(), &**bytes)))?;
+        let appended =
+            self.log.append(records.iter().map(|(record, bytes)| (record.head(), &**bytes)));
+        appended.inspect_err(|error| self.tell_failure(error))?;
         for (record, bytes) in records {
             self.remember(record, bytes.len() as u64);
         }
@@ -113,10 +125,10 @@ impl Journal {
     }
 
     /// A program has just overwritten, cut off or removed bytes of a file: of what was damaged there
-    /// nothing is left. `false`: that could not be recorded.
-    pub fn overwritten(&self, file: FileKey, range: Range<u64>) -> bool {
+    /// nothing is left.
+    pub fn overwritten(&self, file: FileKey, range: Range<u64>) {
         if !self.any.load(Ordering::Acquire) || range.is_empty() {
-            return true;
+            return;
         }
         let ended = match self.damaged().get(&file) {
             Some(pieces) => !pieces.within(&range).is_empty(),
@@ -124,7 +136,10 @@ impl Journal {
         };
         let (start, end) = (range.start, range.end);
         let record = Record::Overwritten { file, start, end };
-        !ended || self.note(&[(record, Vec::new())]).is_ok()
+        if ended {
+            // That it could not be recorded is told there, and heal tells by the bytes.
+            let _ = self.note(&[(record, Vec::new())]);
+        }
     }
 
     /// Whether some of a file's bytes are damaged, so that every write to it must be seen.
@@ -138,9 +153,8 @@ impl Journal {
         self.log.failed()
     }
 
-    /// All of it has been undone: it begins anew.
+    /// All of it has been undone: it begins anew. That takes no room on a full disk.
     pub fn restart(&self) -> io::Result<()> {
-        self.intend(&[(Record::Healed, Vec::new())])?;
         self.log.clear(TITLE)
     }
 

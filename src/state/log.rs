@@ -111,7 +111,8 @@ impl Log {
 
     /// All that was appended is on the disk.
     pub fn sync(&self) -> io::Result<()> {
-        self.file.sync_data()
+        // What the kernel could not write it forgets: the next attempt would only seem to succeed.
+        self.file.sync_data().inspect_err(|_| self.failed.store(true, Ordering::Release))
     }
 
     /// Whether nothing can be appended any more.

@@ -80,8 +80,6 @@ pub enum Record {
         /// Which file it is of.
         file: FileKey,
     },
-    /// Everything before this has been undone.
-    Healed,
 }
 
 impl Record {

@@ -151,3 +151,26 @@ fn the_files_of_a_state_directory_are_the_mounters_alone() {
     let mount = mount.arg(kept.state()).arg(kept.backing.path());
     mount.arg(mountpoint.path()).run().expect_said("everybody can write into");
 }
+
+/// "Where the state directory cannot be written any more, nothing more is damaged, which is told once."
+#[test]
+fn a_full_state_directory_ends_damage_and_is_told_once() {
+    require_fuse!();
+    require_root!();
+    let (kept, disk) = (Kept::new(Backing::new().with("file", &[1; 1 << 20])), Small::new(262_144));
+    let state = disk.path().join("state");
+    let rule = ZEROS.replace("count = 1", "rate = 1.0");
+    let setup = Mount::new(kept.backing.path()).scenario(&rule).seed(1);
+    let mut mount = setup.args(["--allow-damage", "--state"]).args([&state]).start();
+    for block in 0..256 {
+        write_at(&mount.join("file"), block * 4_096, &[7; 4_096]).unwrap();
+    }
+    let bytes = stored(&kept);
+    assert!(bytes[..4_096] == [0; 4_096], "the first is damaged");
+    assert!(bytes[bytes.len() - 4_096..] == [7; 4_096], "the last is not");
+    mount.stop();
+    let told = mount.said();
+    assert_eq!(told.matches("state directory").count(), 1, "{told}");
+    Program::errorfs("heal").arg(&state).run().expect_status(0);
+    assert!(stored(&kept) == [7; 1 << 20]);
+}
